@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+# vole_room(): one room of the house = one static library, its tests, its benches, its examples.
+# Every file is named by hand; a file nobody names is reported by tests/house.
+
+set(vole_warnings -Wall -Wextra -Wpedantic -Werror)
+set(vole_codegen -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer)
+if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|aarch64")
+  message(FATAL_ERROR "vole runs on x86-64 and aarch64, not on ${CMAKE_SYSTEM_PROCESSOR}")
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  list(APPEND vole_warnings -Wthread-safety)
+endif()
+
+set(vole_sanitize_flags)
+if(VOLE_SANITIZE STREQUAL "address")
+  set(vole_sanitize_flags -fsanitize=address,undefined -fno-sanitize-recover=undefined)
+elseif(VOLE_SANITIZE STREQUAL "thread")
+  # GCC says that TSan does not model std::atomic_thread_fence; vole names no bare fence outside runtime.
+  set(vole_sanitize_flags -fsanitize=thread -Wno-error=tsan)
+elseif(NOT VOLE_SANITIZE STREQUAL "")
+  message(FATAL_ERROR "VOLE_SANITIZE is '${VOLE_SANITIZE}': use address, thread or nothing")
+endif()
+
+# vole_compile_options(target): what every product, test, bench and example target is built with.
+function(vole_compile_options target)
+  target_compile_features(${target} PUBLIC cxx_std_23)
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:${vole_warnings};${vole_codegen}>
+                                           ${vole_sanitize_flags})
+  target_link_options(${target} PUBLIC ${vole_sanitize_flags})
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+endfunction()
+
+# vole_room(name
+#   DEPENDS rooms...      rooms it may include (held against layers.txt)
+#   LIBRARIES targets...  what it links besides (fmt::fmt, PkgConfig::..., ...)
+#   SOURCES files...      product files
+#   TESTS files...        *_test.cc, one program vole_<name>_test
+#   TEST_DEPENDS rooms... rooms only the tests need; 'testing' also brings the main() that runs each test
+#                         in a goroutine and checks that none is left
+#   BENCHES files...      *_bench.cc, one program vole_<name>_bench
+#   EXAMPLES files...     *_example.cc, one program each, held against its // Output: block)
+function(vole_room name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPENDS;LIBRARIES;SOURCES;TESTS;TEST_DEPENDS;BENCHES;EXAMPLES")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "vole_room(${name}): unknown words: ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  set(target vole_${name})
+  add_library(${target} STATIC ${arg_SOURCES})
+  add_library(vole::${name} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
+  set_property(GLOBAL APPEND PROPERTY VOLE_TARGETS ${target})
+  vole_compile_options(${target})
+  target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+                                              $<INSTALL_INTERFACE:include>)
+  list(TRANSFORM arg_DEPENDS PREPEND vole_)
+  target_link_libraries(${target} PUBLIC ${arg_DEPENDS} ${arg_LIBRARIES})
+
+  if(NOT VOLE_TESTS)
+    return()
+  endif()
+  if(arg_TESTS)
+    vole_test(${target}_test SOURCES ${arg_TESTS} ROOMS ${name} ${arg_TEST_DEPENDS})
+  endif()
+  if(arg_BENCHES)
+    add_executable(${target}_bench ${arg_BENCHES})
+    vole_compile_options(${target}_bench)
+    target_link_libraries(${target}_bench PRIVATE ${target} vole_bench vole_bench_main)
+    add_test(NAME ${target}_bench.once COMMAND ${target}_bench -benchtime=1x)
+    set_tests_properties(${target}_bench.once PROPERTIES TIMEOUT 120)
+  endif()
+  foreach(example IN LISTS arg_EXAMPLES)
+    get_filename_component(stem ${example} NAME_WE)
+    vole_example(${name}.${stem} ${example} ${name})
+  endforeach()
+endfunction()
+
+# vole_test(target SOURCES files... ROOMS rooms...): a GoogleTest program, each TEST a ctest of its own.
+function(vole_test target)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;ROOMS;LIBRARIES")
+  add_executable(${target} ${arg_SOURCES})
+  vole_compile_options(${target})
+  # GCC 12 warns inside its own headers about GoogleTest's macros at -O2.
+  target_compile_options(${target} PRIVATE -Wno-restrict)
+  if("testing" IN_LIST arg_ROOMS)
+    set(main vole_testing_main)
+  else()
+    set(main GTest::gtest_main)
+  endif()
+  list(TRANSFORM arg_ROOMS PREPEND vole_)
+  target_link_libraries(${target} PRIVATE ${arg_ROOMS} ${arg_LIBRARIES} GTest::gmock GTest::gtest ${main})
+  include(GoogleTest)
+  gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 TEST_PREFIX "${target}."
+                       PROPERTIES TIMEOUT 300)
+endfunction()
+
+# vole_example(name file rooms...): a program whose standard output must equal the // Output: block of its source.
+function(vole_example name file)
+  string(REPLACE "." "_" target example_${name})
+  add_executable(${target} ${file})
+  vole_compile_options(${target})
+  list(TRANSFORM ARGN PREPEND vole_)
+  target_link_libraries(${target} PRIVATE ${ARGN})
+  get_filename_component(source ${file} ABSOLUTE)
+  add_test(NAME example.${name}
+           COMMAND ${CMAKE_COMMAND} -DPROGRAM=$<TARGET_FILE:${target}> -DSOURCE=${source}
+                   -P ${PROJECT_SOURCE_DIR}/cmake/check_output.cmake)
+  set_tests_properties(example.${name} PROPERTIES TIMEOUT 60)
+endfunction()
+
+# vole_install_package(): `cmake --install` and find_package(vole CONFIG). vole::vole is everything.
+function(vole_install_package)
+  include(GNUInstallDirs)
+  include(CMakePackageConfigHelpers)
+  get_property(targets GLOBAL PROPERTY VOLE_TARGETS)
+  add_library(vole INTERFACE)
+  add_library(vole::vole ALIAS vole)
+  target_link_libraries(vole INTERFACE ${targets})
+  install(TARGETS vole ${targets} EXPORT vole_targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/vole DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  set(where ${CMAKE_INSTALL_LIBDIR}/cmake/vole)
+  install(EXPORT vole_targets NAMESPACE vole:: DESTINATION ${where})
+  configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/voleConfig.cmake.in
+                                ${PROJECT_BINARY_DIR}/voleConfig.cmake INSTALL_DESTINATION ${where})
+  write_basic_package_version_file(${PROJECT_BINARY_DIR}/voleConfigVersion.cmake
+                                   COMPATIBILITY SameMinorVersion)
+  install(FILES ${PROJECT_BINARY_DIR}/voleConfig.cmake ${PROJECT_BINARY_DIR}/voleConfigVersion.cmake
+          DESTINATION ${where})
+endfunction()

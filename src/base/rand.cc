@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// wyrand per thread, seeded from the kernel. Source: Wang Yi, wyhash (public domain), generator step only.
+
+#include "base/rand.h"
+
+#include <sys/random.h>
+
+#include <ctime>
+
+namespace vole::internal {
+namespace {
+
+constinit thread_local std::uint64_t state = 0;
+
+std::uint64_t seed() noexcept {
+  std::uint64_t s = 0;
+  if (::getrandom(&s, sizeof s, GRND_NONBLOCK) != sizeof s) {
+    timespec t{};
+    ::clock_gettime(CLOCK_MONOTONIC, &t);
+    s = static_cast<std::uint64_t>(t.tv_nsec) ^ reinterpret_cast<std::uint64_t>(&state);
+  }
+  return s | 1;
+}
+
+}  // namespace
+
+[[gnu::noinline]] std::uint64_t fast_rand() noexcept {
+  std::uint64_t s = state;
+  if (s == 0) s = seed();
+  s += 0xa0761d6478bd642fULL;
+  state = s;
+  __extension__ using wide = unsigned __int128;
+  wide const product = static_cast<wide>(s) * (s ^ 0xe7037ed1a0b428dbULL);
+  return static_cast<std::uint64_t>(product >> 64) ^ static_cast<std::uint64_t>(product);
+}
+
+}  // namespace vole::internal

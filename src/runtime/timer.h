@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Timers: a 4-ary heap per processor, each under its own lock.
+//
+// INVARIANTS  a node is in at most one heap; node.heap_ says which (null: none) and changes only under that heap's lock.
+// LOCKS       timer_heap::mu_ is above chan and poll_handle locks: fire() runs under it, so that timer_delete() returning
+//             means fire() is not running. fire() may claim tickets, send on a channel, make goroutines runnable;
+//             it must not add or delete timers (it re-arms by its return value) and must not block.
+
+#include <cstddef>
+#include <vector>
+
+#include "vole/internal/atomic.h"
+#include "vole/internal/clock.h"
+#include "vole/internal/raw_mutex.h"
+
+namespace vole::internal {
+
+class timer_heap;
+
+struct timer_node {
+  // fire is called once when the time has come; it returns when to fire again, or never.
+  time_point (*fire)(timer_node* node, time_point now) = nullptr;
+  time_point when = never;  // guarded by the heap's lock while in a heap
+
+  timer_node() = default;
+  timer_node(timer_node const&) = delete;
+  timer_node& operator=(timer_node const&) = delete;
+
+ private:
+  friend class timer_heap;
+  friend bool timer_delete(timer_node& node) noexcept;
+  friend bool timer_set(timer_node& node, time_point when) noexcept;
+  friend void timer_advance(timer_node& node, time_point when) noexcept;
+
+  atomic<timer_heap*> heap_{nullptr};
+  std::size_t index_ = 0;
+};
+
+// timer_add arms a node that is in no heap. Blocks: no. Cost: one lock, O(log n).
+void timer_add(timer_node& node, time_point when) noexcept;
+
+// timer_delete disarms; true: it was armed and has not fired. After it returns, fire() is not running.
+bool timer_delete(timer_node& node) noexcept;
+
+// timer_set arms or moves the node to when; true: it was armed.
+bool timer_set(timer_node& node, time_point when) noexcept;
+
+// timer_advance arms the node, or moves it earlier; a node armed at or before when stays as it is.
+void timer_advance(timer_node& node, time_point when) noexcept;
+
+class timer_heap {
+ public:
+  timer_heap() = default;
+  timer_heap(timer_heap const&) = delete;
+  timer_heap& operator=(timer_heap const&) = delete;
+
+  // next_when is the earliest time in the heap, or never; read without the lock, so it may be stale.
+  time_point next_when() const noexcept {
+    return time_point(duration(next_when_.load(memory_order_relaxed)));
+  }
+
+  // run fires all that is due. Returns how many fired.
+  std::size_t run(time_point now) noexcept;
+
+  // move_to empties this heap into another: its processor goes away.
+  void move_to(timer_heap& other) noexcept;
+
+  std::size_t size() noexcept;
+
+ private:
+  friend void timer_add(timer_node& node, time_point when) noexcept;
+  friend bool timer_delete(timer_node& node) noexcept;
+  friend bool timer_set(timer_node& node, time_point when) noexcept;
+  friend void timer_advance(timer_node& node, time_point when) noexcept;
+
+  struct entry {
+    time_point when;
+    timer_node* node;
+  };
+
+  bool push(timer_node& node, time_point when) noexcept VOLE_REQUIRES_LOCK(mu_);  // true: new earliest
+  void remove(timer_node& node) noexcept VOLE_REQUIRES_LOCK(mu_);
+  void move(timer_node& node, time_point when) noexcept VOLE_REQUIRES_LOCK(mu_);
+  void sift_up(std::size_t i) noexcept VOLE_REQUIRES_LOCK(mu_);
+  void sift_down(std::size_t i) noexcept VOLE_REQUIRES_LOCK(mu_);
+  void place(std::size_t i, entry e) noexcept VOLE_REQUIRES_LOCK(mu_);
+  void publish() noexcept VOLE_REQUIRES_LOCK(mu_);
+
+  raw_mutex mu_;
+  atomic<duration::rep> next_when_{never.time_since_epoch().count()};
+  std::vector<entry> entries_ VOLE_GUARDED_BY(mu_);
+};
+
+}  // namespace vole::internal
