@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "runtime/timer.h"
+#include "vole/internal/hangup_hook.h"
 #include "vole/internal/park.h"
 
 namespace vole::internal {
@@ -39,6 +40,10 @@ class poll_handle {
   // that read without draining to EAGAIN. Returns 0 or an errno.
   [[nodiscard]] int rearm() noexcept;
 
+  // hangup is raised once the peer has closed, reset or half-closed (EPOLLRDHUP, EPOLLHUP, EPOLLERR), before the
+  // edge that reports it is posted; whoever waits for that alone arms a hook there.
+  hangup_cell& hangup() noexcept { return hangup_; }
+
   int fd() const noexcept { return fd_; }
 
  private:
@@ -65,6 +70,7 @@ class poll_handle {
   bool closed_ = true;
   side read_;
   side write_;
+  hangup_cell hangup_;  // its own synchronisation; raised under mu_, fired after it
   poll_handle* next_free_ = nullptr;
 };
 
