@@ -56,12 +56,13 @@ class [[nodiscard]] error {
   // joins.
   friend bool operator==(error const& a, error const& b) noexcept { return a.node_ == b.node_; }
 
-  // For vole itself: adopts one reference.
+  // For vole itself: adopt takes over one reference, release gives it to the caller.
   static error adopt(internal::error_node const* node) noexcept {
     error made;
     made.node_ = node;
     return made;
   }
+  internal::error_node const* release() noexcept { return std::exchange(node_, nullptr); }
   internal::error_node const* node() const noexcept { return node_; }
 
  private:

@@ -68,11 +68,10 @@ struct sentinel_node : error_node {
 
 // error_retain takes one more reference.
 inline void error_retain(error_node const* node) noexcept {
-  // relaxed, no partner: whoever copies an error already holds a reference, which keeps the node
-  // alive.
-  if ((node->refs.load(std::memory_order_relaxed) & error_node::immortal_bit) == 0) {
-    // relaxed, no partner: as above; a new reference publishes nothing.
-    node->refs.fetch_add(1, std::memory_order_relaxed);
+  // relaxed: whoever copies an error already holds a reference, which keeps the node alive and in
+  // sight.
+  if ((node->refs.load(memory_order_relaxed) & error_node::immortal_bit) == 0) {
+    node->refs.fetch_add(1, memory_order_relaxed);
   }
 }
 

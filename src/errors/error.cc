@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+// Making, printing, asking and freeing errors. INVARIANTS: vole/internal/error_node.h.
+// REJECTED
+//   - std::shared_ptr<node>: two words, two counts, and a sentinel would need an allocation.
+//   - a virtual destructor per node: sentinels in static storage would be destroyed at exit, before
+//   the last error.
+//   - recursion over causes: a goroutine's stack is small and a chain may be as long as a retry
+//   loop is patient.
+#include <algorithm>
+#include <cstring>
+#include <fmt/format.h>
+#include <iterator>
+#include <new>
+
+#include "vole/assert.h"
+#include "vole/errors.h"
+#include "vole/result.h"
+
+#include "errors/walk.h"
+
+namespace vole {
+namespace internal {
+namespace {
+
+constexpr std::string_view no_error_text = "no error";
+constexpr std::size_t tree_depth_max = 32;  // deeper errors are indented no further
+
+std::uint32_t clamp_size(std::size_t size) {
+  return static_cast<std::uint32_t>(std::min<std::size_t>(size, error_node::size_max));
+}
+
+// make_node allocates Node and tail_bytes behind it.
+template <class Node, class... A>
+Node* make_node(std::size_t tail_bytes, A&&... args) {
+  void* const memory = ::operator new(sizeof(Node) + tail_bytes);
+  return ::new (memory) Node(std::forward<A>(args)...);
+}
+
+error make_text(std::string_view text) {
+  std::uint32_t const size = clamp_size(text.size());
+  auto* const node = make_node<error_node>(size, error_kind::text, size, 1U);
+  std::memcpy(static_cast<void*>(node + 1), text.data(), size);
+  return error::adopt(node);
+}
+
+// give_up drops one reference and says whether it was the last.
+bool give_up(error_node const* node) noexcept {
+  // acquire: pairs with error.cc:give_up in another thread, whose last use of the node comes before
+  // ours.
+  std::uint32_t const refs = node->refs.load(memory_order_acquire);
+  if ((refs & error_node::immortal_bit) != 0) return false;
+  if (refs == 1) return true;  // nobody else can add one
+  // acq_rel: pairs with error.cc:give_up in the other holders.
+  return node->refs.fetch_sub(1, memory_order_acq_rel) == 1;
+}
+
+// bury frees a typed node at once and puts any other on the list, whose causes are still to be
+// given up.
+void bury(error_node const* node, error_node** dead) noexcept {
+  auto* const mine = const_cast<error_node*>(node);
+  if (mine->kind == error_kind::typed) {
+    mine->ops->destroy(mine);
+    return;
+  }
+  mine->next_dead = *dead;
+  *dead = mine;
+}
+
+}  // namespace
+
+void error_release(error_node const* node) noexcept {
+  if (!give_up(node)) return;
+  error_node* dead = nullptr;
+  bury(node, &dead);
+  while (dead != nullptr) {
+    error_node* const gone = dead;
+    dead = gone->next_dead;
+    if (gone->kind == error_kind::wrap) {
+      error_node const* const cause = static_cast<wrap_node*>(gone)->cause;
+      if (give_up(cause)) bury(cause, &dead);
+    } else if (gone->kind == error_kind::join) {
+      for (std::uint32_t i = 0; i < gone->size; ++i) {
+        error_node const* const cause = causes_of(*gone)[i];
+        if (give_up(cause)) bury(cause, &dead);
+      }
+    }
+    ::operator delete(gone);
+  }
+}
+
+error make_formatted(fmt::string_view format, fmt::format_args args) {
+  fmt::memory_buffer text;
+  fmt::vformat_to(std::back_inserter(text), format, args);
+  return make_text({text.data(), text.size()});
+}
+
+error wrap_formatted(error cause, fmt::string_view format, fmt::format_args args) {
+  fmt::memory_buffer text;
+  fmt::vformat_to(std::back_inserter(text), format, args);
+  std::uint32_t const size = clamp_size(text.size());
+  auto* const node = make_node<wrap_node>(size, size, cause.node());
+  std::memcpy(static_cast<void*>(node + 1), text.data(), size);
+  // The wrap has taken over the reference that cause held.
+  static_cast<void>(cause.release());
+  return error::adopt(node);
+}
+
+error_node const* find_typed(error const& err, typed_ops const* ops) noexcept {
+  for (error_walk at(err.node()); at.node() != nullptr; at.descend()) {
+    if (at.node()->kind == error_kind::typed && at.node()->ops == ops) return at.node();
+  }
+  return nullptr;
+}
+
+void panic_no_value(error const& err) {
+  panic(fmt::format("the value of a failed result was used: {}", err));
+}
+void panic_no_error() {
+  panic("a result was made from a null error: it has neither value nor error");
+}
+
+}  // namespace internal
+
+std::string error::message() const {
+  using internal::error_kind;
+  if (node_ == nullptr) return std::string(internal::no_error_text);
+  std::string text;
+  for (internal::error_walk at(node_); at.node() != nullptr;) {
+    internal::error_node const& node = *at.node();
+    if (node.kind == error_kind::join) {
+      at.descend();
+      continue;
+    }
+    if (node.kind == error_kind::wrap) {
+      text.append(internal::text_of(node)).append(": ");
+      at.descend();
+      continue;
+    }
+    // A typed error tells its causes itself.
+    if (node.kind == error_kind::typed) {
+      text.append(internal::typed_of(node).message());
+    } else {
+      text.append(internal::text_of(node));
+    }
+    if (at.more_branches()) text.append("; ");
+    at.skip();
+  }
+  return text;
+}
+
+std::string error::tree() const {
+  using internal::error_kind;
+  if (node_ == nullptr) return std::string(internal::no_error_text);
+  std::string text;
+  for (internal::error_walk at(node_); at.node() != nullptr;) {
+    internal::error_node const& node = *at.node();
+    if (!text.empty()) text.push_back('\n');
+    text.append(2 * std::min(at.depth(), internal::tree_depth_max), ' ');
+    if (node.kind == error_kind::typed) {
+      text.append(internal::typed_of(node).message());
+      at.skip();
+      continue;
+    }
+    if (node.kind == error_kind::join) {
+      fmt::format_to(std::back_inserter(text), "{} errors", node.size);
+    } else {
+      text.append(internal::text_of(node));
+    }
+    at.descend();
+  }
+  return text;
+}
+
+namespace errors {
+
+error make(std::string_view text) {
+  return internal::make_text(text);
+}
+
+error join(std::span<error const> errs) {
+  auto const is_error = [](error const& err) { return static_cast<bool>(err); };
+  auto const count = static_cast<std::size_t>(std::ranges::count_if(errs, is_error));
+  if (count == 0) return nullptr;
+  if (count == 1) return *std::ranges::find_if(errs, is_error);
+  VOLE_REQUIRE(count <= internal::error_node::size_max, "{} errors are too many to join", count);
+  auto const size = static_cast<std::uint32_t>(count);
+  auto* const node = internal::make_node<internal::error_node>(
+      count * sizeof(internal::error_node const*), internal::error_kind::join, size, 1U);
+  auto** causes = reinterpret_cast<internal::error_node const**>(node + 1);
+  for (error const& err : errs) {
+    if (err) *causes++ = error(err).release();
+  }
+  return error::adopt(node);
+}
+
+error unwrap(error const& err) {
+  if (!err) return nullptr;
+  internal::error_node const& node = *err.node();
+  if (node.kind == internal::error_kind::typed) return internal::typed_of(node).unwrap();
+  if (node.kind != internal::error_kind::wrap) return nullptr;
+  auto const* const cause = static_cast<internal::wrap_node const&>(node).cause;
+  internal::error_retain(cause);
+  return error::adopt(cause);
+}
+
+bool is(error const& err, error const& target) {
+  if (err == target) return true;
+  if (!target) return false;
+  for (internal::error_walk at(err.node()); at.node() != nullptr; at.descend()) {
+    if (at.node() == target.node()) return true;
+    if (at.node()->kind == internal::error_kind::typed &&
+        internal::typed_of(*at.node()).is(target)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace errors
+}  // namespace vole

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Which files are mapped where: the program and its shared libraries. Reads the loader's list
+// afresh at each call; no shared state. Takes the loader's lock and allocates: not for signal
+// handlers.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace vole::symbol {
+
+// One executable mapping of a module.
+struct module {
+  std::uintptr_t start = 0;  // [start, end) of the executable segment, page-aligned
+  std::uintptr_t end = 0;
+  std::uint64_t file_offset = 0;  // of start in the file
+  std::uintptr_t bias = 0;        // address in memory - address in the file's symbol table
+  std::string path;               // absolute; "[vdso]" for the kernel's
+  std::string build_id;           // hex, empty if the module has none
+  bool is_main = false;
+};
+
+// modules lists the executable mappings: the main program first, then in load order.
+std::vector<module> modules();
+
+}  // namespace vole::symbol

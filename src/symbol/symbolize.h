@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// From a program counter to function, file and line. Names come from the ELF symbol table, lines
+// and inlined calls from DWARF when the module (or its debug file) has it, opened lazily through
+// libdw.
+//
+// LOCKS  one raw lock inside the process-wide symbolizer, held over file reads: call it from a
+// plain thread or inside
+//        blocking(), never from a signal handler.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace vole::symbol {
+
+struct source_frame {
+  std::string function;  // readable; "0x55d0c0ffee" when nothing is known
+  std::string mangled;   // the linker's name; equal to function for C; empty when nothing is known
+  std::string file;      // as compiled; empty when unknown
+  int line = 0;          // 0 when unknown
+  bool inlined = false;  // this call was inlined into the next frame
+};
+
+// What one pc means.
+struct symbolized {
+  std::uintptr_t pc = 0;
+  std::uintptr_t function_start = 0;  // address of the function in memory; 0 when unknown
+  std::vector<source_frame>
+      frames;  // innermost first; never empty; the last one is the real function
+};
+
+// symbolize resolves each pc, in order. A return address names the line after the call: pass
+// address - 1 for it. Cost:    the first pc of a module reads its symbol table and the line table
+// of its unit; then about 1 us; cached.
+std::vector<symbolized> symbolize(std::span<std::uintptr_t const> pcs);
+symbolized symbolize(std::uintptr_t pc);
+
+// symbol_name is the readable function name alone, from the symbol table: no DWARF is read.
+std::string symbol_name(std::uintptr_t pc);
+
+// release_symbols gives back the memory that symbolize keeps; the next call reads afresh.
+void release_symbols();
+
+}  // namespace vole::symbol

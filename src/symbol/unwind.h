@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Who called whom: walks the chain of frame pointers of one stack. No shared state, no locks, no
+// allocation, no libc: it may run in any signal handler.
+//
+// INVARIANTS
+//   - Memory is read only inside the bounds that the caller gives, so a broken chain ends the walk
+//   and never faults.
+//   - Each frame lies above the one before, so the walk ends.
+// REJECTED: libgcc's and libunwind's unwinders in signal handlers: they take the loader's lock.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace vole::symbol {
+
+// The memory of one stack, [low, high); it must be mapped while a walk runs.
+struct stack_bounds {
+  std::uintptr_t low = 0;
+  std::uintptr_t high = 0;
+};
+
+// Where a walk begins. The pc is reported as it is; sp and fp find the callers.
+struct registers {
+  std::uintptr_t pc = 0;
+  std::uintptr_t sp = 0;
+  std::uintptr_t fp = 0;
+};
+
+// interrupted reads the registers of the code that a signal stopped from the handler's third
+// argument.
+registers interrupted(void const* ucontext) noexcept;
+
+// unwind_interrupted walks from registers that a signal may have caught anywhere, also between a
+// function's first instruction and the one that makes its frame. Returns the number of pcs written
+// to `to`: the interrupted one, then return addresses, innermost first. Safety:  async-signal-safe.
+// Cost: some ns a frame.
+std::size_t unwind_interrupted(registers const& from, stack_bounds bounds,
+                               std::span<std::uintptr_t> to) noexcept;
+
+// unwind_saved walks from the registers of a stack that has been switched away from.
+std::size_t unwind_saved(registers const& from, stack_bounds bounds,
+                         std::span<std::uintptr_t> to) noexcept;
+
+// unwind_here walks the stack it is called on; the first pc is in the function that called
+// unwind_here.
+std::size_t unwind_here(stack_bounds bounds, std::span<std::uintptr_t> to) noexcept;
+
+}  // namespace vole::symbol
