@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// singleflight: callers that want the same thing at the same time share one call.
+//
+//   singleflight::group<std::string, std::shared_ptr<quote const>> loads;
+//   auto q = VOLE_TRY(loads.run(ctx, symbol, [&](context const& ctx) { return load(ctx, symbol);
+//   }), "load {}", symbol);
+//
+// INVARIANTS
+//   - flights holds a flight from its first caller until its function has returned, forget(), or
+//   its last caller left.
+//   - outcome is written once, before done is set, and only read after.
+//   - callers counts who waits for the flight; who brings it to zero cancels the flight's context.
+// LOCKS  shared::mu guards flights and every callers; it is a leaf, held for a look-up and no
+// longer.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "vole/context.h"
+#include "vole/go.h"
+#include "vole/internal/event.h"
+#include "vole/sync.h"
+
+namespace vole::singleflight {
+
+// T is copied to every caller: make it cheap, a std::shared_ptr<X const> say.
+// Safety: any goroutine.
+// Source: Go x/sync/singleflight. Differs: each caller waits under its own context and may leave;
+// the call runs
+//         under a context with the first caller's values, which ends when the last caller has left.
+template <class Key, class T>
+class group {
+ public:
+  // run calls fn(ctx), which returns a result<T> or a T, unless a call for key is in flight: then
+  // it waits for that one. Blocks: parks.   Cancels: when ctx ends; the flight goes on for the
+  // others.
+  template <class Fn>
+  result<T> run(context const& ctx, Key const& key, Fn&& fn) {
+    std::shared_ptr<flight> joined;
+    bool first = false;
+    {
+      std::lock_guard const lock(shared_->mu);
+      auto [at, fresh] = shared_->flights.try_emplace(key);
+      if (fresh) at->second = std::make_shared<flight>(context::without_cancel(ctx));
+      joined = at->second;
+      ++joined->callers;
+      first = fresh;
+    }
+    if (first) {
+      go([shared = shared_, joined, key, fn = std::forward<Fn>(fn)]() mutable {
+        joined->outcome.emplace(fn(joined->ctx));
+        shared->remove(key, joined);
+        joined->done.set();
+      });
+    }
+    if (error err =
+            internal::wait_error(ctx, joined->done.wait(internal::wait_reason::task_wait, ctx))) {
+      shared_->leave(key, joined);
+      return err;
+    }
+    return *joined->outcome;
+  }
+
+  // forget lets the next run for key start a call of its own, whatever is in flight.
+  void forget(Key const& key) {
+    std::lock_guard const lock(shared_->mu);
+    shared_->flights.erase(key);
+  }
+
+ private:
+  struct flight {
+    explicit flight(context const& values) : flight(context::with_cancel(values)) {}
+    explicit flight(std::pair<context, cancel_handle> made)
+        : ctx(std::move(made.first)), cancel(std::move(made.second)) {}
+
+    context const ctx;
+    cancel_handle const cancel;
+    int callers = 0;
+    internal::event done;
+    std::optional<result<T>> outcome;
+  };
+
+  // Outlives the group while an abandoned flight still runs.
+  struct shared {
+    sync::mutex mu;
+    std::map<Key, std::shared_ptr<flight>>
+        flights;  // ordered: keys of outside origin cannot make it slow
+
+    void remove(Key const& key, std::shared_ptr<flight> const& gone) {
+      std::lock_guard const lock(mu);
+      if (auto at = flights.find(key); at != flights.end() && at->second == gone) flights.erase(at);
+    }
+    void leave(Key const& key, std::shared_ptr<flight> const& left) {
+      bool last = false;
+      {
+        std::lock_guard const lock(mu);
+        last = --left->callers == 0;
+        auto const at = flights.find(key);
+        if (last && at != flights.end() && at->second == left) flights.erase(at);
+      }
+      if (last) left->cancel();
+    }
+  };
+
+  std::shared_ptr<shared> const shared_ = std::make_shared<shared>();
+};
+
+}  // namespace vole::singleflight
