@@ -45,6 +45,9 @@ inline try_nothing try_value(error const&) noexcept {
 inline try_nothing try_value(result<void> const&) noexcept {
   return {};
 }
+inline try_nothing try_value(result<void>&&) noexcept {
+  return {};
+}
 template <class T>
 T try_value(result<T> const& r) {
   return *r;

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "symbol/modules.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <elf.h>
+#include <fmt/format.h>
+#include <fstream>
+#include <link.h>
+#include <sstream>
+#include <string_view>
+#include <unistd.h>
+
+namespace vole::symbol {
+namespace {
+
+std::uintptr_t page_down(std::uintptr_t address) {
+  static auto const page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  return address - address % page;
+}
+std::uintptr_t page_up(std::uintptr_t address) {
+  static auto const page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  return page_down(address + page - 1);
+}
+
+// build_id_of reads the notes of one loaded segment; empty if none of them is a build id.
+std::string build_id_of(std::uintptr_t notes, std::size_t size) {
+  constexpr std::size_t align = 4;
+  auto const padded = [](std::size_t n) { return (n + align - 1) / align * align; };
+  while (size >= sizeof(ElfW(Nhdr))) {
+    auto const* const note = reinterpret_cast<ElfW(Nhdr) const*>(notes);
+    std::size_t const name_size = padded(note->n_namesz);
+    std::size_t const whole = sizeof(*note) + name_size + padded(note->n_descsz);
+    if (whole > size) return {};
+    auto const* const name = reinterpret_cast<char const*>(note + 1);
+    if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == sizeof("GNU") &&
+        std::memcmp(name, "GNU", sizeof("GNU")) == 0) {
+      auto const* const id = reinterpret_cast<unsigned char const*>(name + name_size);
+      std::string hex;
+      for (std::size_t i = 0; i < note->n_descsz; ++i) hex += fmt::format("{:02x}", id[i]);
+      return hex;
+    }
+    notes += whole;
+    size -= whole;
+  }
+  return {};
+}
+
+// mapped_file is the path that the kernel knows for the mapping at address. The loader has no name
+// for the main program, and /proc/self/exe is ld.so when the program was started through it.
+std::string mapped_file(std::uintptr_t address) {
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    std::istringstream fields(line);
+    std::uintptr_t start = 0;
+    std::uintptr_t end = 0;
+    char dash = 0;
+    fields >> std::hex >> start >> dash >> end;
+    if (address < start || address >= end) continue;
+    std::string skipped;
+    fields >> skipped >> skipped >> skipped >> skipped >> std::ws;
+    std::string path;
+    std::getline(fields, path);
+    constexpr std::string_view deleted = " (deleted)";
+    if (path.ends_with(deleted)) path.resize(path.size() - deleted.size());
+    return path;
+  }
+  return {};
+}
+
+std::string path_of(dl_phdr_info const& info, std::uintptr_t start, bool is_main) {
+  std::string_view const name = info.dlpi_name == nullptr ? "" : info.dlpi_name;
+  if (name.starts_with("linux-vdso") || name.starts_with("linux-gate")) return "[vdso]";
+  if (!is_main && name.starts_with('/')) return std::string(name);
+  std::string path = mapped_file(start);
+  return path.empty() ? std::string(name) : path;
+}
+
+int add_module(dl_phdr_info* info, std::size_t, void* out) {
+  auto& list = *static_cast<std::vector<module>*>(out);
+  bool const is_main = list.empty();  // the loader reports the program first
+  std::string build_id;
+  for (std::size_t i = 0; i < info->dlpi_phnum && build_id.empty(); ++i) {
+    auto const& segment = info->dlpi_phdr[i];
+    if (segment.p_type != PT_NOTE) continue;
+    build_id = build_id_of(info->dlpi_addr + segment.p_vaddr, segment.p_memsz);
+  }
+  for (std::size_t i = 0; i < info->dlpi_phnum; ++i) {
+    auto const& segment = info->dlpi_phdr[i];
+    if (segment.p_type != PT_LOAD || (segment.p_flags & PF_X) == 0) continue;
+    module found;
+    std::uintptr_t const address = info->dlpi_addr + segment.p_vaddr;
+    found.start = page_down(address);
+    found.end = page_up(address + segment.p_memsz);
+    found.file_offset = segment.p_offset - (address - found.start);
+    found.bias = info->dlpi_addr;
+    found.path = path_of(*info, found.start, is_main);
+    found.build_id = build_id;
+    found.is_main = is_main;
+    list.push_back(std::move(found));
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::vector<module> modules() {
+  std::vector<module> list;
+  ::dl_iterate_phdr(&add_module, &list);
+  return list;
+}
+
+}  // namespace vole::symbol
