@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+// log: structured lines for machines and people. A logger is a value that is passed on explicitly;
+// there is no default one. A line is a time, a level, a message and attributes, as text (key=value)
+// or as JSON.
+//
+//   log::logger logger({.form = log::format::json});
+//   logger.info(ctx, "order filled", {{"order_id", order.id}, {"qty_micro", order.qty}});
+//   auto feed_log = logger.with({{"component", "feed"}});
+//   feed_log.error(ctx, "price feed stopped", {{"error", err}});
+//
+// INVARIANTS
+//   - One line is one write to the sink and holds no line break of its own: every key and value is
+//   escaped, so that
+//     input cannot forge a line or a field.
+//   - request_id and trace_id come from the context of the call, if it carries them.
+//   - A secret<T> never prints its content.
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <fmt/format.h>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "vole/context.h"
+#include "vole/errors.h"
+#include "vole/internal/annotations.h"
+#include "vole/internal/atomic.h"
+#include "vole/internal/raw_mutex.h"
+#include "vole/result.h"
+
+namespace vole {
+
+// secret keeps a value out of logs, configuration pages and formatted text: whatever prints it
+// prints "[redacted]". reveal() is the one way to the content, easy to find in a review.
+template <class T>
+class secret {
+ public:
+  secret() = default;
+  explicit secret(T content) : content_(std::move(content)) {}
+
+  T const& reveal() const noexcept { return content_; }
+  friend bool operator==(secret const&, secret const&) = default;
+
+ private:
+  T content_{};
+};
+inline constexpr std::string_view redacted_text = "[redacted]";
+
+}  // namespace vole
+
+template <class T>
+struct fmt::formatter<vole::secret<T>> : fmt::formatter<std::string_view> {
+  auto format(vole::secret<T> const&, fmt::format_context& to) const
+      -> fmt::format_context::iterator {
+    return fmt::formatter<std::string_view>::format(vole::redacted_text, to);
+  }
+};
+
+namespace vole::log {
+
+// level is how much a line matters; numbers as in Go's slog, so that others may stand between.
+enum class level : std::int8_t { debug = -4, info = 0, warn = 4, error = 8 };
+
+// "DEBUG", "INFO", "WARN", "ERROR"; in between "INFO+2".
+std::string level_text(level l);
+// parse_level reads "debug", "info", "warn", "error" in any case, also "INFO+2".
+result<level> parse_level(std::string_view text);
+
+struct attr;
+
+// value is what an attribute holds: a view. It lives no longer than what it was made from, so
+// attributes are written inside the call that logs them. A type of your own is printed by its
+// fmt::formatter.
+class value {
+ public:
+  enum class kind : std::uint8_t {
+    null,
+    boolean,
+    int64,
+    uint64,
+    float64,
+    text,
+    duration,
+    time,
+    error,
+    group,
+    any
+  };
+  using print_fn = void (*)(void const* object, fmt::memory_buffer& to);
+
+  constexpr value() noexcept : kind_(kind::null) {}
+  constexpr value(std::nullptr_t) noexcept : kind_(kind::null) {}
+  template <std::same_as<bool> B>
+  constexpr value(B b) noexcept : kind_(kind::boolean), int_(b) {}
+  template <std::signed_integral I>
+    requires(!std::same_as<I, char> && !std::same_as<I, wchar_t>)
+  constexpr value(I i) noexcept : kind_(kind::int64), int_(i) {}
+  template <std::unsigned_integral U>
+    requires(!std::same_as<U, bool> && !std::same_as<U, char>)
+  constexpr value(U u) noexcept : kind_(kind::uint64), uint_(u) {}
+  constexpr value(double f) noexcept : kind_(kind::float64), float_(f) {}
+  constexpr value(std::string_view s) noexcept
+      : kind_(kind::text), object_(s.data()), size_(s.size()) {}
+  value(std::string const& s) noexcept : value(std::string_view(s)) {}
+  constexpr value(char const* s) noexcept
+      : value(s == nullptr ? std::string_view("<null>") : std::string_view(s)) {}
+  template <class Rep, class Period>
+  constexpr value(std::chrono::duration<Rep, Period> d) noexcept
+      : kind_(kind::duration),
+        int_(std::chrono::duration_cast<std::chrono::nanoseconds>(d).count()) {}
+  constexpr value(std::chrono::system_clock::time_point t) noexcept
+      : kind_(kind::time),
+        int_(std::chrono::duration_cast<std::chrono::nanoseconds>(t.time_since_epoch()).count()) {}
+  value(vole::error const& e) noexcept : kind_(kind::error), object_(&e) {}
+  template <class T>
+  constexpr value(secret<T> const&) noexcept : value(redacted_text) {}
+  template <class T>
+    requires(fmt::is_formattable<T>::value && !std::is_arithmetic_v<T> && !std::is_pointer_v<T> &&
+             !std::convertible_to<T const&, std::string_view> &&
+             !std::convertible_to<T const&, vole::error>)
+  value(T const& object) noexcept : kind_(kind::any), object_(&object), print_(&print_object<T>) {}
+
+  constexpr enum kind kind() const noexcept { return kind_; }
+  bool as_bool() const noexcept { return int_ != 0; }
+  std::int64_t as_int64() const noexcept { return int_; }
+  std::uint64_t as_uint64() const noexcept { return uint_; }
+  double as_float64() const noexcept { return float_; }
+  std::string_view as_text() const noexcept { return {static_cast<char const*>(object_), size_}; }
+  std::chrono::nanoseconds as_duration() const noexcept { return std::chrono::nanoseconds(int_); }
+  std::chrono::nanoseconds as_time() const noexcept {
+    return std::chrono::nanoseconds(int_);
+  }  // since the epoch
+  vole::error const& as_error() const noexcept { return *static_cast<vole::error const*>(object_); }
+  std::span<attr const> as_group() const noexcept;
+  void print_any(fmt::memory_buffer& to) const { print_(object_, to); }
+
+ private:
+  friend attr group(std::string_view, std::initializer_list<attr>);
+
+  template <class T>
+  static void print_object(void const* object, fmt::memory_buffer& to) {
+    fmt::format_to(fmt::appender(to), "{}", *static_cast<T const*>(object));
+  }
+
+  enum kind kind_;
+  union {
+    std::int64_t int_ = 0;
+    std::uint64_t uint_;
+    double float_;
+    void const* object_;
+  };
+  union {
+    std::size_t size_ = 0;  // of a text or a group
+    print_fn print_;        // of any
+  };
+};
+
+// attr is a named value: {"user_id", id}.
+struct attr {
+  std::string_view key;
+  log::value value;
+};
+
+inline std::span<attr const> value::as_group() const noexcept {
+  return {static_cast<attr const*>(object_), size_};
+}
+
+// group is several attributes under one name: "http.method=GET http.status=200" in text, a nested
+// object in JSON.
+inline attr group(std::string_view name, std::initializer_list<attr> attrs) {
+  attr made{name, {}};
+  made.value.kind_ = value::kind::group;
+  made.value.object_ = attrs.begin();
+  made.value.size_ = attrs.size();
+  return made;
+}
+
+// sink takes finished lines, each with its line feed.
+class sink {
+ public:
+  virtual ~sink() = default;
+  // write puts the whole line out, not mixed with another one. It has nobody to report a failure
+  // to: it counts it. Safety:  any goroutine or thread.
+  virtual void write(std::string_view line) = 0;
+  // lines_lost is how many lines could not be written since the start.
+  virtual std::uint64_t lines_lost() const = 0;
+};
+
+// to_fd writes each line by one write(2) to the descriptor, which must outlive the sink. Lines of
+// one sink never mix; when the reader of a pipe stalls, one goroutine waits in write(2) and the
+// others are parked behind it.
+std::shared_ptr<sink> to_fd(int fd);
+std::shared_ptr<sink> to_stderr();
+
+// memory_sink keeps the lines, for tests.
+class memory_sink final : public sink {
+ public:
+  void write(std::string_view line) override;
+  std::uint64_t lines_lost() const override { return 0; }
+  std::string text() const;
+  std::vector<std::string> lines() const;  // without their line feeds
+  void clear();
+
+ private:
+  mutable internal::raw_mutex mu_;
+  std::string text_ VOLE_GUARDED_BY(mu_);
+};
+
+enum class format : std::uint8_t { text, json };
+// parse_format reads "text" or "json".
+result<format> parse_format(std::string_view text);
+
+struct options {
+  format form = format::text;
+  level minimum = level::info;
+  std::shared_ptr<sink> to;  // null: to_stderr()
+  // Where the time of a line comes from; null: the system clock. For tests and examples.
+  std::function<std::chrono::system_clock::time_point()> clock;
+};
+
+// logger writes lines to a sink; copies and with() share its level and sink. A default-made one
+// discards everything. Safety:  any goroutine or thread.        Cost:    below the level: one load
+// and a branch; else one write(2).
+class logger {
+ public:
+  logger() = default;
+  explicit logger(options from);
+
+  bool enabled(log::level at) const noexcept {
+    return minimum_ != nullptr &&
+           static_cast<std::int8_t>(at) >= minimum_->load(internal::memory_order_relaxed);
+  }
+
+  // debug, info, warn, error, log write a line, if its level is enabled.
+  // Blocks:  parks while another line is being written to the sink.        Cancels: no. Errors:
+  // none; see sink.
+  void debug(context const& ctx, std::string_view message,
+             std::initializer_list<attr> attrs = {}) const {
+    if (enabled(level::debug)) write(ctx, level::debug, message, attrs);
+  }
+  void info(context const& ctx, std::string_view message,
+            std::initializer_list<attr> attrs = {}) const {
+    if (enabled(level::info)) write(ctx, level::info, message, attrs);
+  }
+  void warn(context const& ctx, std::string_view message,
+            std::initializer_list<attr> attrs = {}) const {
+    if (enabled(level::warn)) write(ctx, level::warn, message, attrs);
+  }
+  void error(context const& ctx, std::string_view message,
+             std::initializer_list<attr> attrs = {}) const {
+    if (enabled(level::error)) write(ctx, level::error, message, attrs);
+  }
+  void log(context const& ctx, log::level at, std::string_view message,
+           std::span<attr const> attrs) const {
+    if (enabled(at)) write(ctx, at, message, attrs);
+  }
+
+  // with returns a logger whose lines also carry attrs, in front of their own. They are formatted
+  // once, here.
+  logger with(std::initializer_list<attr> attrs) const;
+  // with_group returns a logger that puts all further attributes under name.
+  logger with_group(std::string_view name) const;
+
+  // The level below which nothing is written, of this logger and of all that share it; may change
+  // at any time.
+  log::level minimum() const noexcept;
+  void set_minimum(log::level at) const noexcept;
+  // lines_lost is the sink's.
+  std::uint64_t lines_lost() const;
+
+ private:
+  struct state;
+  struct layer;
+
+  logger(std::shared_ptr<state> shared, std::shared_ptr<layer const> on_top) noexcept;
+  void write(context const& ctx, log::level at, std::string_view message,
+             std::span<attr const> attrs) const;
+
+  std::shared_ptr<state> state_;                      // null: discards
+  internal::atomic<std::int8_t>* minimum_ = nullptr;  // inside *state_
+  std::shared_ptr<layer const> layer_;  // what with() and with_group() added; null: nothing
+};
+
+// with_request_id returns a context whose lines carry request_id; request_id finds it, or "".
+// The view is good while ctx lives.
+context with_request_id(context const& parent, std::string id);
+std::string_view request_id(context const& ctx) noexcept;
+
+}  // namespace vole::log

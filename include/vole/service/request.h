@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// service::observe: what every request of a service gets: an id, a trace, a deadline, one log line,
+// metrics by route, and a 500 in the place of a crash when somebody else's code throws.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "vole/errors.h"
+#include "vole/http.h"
+#include "vole/log.h"
+#include "vole/metrics.h"
+
+namespace vole::service {
+
+struct observe_options {
+  log::logger logger;
+  metrics::registry* registry = nullptr;  // null: no metrics
+  // Takes X-Request-Id from the client if it is 1 to 64 of A-Z a-z 0-9 . _ -; otherwise, and when
+  // false, one is made.
+  bool trust_request_id = true;
+  // Longest time a request may take, as the deadline of its context; 0: none but the client's going
+  // away.
+  duration timeout = {};
+  // Lines for answered requests; failed ones (5xx, or with an error) are always logged.
+  bool log_all = true;
+};
+
+// observe is the outermost middleware of a server. In this order:
+//   - request id: accepted or made, put in the context and in the answer's X-Request-Id;
+//   - trace: continued from traceparent and tracestate, or begun; put in the context;
+//   - one line for the request when it is over: "request" with method, route (the pattern, not the
+//   path), path,
+//     status, bytes, duration_ms, remote, and error if it failed; ERROR for 5xx, INFO otherwise;
+//   - metrics: http_requests_total{method,route,status},
+//   http_request_duration_seconds{method,route},
+//     http_response_bytes_total{method,route}, http_requests_in_flight;
+//   - an exception that leaves the handler becomes 500 problem+json, or ends the connection when
+//   the head of the
+//     answer has gone out.
+http::middleware observe(observe_options how);
+
+// set_error notes why this request failed, for its log line. No effect outside observe.
+void set_error(http::request& req, error err);
+
+}  // namespace vole::service
