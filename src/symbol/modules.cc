@@ -103,7 +103,18 @@ int add_module(dl_phdr_info* info, std::size_t, void* out) {
   return 0;
 }
 
+int read_generation(dl_phdr_info* info, std::size_t, void* out) {
+  *static_cast<std::uint64_t*>(out) = info->dlpi_adds + info->dlpi_subs;
+  return 1;  // one module is enough: the counts are the process's
+}
+
 }  // namespace
+
+std::uint64_t modules_generation() {
+  std::uint64_t generation = 0;
+  ::dl_iterate_phdr(&read_generation, &generation);
+  return generation;
+}
 
 std::vector<module> modules() {
   std::vector<module> list;

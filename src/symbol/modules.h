@@ -24,4 +24,7 @@ struct module {
 // modules lists the executable mappings: the main program first, then in load order.
 std::vector<module> modules();
 
+// modules_generation is another number after every load or unload of a module.
+std::uint64_t modules_generation();
+
 }  // namespace vole::symbol

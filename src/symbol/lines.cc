@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "symbol/lines.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <dwarf.h>
+#include <iterator>
+#include <ranges>
+#include <utility>
+
+#include "symbol/demangle.h"
+
+namespace vole::symbol {
+namespace {
+
+// Calls fn(child) for each child of parent until fn returns false.
+template <class Fn>
+void for_each_child(Dwarf_Die* parent, Fn&& fn) {
+  Dwarf_Die child;
+  if (::dwarf_child(parent, &child) != 0) return;
+  do {
+    if (!fn(child)) return;
+  } while (::dwarf_siblingof(&child, &child) == 0);
+}
+
+int number(Dwarf_Die* die, unsigned int attribute) {
+  Dwarf_Attribute found;
+  Dwarf_Word value = 0;
+  if (::dwarf_attr(die, attribute, &found) == nullptr) return 0;
+  return ::dwarf_formudata(&found, &value) == 0 ? static_cast<int>(value) : 0;
+}
+
+// inlined_calls lists the inlined calls that hold address, outermost first.
+std::vector<Dwarf_Die> inlined_calls(Dwarf_Die function, std::uint64_t address) {
+  std::vector<Dwarf_Die> calls;
+  Dwarf_Die parent = function;
+  for (bool deeper = true; deeper;) {
+    deeper = false;
+    for_each_child(&parent, [&](Dwarf_Die& child) {
+      int const tag = ::dwarf_tag(&child);
+      if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_lexical_block) return true;
+      if (::dwarf_haspc(&child, address) != 1) return true;
+      if (tag == DW_TAG_inlined_subroutine) calls.push_back(child);
+      parent = child;
+      deeper = true;
+      return false;
+    });
+  }
+  return calls;
+}
+
+// origin_of follows a function to the entry that declares it.
+Dwarf_Die origin_of(Dwarf_Die die) {
+  for (unsigned int const attribute : {DW_AT_abstract_origin, DW_AT_specification}) {
+    Dwarf_Attribute found;
+    Dwarf_Die next;
+    if (::dwarf_attr(&die, attribute, &found) != nullptr &&
+        ::dwarf_formref_die(&found, &next) != nullptr) {
+      die = next;
+    }
+  }
+  return die;
+}
+
+}  // namespace
+
+line_reader::line_reader(elf_file const& file)
+    : dwarf_(::dwarf_begin_elf(file.get(), DWARF_C_READ, nullptr)) {}
+
+std::vector<source_frame> line_reader::frames_at(std::uint64_t address) {
+  std::vector<source_frame> frames;
+  unit* const in = dwarf_ == nullptr ? nullptr : unit_at(address);
+  if (in == nullptr) return frames;
+
+  source_frame place;
+  if (Dwarf_Line* const line = ::dwarf_getsrc_die(&in->die, address)) {
+    ::dwarf_lineno(line, &place.line);
+    place.file = path_of(*in, ::dwarf_linesrc(line, nullptr, nullptr));
+  }
+  Dwarf_Die function;
+  if (!find_function(*in, address, &function)) {
+    if (!place.file.empty()) frames.push_back(std::move(place));
+    return frames;
+  }
+  // From the innermost inlined call outwards: each was called from where its own entry says.
+  for (Dwarf_Die& call : inlined_calls(function, address) | std::views::reverse) {
+    name(&call, &place);
+    place.inlined = true;
+    frames.push_back(std::move(place));
+    place = {};
+    place.line = number(&call, DW_AT_call_line);
+    if (in->files != nullptr) {
+      auto const file = static_cast<std::size_t>(number(&call, DW_AT_call_file));
+      place.file = path_of(*in, ::dwarf_filesrc(in->files, file, nullptr, nullptr));
+    }
+  }
+  name(&function, &place);
+  frames.push_back(std::move(place));
+  return frames;
+}
+
+line_reader::unit* line_reader::unit_at(std::uint64_t address) {
+  Dwarf_Die die;
+  bool found = ::dwarf_addrdie(dwarf_.get(), address, &die) != nullptr;
+  // Some compilers write no table of address ranges: ask every unit.
+  Dwarf_CU* cursor = nullptr;
+  while (!found &&
+         ::dwarf_get_units(dwarf_.get(), cursor, &cursor, nullptr, nullptr, &die, nullptr) == 0) {
+    found = ::dwarf_haspc(&die, address) == 1;
+  }
+  if (!found) return nullptr;
+  auto const [at, is_new] = units_.try_emplace(::dwarf_dieoffset(&die));
+  unit& made = at->second;
+  if (!is_new) return &made;
+  made.die = die;
+  std::size_t file_count = 0;
+  ::dwarf_getsrcfiles(&made.die, &made.files, &file_count);
+  Dwarf_Attribute directory;
+  if (::dwarf_attr(&made.die, DW_AT_comp_dir, &directory) != nullptr) {
+    char const* const text = ::dwarf_formstring(&directory);
+    made.directory = text == nullptr ? "" : text;
+  }
+  collect(&made.die, &made);
+  std::ranges::sort(made.functions, {}, &function_range::low);
+  return &made;
+}
+
+void line_reader::collect(Dwarf_Die* parent, unit* into) {
+  for_each_child(parent, [&](Dwarf_Die& child) {
+    int const tag = ::dwarf_tag(&child);
+    if (tag == DW_TAG_namespace) collect(&child, into);
+    if (tag != DW_TAG_subprogram) return true;
+    Dwarf_Addr base = 0;
+    Dwarf_Addr low = 0;
+    Dwarf_Addr high = 0;
+    std::ptrdiff_t at = 0;
+    while ((at = ::dwarf_ranges(&child, at, &base, &low, &high)) > 0) {
+      into->functions.push_back({low, high, ::dwarf_dieoffset(&child)});
+    }
+    return true;
+  });
+}
+
+bool line_reader::find_function(unit const& in, std::uint64_t address, Dwarf_Die* function) {
+  auto const after = std::ranges::upper_bound(in.functions, address, {}, &function_range::low);
+  if (after != in.functions.begin() && address < std::prev(after)->high) {
+    return ::dwarf_offdie(dwarf_.get(), std::prev(after)->die, function) != nullptr;
+  }
+  // A function inside another's entry or a class's: rare enough for the slow search.
+  Dwarf_Die unit_die = in.die;
+  Dwarf_Die* scopes = nullptr;
+  int const count = ::dwarf_getscopes(&unit_die, address, &scopes);
+  bool found = false;
+  for (int i = 0; i < count && !found; ++i) {
+    if (::dwarf_tag(&scopes[i]) != DW_TAG_subprogram || ::dwarf_haspc(&scopes[i], address) != 1)
+      continue;
+    *function = scopes[i];
+    found = true;
+  }
+  std::free(scopes);
+  return found;
+}
+
+void line_reader::name(Dwarf_Die* function, source_frame* frame) {
+  for (unsigned int const attribute : {DW_AT_linkage_name, DW_AT_MIPS_linkage_name}) {
+    Dwarf_Attribute found;
+    if (::dwarf_attr_integrate(function, attribute, &found) == nullptr) continue;
+    char const* const text = ::dwarf_formstring(&found);
+    if (text == nullptr) continue;
+    frame->mangled = text;
+    frame->function = demangle(text);
+    return;
+  }
+  frame->function = qualified_name(function);
+  frame->mangled = frame->function;
+}
+
+std::string line_reader::qualified_name(Dwarf_Die* function) {
+  Dwarf_Die origin = origin_of(*function);
+  auto const [at, is_new] = qualified_.try_emplace(origin.addr);
+  if (!is_new) return at->second;
+  std::string& text = at->second;
+  Dwarf_Die* scopes = nullptr;
+  int const count = ::dwarf_getscopes_die(&origin, &scopes);
+  for (int i = count - 1; i >= 0; --i) {
+    int const tag = ::dwarf_tag(&scopes[i]);
+    if (tag == DW_TAG_compile_unit || tag == DW_TAG_partial_unit || tag == DW_TAG_lexical_block)
+      continue;
+    char const* const part = ::dwarf_diename(&scopes[i]);
+    if (!text.empty()) text += "::";
+    text += part != nullptr           ? part
+            : tag == DW_TAG_namespace ? "(anonymous namespace)"
+                                      : "{unnamed}";
+  }
+  std::free(scopes);
+  if (text.empty()) {
+    char const* const own = ::dwarf_diename(&origin);
+    text = own == nullptr ? "{unnamed}" : own;
+  }
+  return text;
+}
+
+std::string line_reader::path_of(unit const& in, char const* file) const {
+  if (file == nullptr) return {};
+  if (*file == '/' || in.directory.empty()) return file;
+  return in.directory + "/" + file;
+}
+
+}  // namespace vole::symbol

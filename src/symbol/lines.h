@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Files, lines and inlined calls of one ELF file, read from DWARF through libdw.
+//
+// No shared state: one thread at a time uses a reader. libdw keeps what it has read of each compilation unit (lines alone are
+// about 100 bytes a row), so a reader lives for a batch of addresses and is thrown away: see units().
+// REJECTED
+//   - dwarf_getscopes for each address: it visits every entry of the unit, milliseconds in C++.
+//   - libdwfl: finds debug files over the network when DEBUGINFOD_URLS is set, and searches symbols linearly.
+
+#include <cstddef>
+#include <cstdint>
+#include <elfutils/libdw.h>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "symbol/elf_file.h"
+#include "symbol/symbolize.h"
+
+namespace vole::symbol {
+
+class line_reader {
+ public:
+  // file holds .debug_info and must outlive the reader.
+  explicit line_reader(elf_file const& file);
+
+  // The frames at address (as in the file, without load bias), innermost first; empty when DWARF does not know it.
+  std::vector<source_frame> frames_at(std::uint64_t address);
+  // How many compilation units have been read so far.
+  std::size_t units() const { return units_.size(); }
+
+ private:
+  struct dwarf_end_caller {
+    void operator()(Dwarf* dwarf) const { ::dwarf_end(dwarf); }
+  };
+  struct function_range {
+    std::uint64_t low = 0;
+    std::uint64_t high = 0;
+    Dwarf_Off die = 0;
+  };
+  struct unit {
+    Dwarf_Die die{};
+    Dwarf_Files* files = nullptr;
+    std::string directory;
+    std::vector<function_range> functions;  // by low; they do not overlap
+  };
+
+  unit* unit_at(std::uint64_t address);
+  void collect(Dwarf_Die* parent, unit* into);
+  bool find_function(unit const& in, std::uint64_t address, Dwarf_Die* function);
+  void name(Dwarf_Die* function, source_frame* frame);
+  std::string qualified_name(Dwarf_Die* function);
+  std::string path_of(unit const& in, char const* file) const;
+
+  std::unique_ptr<Dwarf, dwarf_end_caller> dwarf_;
+  std::map<Dwarf_Off, unit> units_;
+  std::map<void const*, std::string> qualified_;  // of functions without linkage name, by entry
+};
+
+}  // namespace vole::symbol

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+// The process-wide symbolizer.
+//
+// INVARIANTS
+//   - What is kept for a module is kept by file address under its build id, so it holds wherever the file is mapped.
+//   - Symbols are taken from a file only if its build id is that of the module in memory: a file replaced since
+//     the start gives no names rather than wrong ones.
+//   - Kept results never exceed results_bytes_max by more than one batch; DWARF is open only during a batch, for at
+//     most units_max units at a time.
+// LOCKS  symbolizer::mu_ guards everything; held over file reads.
+#include "symbol/symbolize.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <map>
+#include <numeric>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "vole/internal/annotations.h"
+#include "vole/internal/raw_mutex.h"
+
+#include "symbol/demangle.h"
+#include "symbol/elf_file.h"
+#include "symbol/lines.h"
+#include "symbol/modules.h"
+#include "symbol/symtab.h"
+
+namespace vole::symbol {
+namespace {
+
+constexpr std::size_t results_bytes_max = std::size_t{32} << 20;
+constexpr std::size_t units_max = 64;
+
+struct resolved {
+  std::uint64_t function_start = 0;  // file address; 0 when unknown
+  std::vector<source_frame> frames;
+};
+
+std::size_t bytes_of(resolved const& r) {
+  std::size_t bytes = sizeof(r);
+  for (auto const& frame : r.frames) {
+    bytes += sizeof(frame) + frame.function.size() + frame.mangled.size() + frame.file.size();
+  }
+  return bytes;
+}
+
+// A name without the compiler's remark that it has split or specialised the function.
+std::string without_clone(std::string name) {
+  std::size_t const at = name.find(" [clone ");
+  if (at != std::string::npos) name.resize(at);
+  return name;
+}
+
+std::string_view base_name(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+// What is known about one file.
+class module_symbols {
+ public:
+  explicit module_symbols(module const& where) : base_name_(base_name(where.path)) {
+    file_ = open(where);
+    if (!file_) return;
+    bool const lines_here = file_->has_section(".debug_info");
+    if (!lines_here || !file_->has_section(".symtab"))
+      debug_file_ = file_->find_debug_file(where.path);
+    if (lines_here) {
+      lines_ = &*file_;
+    } else if (debug_file_ && debug_file_->has_section(".debug_info")) {
+      lines_ = &*debug_file_;
+    }
+    if (debug_file_ && debug_file_->has_section(".symtab")) {
+      names_.emplace(*debug_file_);
+    } else {
+      names_.emplace(*file_);
+    }
+  }
+
+  resolved const* kept(std::uint64_t address) const {
+    auto const at = results_.find(address);
+    return at == results_.end() ? nullptr : &at->second;
+  }
+  // resolve reads what address means and keeps it; the bytes that this takes are added to *bytes.
+  resolved const& resolve(std::uint64_t address, std::size_t* bytes) {
+    resolved made;
+    if (line_reader* const reader = open_lines()) made.frames = reader->frames_at(address);
+    if (made.frames.empty()) made.frames.emplace_back();
+    source_frame& real = made.frames.back();
+    if (function_symbol const* const symbol = find(address)) {
+      made.function_start = symbol->address;
+      real.mangled = symbol->name;
+      real.function = without_clone(demangle(symbol->name));
+    } else if (real.function.empty()) {
+      real.function = fmt::format("{}+{:#x}", base_name_, address);
+    }
+    *bytes += bytes_of(made);
+    return results_.insert_or_assign(address, std::move(made)).first->second;
+  }
+  function_symbol const* find(std::uint64_t address) const {
+    return names_ ? names_->find(address) : nullptr;
+  }
+  void close_lines() { reader_.reset(); }
+  void forget_results() { results_.clear(); }
+
+ private:
+  static std::optional<elf_file> open(module const& where) {
+    if (where.path == "[vdso]") {
+      return elf_file::in_memory(reinterpret_cast<char*>(where.start - where.file_offset),
+                                 where.end - where.start + where.file_offset);
+    }
+    auto const matches = [&](std::optional<elf_file> const& file) {
+      return file && (where.build_id.empty() || file->build_id() == where.build_id);
+    };
+    if (auto file = elf_file::open(where.path); matches(file)) return file;
+    // Deleted or replaced since the start: the kernel still has the program.
+    if (!where.is_main) return std::nullopt;
+    auto running = elf_file::open("/proc/self/exe");
+    return matches(running) ? std::move(running) : std::nullopt;
+  }
+  line_reader* open_lines() {
+    if (lines_ == nullptr) return nullptr;
+    if (reader_ && reader_->units() >= units_max) reader_.reset();
+    if (!reader_) reader_.emplace(*lines_);
+    return &*reader_;
+  }
+
+  std::string base_name_;
+  std::optional<elf_file> file_;
+  std::optional<elf_file> debug_file_;
+  elf_file const* lines_ = nullptr;  // file_ or debug_file_: the one with .debug_info
+  std::optional<symtab> names_;
+  std::optional<line_reader> reader_;
+  std::unordered_map<std::uint64_t, resolved> results_;
+};
+
+class symbolizer {
+ public:
+  std::vector<symbolized> symbolize(std::span<std::uintptr_t const> pcs) VOLE_EXCLUDES(mu_) {
+    std::vector<symbolized> out(pcs.size());
+    // In order of address, so that each unit is read once.
+    std::vector<std::size_t> order(pcs.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::ranges::sort(order, {}, [&](std::size_t i) { return pcs[i]; });
+    internal::raw_lock const lock(mu_);
+    if (results_bytes_ > results_bytes_max) {
+      for (auto& [key, symbols] : symbols_) symbols.forget_results();
+      results_bytes_ = 0;
+    }
+    read_modules();
+    for (std::size_t const i : order) out[i] = symbolize_one(pcs[i]);
+    for (auto& [key, symbols] : symbols_) symbols.close_lines();
+    return out;
+  }
+
+  std::string name(std::uintptr_t pc) VOLE_EXCLUDES(mu_) {
+    internal::raw_lock const lock(mu_);
+    read_modules();
+    module const* const where = module_at(pc);
+    if (where == nullptr) return fmt::format("{:#x}", pc);
+    function_symbol const* const symbol = symbols_of(*where).find(pc - where->bias);
+    if (symbol == nullptr) return fmt::format("{}+{:#x}", base_name(where->path), pc - where->bias);
+    return without_clone(demangle(symbol->name));
+  }
+
+  void release() VOLE_EXCLUDES(mu_) {
+    internal::raw_lock const lock(mu_);
+    symbols_.clear();
+    modules_.clear();
+    results_bytes_ = 0;
+  }
+
+ private:
+  symbolized symbolize_one(std::uintptr_t pc) VOLE_REQUIRES_LOCK(mu_) {
+    module const* const where = module_at(pc);
+    if (where == nullptr) return {pc, 0, {{fmt::format("{:#x}", pc), "", "", 0, false}}};
+    module_symbols& symbols = symbols_of(*where);
+    std::uint64_t const address = pc - where->bias;
+    resolved const* known = symbols.kept(address);
+    if (known == nullptr) known = &symbols.resolve(address, &results_bytes_);
+    std::uintptr_t const start =
+        known->function_start == 0 ? 0 : known->function_start + where->bias;
+    return {pc, start, known->frames};
+  }
+
+  void read_modules() VOLE_REQUIRES_LOCK(mu_) {
+    std::uint64_t const generation = modules_generation();
+    if (!modules_.empty() && generation == generation_) return;
+    modules_ = modules();
+    generation_ = generation;
+  }
+
+  module const* module_at(std::uintptr_t pc) VOLE_REQUIRES_LOCK(mu_) {
+    auto const holds = [pc](module const& m) { return pc >= m.start && pc < m.end; };
+    auto const at = std::ranges::find_if(modules_, holds);
+    return at == modules_.end() ? nullptr : &*at;
+  }
+
+  module_symbols& symbols_of(module const& where) VOLE_REQUIRES_LOCK(mu_) {
+    std::string const& key = where.build_id.empty() ? where.path : where.build_id;
+    return symbols_.try_emplace(key, where).first->second;
+  }
+
+  internal::raw_mutex mu_;
+  std::vector<module> modules_ VOLE_GUARDED_BY(mu_);
+  std::map<std::string, module_symbols> symbols_ VOLE_GUARDED_BY(mu_);  // by build id, else by path
+  std::size_t results_bytes_ VOLE_GUARDED_BY(mu_) = 0;
+  std::uint64_t generation_ VOLE_GUARDED_BY(mu_) = 0;  // of modules_
+};
+
+// Never destroyed: a dump may be asked for while static objects are being taken down.
+symbolizer& the_symbolizer() {
+  static symbolizer& one = *new symbolizer;
+  return one;
+}
+
+}  // namespace
+
+std::vector<symbolized> symbolize(std::span<std::uintptr_t const> pcs) {
+  return the_symbolizer().symbolize(pcs);
+}
+
+symbolized symbolize(std::uintptr_t pc) {
+  return std::move(the_symbolizer().symbolize(std::span(&pc, 1)).front());
+}
+
+std::string symbol_name(std::uintptr_t pc) {
+  return the_symbolizer().name(pc);
+}
+
+void release_symbols() {
+  the_symbolizer().release();
+}
+
+}  // namespace vole::symbol
