@@ -10,7 +10,7 @@ struct list_link {
   list_link* prev = nullptr;
   list_link* next = nullptr;
 
-  list_link() = default;
+  constexpr list_link() noexcept = default;
   list_link(list_link const&) = delete;
   list_link& operator=(list_link const&) = delete;
 
@@ -26,7 +26,7 @@ struct list_link {
 template <class T, list_link T::*Link>
 class intrusive_list {
  public:
-  intrusive_list() noexcept { head_.prev = head_.next = &head_; }
+  constexpr intrusive_list() noexcept { head_.prev = head_.next = &head_; }
 
   bool empty() const noexcept { return head_.next == &head_; }
   T* front() noexcept { return empty() ? nullptr : element(head_.next); }

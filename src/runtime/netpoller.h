@@ -49,14 +49,13 @@ class poll_handle {
  private:
   friend class netpoller;
 
-  struct side {
+  struct side : timer_node {
     poll_handle* owner = nullptr;
     park_ticket* waiter = nullptr;
     bool ready = false;            // an edge came that no wait has used up
     bool expired = false;          // the deadline has passed
     time_point deadline = never;
     time_point armed_at = never;   // when the timer will look; at or before the deadline
-    timer_node timer;
   };
 
   static time_point on_timer(timer_node* node, time_point now) noexcept;

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What chan<T> points to: one untyped core for every element type, with thin typed fast paths over it.
+//
+// INVARIANTS
+//   - Elements lie in buffer_[head_ .. head_+count_), modulo capacity_; all other slots are raw memory.
+//   - receivers_ holds a live waiter only while the buffer is empty, senders_ only while it is full. A waiter that has
+//     ended by deadline, cancel or another case of its select may still be linked: it is dropped by whoever meets it.
+//   - Who claims a waiter's ticket moves the element to or from waiter.slot, sets episode->fired and delivered, and
+//     finishes the ticket; until then the waiter's stack frame stands. Nobody else touches the slot.
+//   - closed_ goes from false to true once. Nothing enters buffer_ after it, and both lists stay empty.
+//   - refs_ counts handles. An operation runs under a handle of its caller, so a core outlives every lock section.
+// LOCKS  lock_ guards everything but refs_, capacity_, buffer_, ops_ and dispose_, which never change. Several cores are
+//        locked together only by select, in order of address. A lock section never parks, allocates or runs user code
+//        other than the move constructor and destructor of an element that goes through the buffer.
+// Source: Go runtime/chan.go. Differs: a hand-over is moved after the unlock; handles are counted instead of collected.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "vole/internal/chan_lock.h"
+#include "vole/internal/park.h"
+#include "vole/internal/waiter_list.h"
+
+namespace vole::internal {
+
+enum class chan_outcome : std::uint8_t {
+  ok,        // the element was sent or received
+  closed,    // receive only: closed and drained
+  deadline,  // the limit's deadline passed first
+  canceled,  // the limit's cancel source fired first
+};
+
+struct chan_waiter;
+
+// chan_episode is one wait of one goroutine, on one channel or, in a select, on several.
+struct chan_episode {
+  park_ticket ticket;
+  chan_waiter* fired = nullptr;  // whose case it was; written between claim and finish
+};
+
+// chan_waiter is the place of an episode in the queue of one channel. Lives on the waiter's stack.
+struct chan_waiter {
+  chan_waiter* next = nullptr;
+  chan_waiter* previous = nullptr;
+  chan_episode* episode = nullptr;
+  void* slot = nullptr;    // sender: the element to move from; receiver: raw memory for it
+  bool linked = false;     // guarded by the channel's lock
+  bool delivered = false;  // the element went over; false when the channel was closed instead
+
+  bool claim() noexcept { return episode->ticket.try_claim(); }
+  void finish(bool success) noexcept {
+    delivered = success;
+    episode->fired = this;
+    episode->ticket.finish();
+  }
+};
+
+// element_ops is what the untyped code knows of an element type; null functions mean memcpy and nothing.
+struct element_ops {
+  std::size_t bytes;  // 0 for empty types: they take no room and are never moved
+  std::size_t align;
+  void (*move)(void* to, void* from) noexcept;  // constructs *to; *from stays to be destroyed by its owner
+  void (*destroy)(void* at) noexcept;
+
+  void move_element(void* to, void* from) const noexcept {
+    if (move != nullptr) {
+      move(to, from);
+    } else if (bytes != 0) {
+      std::memcpy(to, from, bytes);
+    }
+  }
+  void destroy_element(void* at) const noexcept {
+    if (destroy != nullptr) destroy(at);
+  }
+};
+
+template <class T>
+inline constexpr bool element_has_bytes =
+    !(std::is_empty_v<T> && std::is_trivially_copyable_v<T> && std::is_default_constructible_v<T>);
+
+template <class T>
+constexpr element_ops make_element_ops() noexcept {
+  element_ops ops{element_has_bytes<T> ? sizeof(T) : 0, alignof(T), nullptr, nullptr};
+  if constexpr (!std::is_trivially_copyable_v<T>) {
+    ops.move = [](void* to, void* from) noexcept {
+      ::new (to) T(std::move(*static_cast<T*>(from)));
+    };
+  }
+  if constexpr (!std::is_trivially_destructible_v<T>) {
+    ops.destroy = [](void* at) noexcept { static_cast<T*>(at)->~T(); };
+  }
+  return ops;
+}
+template <class T>
+inline constexpr element_ops element_ops_of = make_element_ops<T>();
+
+class chan_core {
+ public:
+  chan_core(chan_core const&) = delete;
+  chan_core& operator=(chan_core const&) = delete;
+
+  // make allocates a core with one reference. Panics when the capacity cannot be had.
+  static chan_core* make(element_ops const& ops, std::size_t capacity);
+
+  // relaxed, no partner: whoever copies a handle holds a reference already
+  void retain() noexcept { refs_.fetch_add(1, memory_order_relaxed); }
+  void release() noexcept {
+    // pairs with itself: the last one sees what the others did
+    if (refs_.fetch_sub(1, memory_order_acq_rel) == 1) dispose_(this);
+  }
+
+  // send moves from `from`, waiting for room. Panics: closed.
+  template <class T>
+  void send(T& from) {
+    if (!send_or_lock(from)) park_send(&from, {});
+  }
+  template <class T>
+  chan_outcome send_until(T& from, park_limit const& limit) {
+    return send_or_lock(from) ? chan_outcome::ok : park_send(&from, limit);
+  }
+  template <class T>
+  bool try_send(T& from) {
+    if (full() && !closed_.load(memory_order_relaxed)) return false;  // as Go: one look is enough
+    if (send_or_lock(from)) return true;
+    lock_.unlock();
+    return false;
+  }
+
+  // recv fills `to`, or leaves it empty when the channel is closed and drained.
+  template <class T>
+  void recv(std::optional<T>& to) {
+    if (!recv_or_lock(to)) recv_parked(to, {});
+  }
+  template <class T>
+  chan_outcome recv_until(std::optional<T>& to, park_limit const& limit) {
+    if (!recv_or_lock(to)) return recv_parked(to, limit);
+    return to.has_value() ? chan_outcome::ok : chan_outcome::closed;
+  }
+  template <class T>
+  void try_recv(std::optional<T>& to) {
+    if (nothing_to_receive()) return;
+    if (!recv_or_lock(to)) lock_.unlock();
+  }
+
+  void close();
+
+  std::size_t len() const noexcept { return is_timer_ ? 0 : count_.load(memory_order_relaxed); }
+  std::size_t cap() const noexcept { return is_timer_ ? 0 : capacity_; }
+
+ protected:
+  // For a core with storage of its own, such as a timer's.
+  chan_core(element_ops const& ops, std::size_t capacity, void* buffer, void (*dispose)(chan_core*),
+            bool is_timer) noexcept
+      : capacity_(capacity),
+        buffer_(static_cast<std::byte*>(buffer)),
+        ops_(&ops),
+        dispose_(dispose),
+        is_timer_(is_timer) {}
+  ~chan_core();
+
+ private:
+  friend struct select_access;
+
+  // What an operation may do at once, it does, and returns true; else false, and lock_ is held.
+  template <class T>
+  bool send_or_lock(T& from) noexcept VOLE_TRY_ACQUIRE(false, lock_);
+  template <class T>
+  bool recv_or_lock(std::optional<T>& to) noexcept VOLE_TRY_ACQUIRE(false, lock_);
+
+  template <class T>
+  chan_outcome recv_parked(std::optional<T>& to, park_limit const& limit) VOLE_RELEASE(lock_);
+
+  // They enqueue the caller, release the lock and park.
+  chan_outcome park_send(void* from, park_limit const& limit) VOLE_RELEASE(lock_);
+  chan_outcome park_recv(void* to, park_limit const& limit) VOLE_RELEASE(lock_);
+  chan_outcome park_in(waiter_list<chan_waiter>& list, chan_waiter& w, wait_reason why,
+                       park_limit const& limit) VOLE_RELEASE(lock_);
+  [[noreturn, gnu::cold]] void panic_send_on_closed() VOLE_RELEASE(lock_);
+
+  // Without the lock, so of the past when they return.
+  bool full() const noexcept {
+    return capacity_ == 0 ? receivers_.empty() : count_.load(memory_order_relaxed) == capacity_;
+  }
+  bool nothing_to_receive() const noexcept {
+    // A channel that is empty, then open, was empty and open at the second look: nothing enters a closed one.
+    // pairs with chan_core.cc:close
+    return empty() && !closed_.load(memory_order_acquire);
+  }
+  bool empty() const noexcept {
+    return capacity_ == 0 ? senders_.empty() : count_.load(memory_order_acquire) == 0;
+  }
+
+  template <class T>
+  T* slot_at(std::size_t index) noexcept {
+    return reinterpret_cast<T*>(buffer_ + index * sizeof(T));
+  }
+  void* slot_at(std::size_t index) noexcept { return buffer_ + index * ops_->bytes; }
+  std::size_t after(std::size_t index) const noexcept {
+    return index + 1 == capacity_ ? 0 : index + 1;
+  }
+  std::size_t tail(std::size_t count) const noexcept VOLE_REQUIRES_LOCK(lock_) {
+    return head_ + count < capacity_ ? head_ + count : head_ + count - capacity_;
+  }
+  void set_count(std::size_t count) noexcept { count_.store(count, memory_order_release); }
+
+  chan_lock lock_;
+  atomic<bool> closed_{false};
+  atomic<std::size_t> count_{0};  // written under lock_
+  std::size_t const capacity_;
+  std::size_t head_ VOLE_GUARDED_BY(lock_) = 0;
+  std::byte* const buffer_;
+  waiter_list<chan_waiter> receivers_;
+  waiter_list<chan_waiter> senders_;
+  element_ops const* const ops_;
+  void (*const dispose_)(chan_core*);
+  atomic<std::uint32_t> refs_{1};
+  bool const is_timer_;
+};
+
+template <class T>
+bool chan_core::send_or_lock(T& from) noexcept VOLE_NO_THREAD_SAFETY_ANALYSIS {
+  lock_.lock();
+  if (closed_.load(memory_order_relaxed)) [[unlikely]] {
+    panic_send_on_closed();
+  }
+  if (!receivers_.empty()) {
+    if (chan_waiter* const w = receivers_.pop_claimed()) {
+      lock_.unlock();
+      if constexpr (element_has_bytes<T>) ::new (w->slot) T(std::move(from));
+      w->finish(true);
+      return true;
+    }
+  }
+  std::size_t const count = count_.load(memory_order_relaxed);
+  if (count == capacity_) return false;
+  if constexpr (element_has_bytes<T>) ::new (slot_at<T>(tail(count))) T(std::move(from));
+  set_count(count + 1);
+  lock_.unlock();
+  return true;
+}
+
+template <class T>
+bool chan_core::recv_or_lock(std::optional<T>& to) noexcept VOLE_NO_THREAD_SAFETY_ANALYSIS {
+  constexpr bool has_bytes = element_has_bytes<T>;
+  lock_.lock();
+  std::size_t const count = count_.load(memory_order_relaxed);
+  if (count != 0) {
+    std::size_t const head = head_;
+    if constexpr (has_bytes) {
+      T* const slot = slot_at<T>(head);
+      to.emplace(std::move(*slot));
+      slot->~T();
+    } else {
+      to.emplace();
+    }
+    head_ = after(head);
+    chan_waiter* w = nullptr;
+    if (!senders_.empty() && (w = senders_.pop_claimed()) != nullptr) {
+      // The buffer was full: the slot just emptied is its new tail.
+      if constexpr (has_bytes) {
+        ::new (slot_at<T>(head)) T(std::move(*static_cast<T*>(w->slot)));
+      }
+    } else {
+      set_count(count - 1);
+    }
+    lock_.unlock();
+    if (w != nullptr) w->finish(true);
+    return true;
+  }
+  if (!senders_.empty()) {
+    if (chan_waiter* const w = senders_.pop_claimed()) {
+      lock_.unlock();
+      if constexpr (has_bytes) {
+        to.emplace(std::move(*static_cast<T*>(w->slot)));
+      } else {
+        to.emplace();
+      }
+      w->finish(true);
+      return true;
+    }
+  }
+  if (!closed_.load(memory_order_relaxed)) return false;
+  lock_.unlock();
+  return true;
+}
+
+template <class T>
+chan_outcome chan_core::recv_parked(std::optional<T>& to, park_limit const& limit) {
+  if constexpr (std::is_trivially_copyable_v<T> && std::is_trivially_default_constructible_v<T>) {
+    // The element may be moved straight into its place.
+    chan_outcome const outcome = park_recv(std::addressof(to.emplace()), limit);
+    if (outcome != chan_outcome::ok) to.reset();
+    return outcome;
+  } else {
+    union storage {
+      storage() noexcept {}
+      ~storage() {}
+      T element;
+    } raw;
+    chan_outcome const outcome = park_recv(std::addressof(raw.element), limit);
+    if (outcome == chan_outcome::ok) {
+      to.emplace(std::move(raw.element));
+      raw.element.~T();
+    }
+    return outcome;
+  }
+}
+
+// What a nil channel does: waits until the limit, or for ever.
+[[noreturn]] void park_for_ever(wait_reason why);
+chan_outcome park_on_nil(wait_reason why, park_limit const& limit);
+[[noreturn]] void panic_close_of_nil();
+
+}  // namespace vole::internal

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The cases of a select: made as temporaries by recv(), send() and otherwise(), gone at the end of the expression.
+//
+// INVARIANTS
+//   - slot is where the element goes (raw memory) or comes from. Only the case that select_run returns has had its
+//     element moved; complete() then hands it to the user.
+//   - waiter is linked only while select_run runs.
+// LOCKS  see chan_core.h; a case itself belongs to one goroutine.
+
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+#include "vole/chan.h"
+#include "vole/internal/chan_core.h"
+
+namespace vole::internal {
+
+// What select_until returns when no case was taken.
+inline constexpr int select_deadline = -1;
+inline constexpr int select_canceled = -2;
+
+template <class C>
+concept receivable = std::same_as<C, chan<typename C::value_type>> ||
+                     std::same_as<C, recv_chan<typename C::value_type>>;
+template <class C>
+concept sendable = std::same_as<C, chan<typename C::value_type>> ||
+                   std::same_as<C, send_chan<typename C::value_type>>;
+
+template <class T, class To>
+concept receives_into =
+    (std::same_as<To, T> && std::is_move_assignable_v<T>) || std::same_as<To, std::optional<T>>;
+
+enum class case_kind : std::uint8_t { recv, send, otherwise };
+
+struct select_case {
+  select_case(case_kind case_kind_, chan_core* case_core, void* case_slot) noexcept
+      : core(case_core), slot(case_slot), kind(case_kind_) {}
+  select_case(select_case const&) = delete;
+  select_case& operator=(select_case const&) = delete;
+
+  chan_core* const core;  // null: nil channel, or otherwise
+  void* slot;
+  chan_waiter waiter;
+  case_kind const kind;
+  bool received = false;  // recv, once taken: an element came; false: closed and drained
+  int index = 0;          // place in the call
+};
+
+template <class C>
+concept a_select_case = std::derived_from<std::remove_cvref_t<C>, select_case>;
+
+struct otherwise_case : select_case {
+  otherwise_case() noexcept : select_case(case_kind::otherwise, nullptr, nullptr) {}
+  void complete() noexcept {}
+};
+
+// Moves from the caller's rvalue, which lives as long as the full expression.
+template <class T>
+struct send_case : select_case {
+  send_case(chan_core* core, T& from) noexcept
+      : select_case(case_kind::send, core, std::addressof(from)) {}
+  void complete() noexcept {}
+};
+
+template <class T>
+struct send_copy_case : select_case {
+  template <class V>
+  send_copy_case(chan_core* core, V&& v)
+      : select_case(case_kind::send, core, std::addressof(value_)), value_(std::forward<V>(v)) {}
+  void complete() noexcept {}
+
+ private:
+  T value_;
+};
+
+// To is T, std::optional<T>, or void for an element that is dropped.
+template <class T, class To>
+struct recv_case : select_case {
+  recv_case(chan_core* core, To* to, bool* ok) noexcept
+      : select_case(case_kind::recv, core, std::addressof(raw_.element)), to_(to), ok_(ok) {
+    if constexpr (direct) {
+      if (to != nullptr) slot = to;
+    }
+  }
+
+  void complete() {
+    if (ok_ != nullptr) *ok_ = received;
+    if (!received) {
+      if constexpr (std::same_as<To, T> && std::is_default_constructible_v<T>) {
+        if (to_ != nullptr) *to_ = T();
+      } else if constexpr (std::same_as<To, std::optional<T>>) {
+        if (to_ != nullptr) to_->reset();
+      }
+      return;
+    }
+    if constexpr (direct) {
+      if (to_ != nullptr) return;  // it is there already
+    } else if constexpr (!std::is_void_v<To>) {
+      if (to_ != nullptr) *to_ = std::move(raw_.element);
+    }
+    raw_.element.~T();
+  }
+
+ private:
+  // The bytes of an element may be copied straight over the user's object.
+  static constexpr bool direct = std::same_as<To, T> && std::is_trivially_copyable_v<T>;
+
+  union storage {
+    storage() noexcept {}
+    ~storage() {}
+    T element;
+  } raw_;
+  To* to_;
+  bool* ok_;
+};
+
+// select_run carries out one case: its index, or select_deadline or select_canceled. cases is given in the order of
+// the call and comes back in another; scratch has room for as many.
+int select_run(std::span<select_case*> cases, select_case** scratch, park_limit const& limit);
+
+template <class... Cases>
+int select_all(park_limit const& limit, Cases&... cases) {
+  constexpr std::size_t n = sizeof...(Cases);
+  constexpr std::size_t defaults =
+      (std::size_t{0} + ... + (std::same_as<std::remove_cv_t<Cases>, otherwise_case> ? 1 : 0));
+  static_assert(defaults <= 1, "a select has at most one otherwise()");
+  if constexpr (n == 0) {
+    return park_on_nil(wait_reason::select_no_cases, limit) == chan_outcome::canceled
+               ? select_canceled
+               : select_deadline;
+  } else {
+    select_case* order[2 * n] = {&cases...};
+    int const chosen = select_run(std::span<select_case*>(order, n), order + n, limit);
+    int index = 0;
+    ((index++ == chosen ? cases.complete() : void()), ...);
+    return chosen;
+  }
+}
+
+}  // namespace vole::internal

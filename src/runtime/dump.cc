@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// The text of a dump follows Go's: what reads Go's dumps reads these.
+
+#include "runtime/dump.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "runtime/scheduler.h"
+#include "runtime/signal.h"
+#include "symbol/symbolize.h"
+#include "symbol/unwind.h"
+
+namespace vole::internal {
+namespace {
+
+char const* state_text(goroutine_snapshot const& g) {
+  switch (g.state) {
+    case goroutine_state::runnable: return "runnable";
+    case goroutine_state::running: return "running";
+    case goroutine_state::parked: return to_text(g.why);
+    case goroutine_state::blocking: return "blocking call";
+    case goroutine_state::dead: break;
+  }
+  return "dead";
+}
+
+worker* worker_running(goroutine const& g) {
+  struct search {
+    goroutine const* wanted;
+    worker* found;
+  } s{&g, nullptr};
+  the_scheduler().for_each_worker(
+      [](void* arg, worker& w) {
+        auto& look = *static_cast<search*>(arg);
+        if (w.on_cpu.load(memory_order_relaxed) == look.wanted) look.found = &w;
+      },
+      &s);
+  return s.found;
+}
+
+// A parked stack is copied word by word while it may start to run: whoever moves it changes `switches`.
+[[gnu::no_sanitize("address", "thread")]] std::size_t walk_parked(goroutine& g, std::uintptr_t* pcs) {
+  std::uint32_t const before = g.switches.load(memory_order_acquire);  // pairs with scheduler.cc:leave
+  void* const sp = const_cast<void* volatile&>(g.context.sp);
+  auto const low = reinterpret_cast<std::uintptr_t>(g.stack_low);
+  auto const high = reinterpret_cast<std::uintptr_t>(g.stack_high);
+  auto const at = reinterpret_cast<std::uintptr_t>(sp);
+  if (at < low || at + 64 > high) return 0;
+  saved_frame const frame = fiber_saved_frame(sp);
+  symbol::registers const from{reinterpret_cast<std::uintptr_t>(frame.pc),
+                               reinterpret_cast<std::uintptr_t>(frame.sp),
+                               reinterpret_cast<std::uintptr_t>(frame.fp)};
+  std::size_t const depth = symbol::unwind_saved(from, {low, high}, {pcs, dump_depth_max});
+  goroutine_state const state = g.state.load(memory_order_relaxed);
+  bool const still = state == goroutine_state::parked || state == goroutine_state::runnable;
+  return still && g.switches.load(memory_order_relaxed) == before ? depth : 0;
+}
+
+struct visitor {
+  void (*visit)(void*, goroutine_snapshot const&);
+  void* arg;
+  goroutine* self;
+};
+
+void look(visitor const& v, goroutine& g) {
+  goroutine_snapshot s;
+  s.id = g.id.load(memory_order_relaxed);
+  s.state = g.state.load(memory_order_relaxed);
+  if (s.state == goroutine_state::dead || s.id == 0) return;
+  s.parent_id = g.parent_id.load(memory_order_relaxed);
+  s.why = g.why.load(memory_order_relaxed);
+  s.created_by = reinterpret_cast<std::uintptr_t>(g.created_by.load(memory_order_relaxed));
+  s.labels = g.labels.load(memory_order_relaxed);
+  if (s.state == goroutine_state::parked || s.state == goroutine_state::blocking) {
+    duration const since(g.since.load(memory_order_relaxed));
+    s.waiting = std::max(duration::zero(), internal::now().time_since_epoch() - since);
+  }
+  if (&g == v.self) {
+    symbol::stack_bounds const bounds{reinterpret_cast<std::uintptr_t>(g.stack_low),
+                                      reinterpret_cast<std::uintptr_t>(g.stack_high)};
+    s.depth = symbol::unwind_here(bounds, s.pcs);
+  } else if (s.state == goroutine_state::running || s.state == goroutine_state::blocking) {
+    if (worker* const w = worker_running(g)) s.depth = capture_running(*w, s.id, s.pcs, dump_depth_max);
+  } else {
+    s.depth = walk_parked(g, s.pcs);
+  }
+  v.visit(v.arg, s);
+}
+
+std::string age(duration waiting) {
+  auto const minutes = std::chrono::duration_cast<std::chrono::minutes>(waiting).count();
+  return minutes >= 1 ? fmt::format(", {} minutes", minutes) : std::string();
+}
+
+}  // namespace
+
+void for_each_goroutine(void (*visit)(void*, goroutine_snapshot const&), void* arg) noexcept {
+  visitor v{visit, arg, current_goroutine()};
+  the_scheduler().stacks().for_each_block(
+      [](void* p, goroutine& g) { look(*static_cast<visitor*>(p), g); }, &v);
+}
+
+void append_frames(std::string& to, std::uintptr_t const* pcs, std::size_t depth) {
+  if (depth == 0) {
+    to += "\t(it moved while it was looked at)\n";
+    return;
+  }
+  for (std::size_t i = 0; i < depth; ++i) {
+    // A return address stands behind the call that it belongs to.
+    symbol::symbolized const s = symbol::symbolize(i == 0 ? pcs[0] : pcs[i] - 1);
+    for (symbol::source_frame const& f : s.frames) {
+      to += fmt::format("{}\n\t{}:{}", f.function, f.file.empty() ? "?" : f.file, f.line);
+      to += f.inlined || s.function_start == 0 ? "\n" : fmt::format(" +{:#x}\n", pcs[i] - s.function_start);
+    }
+  }
+  if (depth == dump_depth_max) to += "\t... further frames left out\n";
+}
+
+void append_creator(std::string& to, std::uintptr_t created_by, std::uint64_t parent_id) {
+  if (created_by == 0) return;
+  symbol::symbolized const s = symbol::symbolize(created_by - 1);
+  // go() is inlined: the creator is the first frame that is not vole's.
+  std::size_t i = 0;
+  while (i + 1 < s.frames.size() && (s.frames[i].function.find("vole::go<") != std::string::npos ||
+                                     s.frames[i].function.find("vole::try_go<") != std::string::npos)) {
+    ++i;
+  }
+  symbol::source_frame const& f = s.frames[i];
+  to += fmt::format("created by {}", f.function);
+  if (parent_id != 0) to += fmt::format(" in goroutine {}", parent_id);
+  to += fmt::format("\n\t{}:{}\n", f.file.empty() ? "?" : f.file, f.line);
+}
+
+void report_no_thread(unsigned workers) noexcept {
+  static constinit atomic<std::int64_t> said{0};
+  std::int64_t const now = internal::now().time_since_epoch().count();
+  std::int64_t last = said.load(memory_order_relaxed);
+  constexpr std::int64_t minute = 60'000'000'000;
+  if ((last != 0 && now - last < minute) || !said.compare_exchange_strong(last, now)) return;
+  write_all(STDERR_FILENO,
+            fmt::format("vole: no further worker thread: {} exist, the limit is {}, or the system refuses one "
+                        "(ulimit -u, cgroup pids.max); goroutines wait until a worker is free\n",
+                        workers, scheduler::workers_max));
+}
+
+}  // namespace vole::internal
+
+namespace vole::runtime {
+
+std::string dump_goroutines() {
+  using internal::goroutine_snapshot;
+  std::vector<goroutine_snapshot> all;
+  internal::for_each_goroutine(
+      [](void* arg, goroutine_snapshot const& g) {
+        static_cast<std::vector<goroutine_snapshot>*>(arg)->push_back(g);
+      },
+      &all);
+  std::sort(all.begin(), all.end(), [](auto const& a, auto const& b) { return a.id < b.id; });
+  std::string text;
+  for (goroutine_snapshot const& g : all) {
+    text += fmt::format("goroutine {} [{}{}]:\n", g.id, internal::state_text(g), internal::age(g.waiting));
+    internal::append_frames(text, g.pcs, g.depth);
+    internal::append_creator(text, g.created_by, g.parent_id);
+    text += '\n';
+  }
+  return text;
+}
+
+}  // namespace vole::runtime

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// A look at all goroutines, for dumps and profiles. Nobody is stopped: parked stacks are walked from their saved
+// registers, running ones are asked by a signal; a goroutine that moves meanwhile is left without a stack.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "runtime/goroutine.h"
+
+namespace vole::internal {
+
+inline constexpr std::size_t dump_depth_max = 64;
+
+struct goroutine_snapshot {
+  std::uint64_t id = 0;
+  std::uint64_t parent_id = 0;
+  goroutine_state state = goroutine_state::dead;
+  wait_reason why = wait_reason::none;
+  duration waiting{};          // since it was parked or entered blocking(); to a few ms
+  std::uintptr_t created_by = 0;  // return address of go()
+  void* labels = nullptr;      // as src/pprof keeps them; only to be compared
+  std::size_t depth = 0;
+  std::uintptr_t pcs[dump_depth_max];  // leaf first; callers are return addresses
+};
+
+// for_each_goroutine calls visit(arg, snapshot) for each that lives. From any thread, or goroutine.
+// Cost: about 1 us each, plus a signal for each that runs.
+void for_each_goroutine(void (*visit)(void* arg, goroutine_snapshot const& g), void* arg) noexcept;
+
+// append_frames adds "function\n\tfile:line +0xoffset\n" for each pc; append_creator adds "created by ..." likewise.
+void append_frames(std::string& to, std::uintptr_t const* pcs, std::size_t depth);
+void append_creator(std::string& to, std::uintptr_t created_by, std::uint64_t parent_id);
+
+// report_no_thread says once a minute that workers_max is reached or the system refuses a thread.
+void report_no_thread(unsigned workers) noexcept;
+
+}  // namespace vole::internal

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// No shared state.
+
+#include "runtime/env.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+namespace vole::internal {
+namespace {
+
+constexpr int procs_max = 1024;
+
+std::string read_small_file(std::string const& path) {
+  std::string text;
+  int const fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd == -1) return text;
+  char buffer[4096];
+  ssize_t n = 0;
+  while ((n = ::read(fd, buffer, sizeof buffer)) > 0) text.append(buffer, static_cast<std::size_t>(n));
+  ::close(fd);
+  return text;
+}
+
+// The path of this process in a hierarchy: the line "0::/a/b" of v2, "3:cpu,cpuacct:/a/b" of v1.
+std::string cgroup_path(std::string_view table, bool v2) {
+  while (!table.empty()) {
+    std::size_t const end = table.find('\n');
+    std::string_view const line = table.substr(0, end);
+    table = end == std::string_view::npos ? std::string_view{} : table.substr(end + 1);
+    std::size_t const first = line.find(':');
+    std::size_t const second = line.find(':', first + 1);
+    if (second == std::string_view::npos) continue;
+    std::string const controllers = "," + std::string(line.substr(first + 1, second - first - 1)) + ",";
+    bool const match = v2 ? line.substr(0, first) == "0" : controllers.find(",cpu,") != std::string::npos;
+    if (match) return std::string(line.substr(second + 1));
+  }
+  return {};
+}
+
+int ceil_div(long quota, long period) {
+  return quota <= 0 || period <= 0 ? 0 : static_cast<int>((quota + period - 1) / period);
+}
+
+// The tightest limit on the way from the group to the root.
+template <class Read>
+int tightest(std::string path, Read read) {
+  int least = 0;
+  while (true) {
+    if (int const n = read(path); n > 0 && (least == 0 || n < least)) least = n;
+    if (path.empty() || path == "/") return least;
+    path.resize(path.rfind('/'));
+  }
+}
+
+}  // namespace
+
+int parse_cpu_max(char const* text) noexcept {
+  long quota = 0;
+  long period = 0;
+  if (std::sscanf(text, "%ld %ld", &quota, &period) != 2) return 0;
+  return ceil_div(quota, period);
+}
+
+int cgroup_quota() noexcept {
+  std::string const table = read_small_file("/proc/self/cgroup");
+  int const v2 = tightest(cgroup_path(table, true), [](std::string const& path) {
+    return parse_cpu_max(read_small_file("/sys/fs/cgroup" + path + "/cpu.max").c_str());
+  });
+  if (v2 > 0) return v2;
+  return tightest(cgroup_path(table, false), [](std::string const& path) {
+    std::string const base = "/sys/fs/cgroup/cpu" + path;
+    return ceil_div(std::atol(read_small_file(base + "/cpu.cfs_quota_us").c_str()),
+                    std::atol(read_small_file(base + "/cpu.cfs_period_us").c_str()));
+  });
+}
+
+int processors_from_environment() noexcept {
+  if (char const* text = std::getenv("VOLE_MAXPROCS"); text != nullptr && *text != '\0') {
+    char* end = nullptr;
+    long const n = std::strtol(text, &end, 10);
+    if (*end == '\0' && n >= 1 && n <= procs_max) return static_cast<int>(n);
+    std::fprintf(stderr, "vole: VOLE_MAXPROCS is '%s': want a number from 1 to %d; ignored\n", text, procs_max);
+  }
+  int n = 1;
+  cpu_set_t set;
+  if (::sched_getaffinity(0, sizeof set, &set) == 0) {
+    n = CPU_COUNT(&set);
+  } else if (long const online = ::sysconf(_SC_NPROCESSORS_ONLN); online > 0) {
+    n = static_cast<int>(online);
+  }
+  if (int const quota = cgroup_quota(); quota > 0 && quota < n) n = quota;
+  return n > procs_max ? procs_max : n;
+}
+
+unsigned threads_in_process() noexcept {
+  std::string const status = read_small_file("/proc/self/status");
+  std::size_t const at = status.find("Threads:");
+  if (at == std::string::npos) return ~0u;
+  return static_cast<unsigned>(std::atoi(status.c_str() + at + std::strlen("Threads:")));
+}
+
+}  // namespace vole::internal

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The control block of a goroutine. It lies at the top of the goroutine's own stack.
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "runtime/fiber.h"
+#include "vole/internal/park.h"
+
+namespace vole::internal {
+
+struct slab;
+
+// goroutine_state says who owns the stack and where the goroutine is linked.
+enum class goroutine_state : std::uint8_t {
+  dead,      // stack: the pool or a processor's cache; linked there. -> runnable
+  runnable,  // stack: nobody; in exactly one run queue. -> running
+  running,   // stack: the worker whose current it is; in no queue. -> parked, runnable, blocking, dead
+  parked,    // stack: nobody, once its ticket says parked; its tickets are in wait queues. -> runnable, running
+  blocking,  // stack: the worker, which holds no processor; in no queue. -> running, runnable
+};
+
+struct exception_globals {
+  void* caught = nullptr;
+  unsigned uncaught = 0;
+};
+
+struct alignas(64) goroutine {
+  // Owned by whoever owns the stack.
+  fiber context;
+  goroutine* next = nullptr;  // in the one queue or free list that state names
+  void (*invoke)(void*) = nullptr;
+  void* closure = nullptr;
+  exception_globals exceptions;
+  int saved_errno = 0;
+  std::uint16_t blocking_depth = 0;
+  std::uint8_t size_class = 0;
+
+  // Fixed when the stack is taken.
+  char* stack_low = nullptr;   // lowest usable byte, above the guard
+  char* stack_high = nullptr;  // where frames start; the control block lies above
+  slab* home = nullptr;
+  std::size_t slot = 0;
+
+  // Written by the owner, read by dumps and profiles without a lock: may be stale there.
+  atomic<goroutine_state> state{goroutine_state::dead};
+  atomic<wait_reason> why{wait_reason::none};
+  atomic<std::int64_t> since{0};  // coarse time of the last change to parked or blocking, ns
+  atomic<std::uint64_t> id{0};
+  atomic<std::uint64_t> parent_id{0};
+  atomic<void*> created_by{nullptr};
+  atomic<void*> saved_sp{nullptr};     // while parked: where the unwinder starts
+  atomic<std::uint32_t> switches{0};   // a dump that sees it change between two looks drops that stack
+
+  // Profile labels: a pointer counted by src/pprof, inherited at spawn. Owned by the goroutine.
+  atomic<void*> labels{nullptr};
+};
+
+// The largest closure that fits a stack is what leaves its goroutine this much to run on.
+inline constexpr std::size_t stack_bytes_min_free = 16 << 10;
+
+// current_goroutine returns the caller's, or null on a plain thread. Never inlined: its address must not be
+// kept over a switch, since the goroutine may go on on another thread.
+goroutine* current_goroutine() noexcept;
+
+}  // namespace vole::internal

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The monitor: one thread without a processor that looks after processors whose goroutine does not come back.
+
+namespace vole::internal {
+
+class scheduler;
+
+class monitor {
+ public:
+  // start creates the thread. Once, under scheduler::start_mu_.
+  static void start() noexcept;
+
+  // wake_if_asleep: a processor leaves the idle list. Cost: one load, and a system call when all was idle for long.
+  static void wake_if_asleep() noexcept;
+
+  // request_dump wakes the monitor to print all goroutines and exit with 2. Async-signal-safe.
+  static void request_dump() noexcept;
+
+ private:
+  static void* main(void* arg) noexcept;
+  static void look_at_processors(scheduler& s, bool* candidates) noexcept;
+  static void add_spares(scheduler& s, unsigned count) noexcept;
+  static void drop_spares(scheduler& s, unsigned count) noexcept;
+};
+
+}  // namespace vole::internal

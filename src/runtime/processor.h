@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Processor: the right to run goroutines. Worker: a thread that runs them while it holds a processor.
+
+#include <pthread.h>
+
+#include <cstdint>
+
+#include "base/futex.h"
+#include "base/intrusive_list.h"
+#include "runtime/goroutine.h"
+#include "runtime/run_queue.h"
+#include "runtime/timer.h"
+
+namespace vole::internal {
+
+struct worker;
+
+// processor_state says who may touch the owner-only parts of a processor.
+enum class processor_state : std::uint8_t {
+  free,     // in scheduler::free_: no work, no timers; not counted
+  idle,     // in scheduler::idle_: its ring is empty; its timers may be run by anyone
+  running,  // held by exactly one worker
+};
+
+struct alignas(64) processor {
+  std::uint32_t index = 0;
+  bool spare = false;           // added while a worker is stuck; goes back to free when it is not
+  processor* next = nullptr;    // in the list that state names; guarded by scheduler::mu_
+  atomic<processor_state> state{processor_state::free};
+  atomic<worker*> holder{nullptr};  // a hint for the monitor
+
+  run_queue queue;
+  timer_heap timers;
+
+  // Owner only.
+  std::uint32_t next_streak = 0;  // how often next_ was preferred to the ring in a row
+  time_point slice_mark{};        // when the current group of 16 schedules began
+  goroutine* cached_stacks = nullptr;  // dead control blocks of the default class
+  std::uint32_t cached_count = 0;
+  std::uint64_t id_next = 0;           // goroutine ids set aside for this processor
+  std::uint64_t id_end = 0;
+
+  // Owner writes, anyone reads.
+  atomic<std::uint64_t> tick{0};  // schedules; a tick that stands still is a goroutine that does not park
+  atomic<std::uint64_t> steals{0};
+  atomic<std::uint64_t> created{0};
+  atomic<std::uint64_t> ended{0};
+
+  // Goroutines here park soon, so what they make ready can wait for that. A hint.
+  atomic<bool> slices_short{true};
+
+  // Monitor writes.
+  atomic<bool> stuck{false};  // its goroutine has not parked for long; its next_ may be stolen
+  std::uint64_t seen_tick = 0;
+  time_point seen_at{};
+};
+
+struct alignas(64) worker {
+  fiber loop;                    // the thread's own stack, where work is looked for
+  processor* held = nullptr;     // null inside blocking() and while stopped
+  goroutine* current = nullptr;  // whose stack this thread runs on; null in the loop
+  void (*after)(worker&, void*) = nullptr;  // to do once the last switch has left its stack
+  void* after_arg = nullptr;
+  exception_globals* exceptions = nullptr;  // this thread's, as libsupc++ keeps them
+  int* errno_at = nullptr;
+  bool spinning = false;
+  std::uint32_t index = 0;
+  pthread_t thread{};
+  atomic<int> tid{0};
+
+  // The sleep of a worker without work. Guarded by scheduler::mu_ until it is woken.
+  list_link idle_link;
+  processor* given = nullptr;    // handed over by whoever wakes it
+  bool given_spinning = false;
+  atomic<int> wake_word{0};      // 1: woken; pairs with scheduler.cc:stop_worker
+
+  // What the sampler and the overflow report need of the goroutine on this thread; read in signal handlers.
+  atomic<goroutine*> on_cpu{nullptr};
+};
+
+// bind_worker_to_thread makes w the worker of the calling thread.
+void bind_worker_to_thread(worker* w) noexcept;
+
+// current_worker returns this thread's worker, or null on a foreign thread. Never inlined, see current_goroutine.
+worker* current_worker() noexcept;
+
+}  // namespace vole::internal

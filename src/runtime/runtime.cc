@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// What users call: spawn, run, blocking, yield and the counters.
+
+#include "vole/runtime.h"
+
+#include <sys/resource.h>
+
+#include <cerrno>
+
+#include "runtime/dump.h"
+#include "runtime/scheduler.h"
+#include "vole/go.h"
+#include "vole/internal/park.h"
+
+namespace vole {
+namespace internal {
+
+void goroutine_main(void* arg);
+
+namespace {
+
+constexpr std::size_t main_stack_bytes = 8 << 20;  // as a process's first thread has
+
+}  // namespace
+
+[[gnu::noinline]] spawn_slot spawn_begin(spawn_options const& options, std::size_t closure_bytes,
+                                         std::size_t align, void (*invoke)(void*)) noexcept {
+  scheduler& s = the_scheduler();
+  s.start();
+  spawn_slot slot;
+  int const size_class = stack_class_for(options.stack_bytes);
+  if (size_class < 0 ||
+      closure_bytes + align + stack_bytes_min_free > stack_class_bytes[size_class] - 4096) {
+    slot.failure = std::errc::value_too_large;
+    return slot;
+  }
+  goroutine* const g = s.take_block(size_class, &slot.failure);
+  if (g == nullptr) return slot;
+  auto const top = reinterpret_cast<std::uintptr_t>(g->stack_high);
+  std::uintptr_t const closure = (top - closure_bytes) & ~(std::uintptr_t{align} - 1);
+  worker* const w = current_worker();
+  goroutine* const parent = w == nullptr ? nullptr : w->current;
+  g->invoke = invoke;
+  g->closure = reinterpret_cast<void*>(closure);
+  g->exceptions = {};
+  g->saved_errno = 0;
+  g->blocking_depth = 0;
+  g->next = nullptr;
+#if VOLE_ASAN
+  __asan_unpoison_memory_region(g->stack_low, static_cast<std::size_t>(g->stack_high - g->stack_low));
+#endif
+  g->context.sp = fiber_prepare(g->closure, &goroutine_main, g);
+#if VOLE_TSAN
+  g->context.tsan = __tsan_create_fiber(0);
+#endif
+  g->why.store(wait_reason::none, memory_order_relaxed);
+  g->created_by.store(__builtin_return_address(0), memory_order_relaxed);
+  g->parent_id.store(parent == nullptr ? 0 : parent->id.load(memory_order_relaxed), memory_order_relaxed);
+  g->labels.store(parent == nullptr ? nullptr : parent->labels.load(memory_order_relaxed),
+                  memory_order_relaxed);
+  g->id.store(s.next_id(w == nullptr ? nullptr : w->held), memory_order_relaxed);
+  slot.g = g;
+  slot.closure = g->closure;
+  return slot;
+}
+
+void spawn_commit(goroutine* g) noexcept { the_scheduler().spawned(g); }
+
+void spawn_failed(std::errc why, std::size_t stack_bytes) {
+  if (why == std::errc::value_too_large) {
+    panic(fmt::format("go: a stack of {} bytes with its closure is more than vole makes (8 MiB)", stack_bytes));
+  }
+  panic(fmt::format("go: no memory for a stack: {} goroutines live; the address space (ulimit -v), memory or "
+                    "map entries (vm.max_map_count) are used up",
+                    the_scheduler().live()));
+}
+
+int run_main(int (*invoke)(void*), void* fn) {
+  VOLE_REQUIRE(current_goroutine() == nullptr, "vole::run is called from a goroutine");
+  int status = 0;
+  park_ticket done;
+  spawn_options options;
+  options.stack_bytes = main_stack_bytes;
+  go(options, [&] {
+    status = invoke(fn);
+    the_scheduler().expect_progress(-1);
+    if (done.try_claim()) done.finish();
+  });
+  the_scheduler().expect_progress(1);
+  done.park(wait_reason::main_wait);
+  return status;
+}
+
+void blocking_begin() noexcept {
+  if (goroutine* const g = current_goroutine()) the_scheduler().enter_blocking(*g);
+}
+
+void blocking_end() noexcept {
+  if (goroutine* const g = current_goroutine()) the_scheduler().leave_blocking(*g);
+}
+
+}  // namespace internal
+
+namespace runtime {
+
+void yield() noexcept { internal::the_scheduler().yield(); }
+
+int max_procs() noexcept {
+  internal::the_scheduler().start();
+  return internal::the_scheduler().max_procs();
+}
+
+std::size_t goroutines() noexcept { return internal::the_scheduler().live(); }
+
+std::uint64_t goroutine_id() noexcept {
+  internal::goroutine* const g = internal::current_goroutine();
+  return g == nullptr ? 0 : g->id.load(internal::memory_order_relaxed);
+}
+
+stats read_stats() noexcept { return internal::the_scheduler().stats(); }
+
+}  // namespace runtime
+}  // namespace vole

@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <set>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "runtime/dump.h"
+#include "runtime/scheduler.h"
+#include "runtime/timer.h"
+#include "vole/go.h"
+#include "vole/internal/park.h"
+#include "vole/runtime.h"
+
+namespace vole::internal {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// latch lets the test's plain thread, or a goroutine, wait until others have counted down: one park each.
+class latch {
+ public:
+  explicit latch(int n) : left_(n) {}
+  void count_down() {
+    raw_lock const lock(mu_);
+    if (--left_ == 0 && waiter_ != nullptr && waiter_->try_claim()) waiter_->finish();
+  }
+  void wait() {
+    park_ticket ticket;
+    {
+      raw_lock const lock(mu_);
+      if (left_ == 0) return;
+      waiter_ = &ticket;
+    }
+    ticket.park(wait_reason::wait_group_wait);
+    raw_lock const lock(mu_);  // until count_down has let go
+  }
+
+ private:
+  raw_mutex mu_;
+  int left_;
+  park_ticket* waiter_ = nullptr;
+};
+
+// queue of waiting tickets, the smallest wait queue there is.
+class gate {
+ public:
+  wake_reason wait(park_limit const& limit = {}) {
+    entry e;
+    {
+      raw_lock const lock(mu_);
+      waiting_.push_back(e);
+    }
+    wake_reason const reason = e.ticket.park(wait_reason::chan_receive, limit);
+    raw_lock const lock(mu_);
+    if (e.link.linked()) waiting_.remove(e);
+    return reason;
+  }
+  bool wake_one() {
+    raw_lock const lock(mu_);
+    while (entry* e = waiting_.pop_front()) {
+      if (!e->ticket.try_claim()) continue;
+      e->ticket.finish();
+      return true;
+    }
+    return false;
+  }
+
+ private:
+  struct entry {
+    park_ticket ticket;
+    list_link link;
+  };
+  raw_mutex mu_;
+  intrusive_list<entry, &entry::link> waiting_;
+};
+
+TEST(run, returns_what_main_returns) {
+  EXPECT_EQ(run([] { return 7; }), 7);
+  EXPECT_EQ(run([] {}), 0);
+}
+
+TEST(go, runs_every_goroutine_once) {
+  constexpr int n = 10'000;
+  std::vector<atomic<int>> ran(n);
+  latch done(n);
+  for (int i = 0; i < n; ++i) {
+    go([&, i] {
+      ran[static_cast<std::size_t>(i)].fetch_add(1);
+      done.count_down();
+    });
+  }
+  done.wait();
+  for (auto const& r : ran) EXPECT_EQ(r.load(), 1);
+}
+
+TEST(go, works_from_goroutines_and_balances_the_count) {
+  std::size_t const before = runtime::goroutines();
+  run([] {
+    latch done(100);
+    for (int i = 0; i < 10; ++i) {
+      go([&] {
+        for (int k = 0; k < 10; ++k) go([&] { done.count_down(); });
+      });
+    }
+    done.wait();
+  });
+  while (runtime::goroutines() != before) std::this_thread::yield();
+  SUCCEED();
+}
+
+TEST(go, a_closure_lives_on_the_stack_and_is_destroyed) {
+  auto token = std::make_shared<int>(1);
+  latch done(1);
+  struct last {
+    latch* done;
+    ~last() {
+      if (done != nullptr) done->count_down();
+    }
+    explicit last(latch* d) : done(d) {}
+    last(last&& o) noexcept : done(std::exchange(o.done, nullptr)) {}
+  };
+  go([guard = last(&done), token] { EXPECT_EQ(*token, 1); });
+  done.wait();
+  EXPECT_EQ(token.use_count(), 1);
+}
+
+TEST(try_go, says_why_a_stack_cannot_be_had) {
+  spawn_options options;
+  options.stack_bytes = 16 << 20;
+  EXPECT_EQ(try_go(options, [] {}), std::errc::value_too_large);
+}
+
+TEST(yield, lets_the_others_go_first) {
+  run([] {
+    latch done(2);
+    std::vector<int> order;
+    raw_mutex mu;
+    for (int id = 0; id < 2; ++id) {
+      go([&, id] {
+        for (int i = 0; i < 100; ++i) {
+          {
+            raw_lock const lock(mu);
+            order.push_back(id);
+          }
+          runtime::yield();
+        }
+        done.count_down();
+      });
+    }
+    done.wait();
+    EXPECT_EQ(order.size(), 200u);
+  });
+}
+
+TEST(park, a_deadline_ends_the_wait_and_not_before) {
+  run([] {
+    gate g;
+    time_point const start = now();
+    EXPECT_EQ(g.wait({start + milliseconds(5), nullptr}), wake_reason::deadline);
+    EXPECT_GE(now(), start + milliseconds(5));
+    EXPECT_EQ(g.wait({now() - seconds(1), nullptr}), wake_reason::deadline);
+  });
+}
+
+TEST(park, a_cancel_source_ends_waits_now_and_later) {
+  run([] {
+    gate g;
+    cancel_source source;
+    latch ended(3);
+    for (int i = 0; i < 3; ++i) {
+      go([&] {
+        EXPECT_EQ(g.wait({never, &source}), wake_reason::canceled);
+        ended.count_down();
+      });
+    }
+    runtime::yield();
+    source.fire();
+    ended.wait();
+    EXPECT_EQ(g.wait({never, &source}), wake_reason::canceled);
+  });
+}
+
+TEST(park, plain_threads_wait_and_wake_like_goroutines) {
+  gate g;
+  std::thread waiter([&] { EXPECT_EQ(g.wait(), wake_reason::ready); });
+  while (!g.wake_one()) std::this_thread::yield();
+  waiter.join();
+  std::thread late([&] { EXPECT_EQ(g.wait({now() + milliseconds(2), nullptr}), wake_reason::deadline); });
+  late.join();
+}
+
+TEST(park, wakers_deadlines_and_cancels_race_and_one_wins) {
+  run([] {
+    constexpr int rounds = 3'000;
+    gate g;
+    int by[4] = {};
+    for (int i = 0; i < rounds; ++i) {
+      cancel_source source;
+      latch done(2);
+      go([&] {
+        g.wake_one();
+        done.count_down();
+      });
+      go([&] {
+        source.fire();
+        done.count_down();
+      });
+      wake_reason const r = g.wait({now() + std::chrono::microseconds(i % 20), &source});
+      ++by[static_cast<int>(r)];
+      done.wait();
+    }
+    EXPECT_EQ(by[0], 0);
+    EXPECT_EQ(by[1] + by[2] + by[3], rounds);
+  });
+}
+
+TEST(stress, many_pass_tokens_through_gates) {
+  run([] {
+    constexpr int pairs = 50;
+    constexpr int turns = 400;
+    struct pair {
+      gate ping, pong;
+    };
+    std::vector<pair> all(pairs);
+    latch done(2 * pairs);
+    for (auto& p : all) {
+      go([&] {
+        for (int i = 0; i < turns; ++i) {
+          while (!p.ping.wake_one()) runtime::yield();
+          p.pong.wait();
+        }
+        done.count_down();
+      });
+      go([&] {
+        for (int i = 0; i < turns; ++i) {
+          p.ping.wait();
+          while (!p.pong.wake_one()) runtime::yield();
+        }
+        done.count_down();
+      });
+    }
+    done.wait();
+  });
+}
+
+TEST(blocking, lets_the_others_run_meanwhile) {
+  run([] {
+    int fds[2];
+    ASSERT_EQ(::pipe(fds), 0);
+    latch done(16);
+    // More blocked threads than processors: the writer below still gets one.
+    for (int i = 0; i < 16; ++i) {
+      go([&] {
+        char c = 0;
+        EXPECT_EQ(blocking([&] { return ::read(fds[0], &c, 1); }), 1);
+        done.count_down();
+      });
+    }
+    for (int i = 0; i < 16; ++i) {
+      runtime::yield();
+      ASSERT_EQ(::write(fds[1], "x", 1), 1);
+    }
+    done.wait();
+    ::close(fds[0]);
+    ::close(fds[1]);
+  });
+}
+
+TEST(monitor, an_undeclared_blocking_call_does_not_stall_the_others) {
+  run([] {
+    int fds[2];
+    ASSERT_EQ(::pipe(fds), 0);
+    latch done(8);
+    for (int i = 0; i < 8; ++i) {
+      go([&] {
+        char c = 0;
+        EXPECT_EQ(::read(fds[0], &c, 1), 1);
+        done.count_down();
+      });
+    }
+    latch wrote(1);
+    go([&] {  // behind the eight: runs only if spare workers come
+      EXPECT_EQ(::write(fds[1], "12345678", 8), 8);
+      wrote.count_down();
+    });
+    wrote.wait();
+    done.wait();
+    ::close(fds[0]);
+    ::close(fds[1]);
+  });
+}
+
+TEST(monitor, a_goroutine_that_hogs_does_not_stall_the_others) {
+  run([] {
+    atomic<bool> stop{false};
+    latch hogs(8);
+    for (int i = 0; i < 8; ++i) {
+      go([&] {
+        while (!stop.load(memory_order_relaxed)) spin_pause();
+        hogs.count_down();
+      });
+    }
+    latch ran(1);
+    go([&] {
+      stop.store(true);
+      ran.count_down();
+    });
+    ran.wait();
+    hogs.wait();
+  });
+}
+
+TEST(switching, errno_stays_with_the_goroutine) {
+  run([] {
+    latch done(20);
+    for (int i = 1; i <= 20; ++i) {
+      go([&, i] {
+        errno = i;
+        for (int k = 0; k < 50; ++k) {
+          runtime::yield();
+          int const seen = [] () __attribute__((noinline)) { return errno; }();
+          EXPECT_EQ(seen, i);
+        }
+        done.count_down();
+      });
+    }
+    done.wait();
+  });
+}
+
+TEST(switching, exceptions_in_flight_stay_with_the_goroutine) {
+  run([] {
+    latch done(20);
+    for (int i = 0; i < 20; ++i) {
+      go([&, i] {
+        for (int k = 0; k < 20; ++k) {
+          try {
+            throw std::runtime_error(std::to_string(i));
+          } catch (std::runtime_error const& e) {
+            runtime::yield();
+            EXPECT_EQ(e.what(), std::to_string(i));
+            try {
+              throw;
+            } catch (std::runtime_error const& again) {
+              EXPECT_EQ(again.what(), std::to_string(i));
+            }
+          }
+        }
+        done.count_down();
+      });
+    }
+    done.wait();
+  });
+}
+
+TEST(dump, names_a_parked_goroutine_its_reason_and_its_creator) {
+  run([] {
+    gate g;
+    latch done(1);
+    go([&] {
+      g.wait();
+      done.count_down();
+    });
+    runtime::yield();
+    std::string text;
+    do {
+      text = runtime::dump_goroutines();
+    } while (text.find("[chan receive]") == std::string::npos);
+    EXPECT_NE(text.find("[running]"), std::string::npos) << text;
+    EXPECT_NE(text.find("gate::wait"), std::string::npos) << text;
+    EXPECT_NE(text.find("created by "), std::string::npos) << text;
+    EXPECT_NE(text.find("runtime_test.cc:"), std::string::npos) << text;
+    while (!g.wake_one()) runtime::yield();
+    done.wait();
+  });
+}
+
+TEST(stats, add_up) {
+  run([] {
+    runtime::stats const s = runtime::read_stats();
+    EXPECT_GE(s.goroutines_live, 1u);
+    EXPECT_GE(s.threads, 1u);
+    EXPECT_GT(s.schedules_total, 0u);
+    EXPECT_GT(s.stack_bytes_reserved, 0u);
+  });
+}
+
+TEST(runtime_death, a_deadlock_is_reported_with_all_goroutines) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(run([] {
+                gate g;
+                g.wait();
+              }),
+              testing::ExitedWithCode(2), "all goroutines are asleep - deadlock!(.|\n)*goroutine 1 \\[chan receive\\]");
+}
+
+TEST(runtime_death, an_escaped_exception_is_a_panic_with_its_type) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(run([] { throw std::out_of_range("beyond"); }),
+               "panic: goroutine 1 ended by an exception std::out_of_range: beyond");
+}
+
+[[gnu::noinline]] int recurse(int depth) {
+  volatile char frame[512];
+  frame[0] = static_cast<char>(depth);
+  return depth == -1 ? 0 : recurse(depth + 1) + frame[0];
+}
+
+TEST(runtime_death, a_stack_overflow_names_goroutine_size_and_creator) {
+  if (VOLE_ASAN || VOLE_TSAN) GTEST_SKIP() << "the sanitizers report faults themselves";
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(run([] {
+                 latch never_done(1);
+                 go([] { std::exit(recurse(0)); });
+                 never_done.wait();
+               }),
+               "stack overflow: goroutine [0-9]+ used up its 256 KiB(.|\n)*recurse(.|\n)*created by");
+}
+
+}  // namespace
+}  // namespace vole::internal

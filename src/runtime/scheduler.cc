@@ -1,0 +1,486 @@
+// SPDX-License-Identifier: Apache-2.0
+// Switching, readiness and processors. Where a worker finds work and how it goes to sleep stands in worker.cc.
+//
+// INVARIANTS
+//   A goroutine in state runnable is in exactly one run queue; in state running it is some worker's current.
+//   Work is never lost: a ring belongs to a processor that is held (its worker looks there before it lets go) or idle (then the
+//   ring is empty); the global queue is filled and looked through, before a processor goes idle, under mu_.
+//   One worker at most sleeps in epoll (poller_blocked_), and while descriptors or timers are waited for, one does or
+//   some worker is awake that will before it sleeps.
+// WAKE PROTOCOL
+//   Who adds work calls wake_one(): if a processor is idle and no worker is spinning, one is started spinning. A worker that
+//   stops spinning because it found work calls wake_one() in turn. One that gives up counts itself out of spinning_ first and
+//   looks through all rings once more. These hints may miss a ring that was filled at that very moment: that work still
+//   has its owner, and the monitor wakes another worker if the owner does not come to it. Only the global queue has no
+//   owner, and it is under mu_.
+//   ready() into an empty next_ wakes nobody while goroutines here run short slices: the waker is about to park, and
+//   a second worker would cost 5 us to run what this one reaches in 50 ns.
+// LOCKS  timer_heap::mu_ < chan, poll_handle locks < scheduler::mu_ < stack_pool::mu_. mu_ is held for list operations only,
+//        except that a new thread is created under it.
+// REJECTED  waking on every ready(), as Go does: a ping-pong pair then bounces between two workers.
+//           A switch through the worker's own stack at each park: two switches instead of one.
+//           Preemption by signal: unsafe in C++ (malloc, TLS, locks of foreign libraries).
+// Source: Go runtime/proc.go (ready, wakep, handoffp, schedule).
+
+#include "runtime/scheduler.h"
+
+#include <cxxabi.h>
+
+#include <cerrno>
+
+#include "base/immortal.h"
+#include "runtime/env.h"
+#include "runtime/monitor.h"
+#include "runtime/netpoll.h"
+#include "runtime/signal.h"
+
+namespace vole::internal {
+namespace {
+
+constexpr std::uint32_t next_streak_max = 64;  // then the ring comes first: a ping-pong pair starves nobody
+constexpr std::uint32_t fairness_tick = 61;    // as Go: every so often the global queue, timers and net come first
+constexpr std::uint32_t timer_tick = 8;
+constexpr std::uint32_t slice_group = 16;
+constexpr duration slice_short = std::chrono::microseconds(10);
+constexpr std::uint32_t cached_stacks_max = 64;
+constexpr std::uint32_t id_block = 64;
+
+constinit thread_local worker* this_worker = nullptr;
+
+void after_yield(worker&, void* arg) { the_scheduler().requeue(static_cast<goroutine*>(arg)); }
+
+void after_end(worker&, void* arg) {
+  auto* const g = static_cast<goroutine*>(arg);
+#if VOLE_TSAN
+  __tsan_destroy_fiber(g->context.tsan);
+#endif
+  the_scheduler().give_block(g);
+}
+
+void enter(worker& w, goroutine& g) noexcept {
+  w.current = &g;
+  w.on_cpu.store(&g, memory_order_relaxed);
+  g.state.store(goroutine_state::running, memory_order_relaxed);
+  *w.exceptions = g.exceptions;
+  *w.errno_at = g.saved_errno;
+}
+
+void leave(worker& w, goroutine& g) noexcept {
+  g.exceptions = *w.exceptions;
+  g.saved_errno = *w.errno_at;
+  g.switches.store(g.switches.load(memory_order_relaxed) + 1, memory_order_relaxed);
+}
+
+}  // namespace
+
+scheduler& the_scheduler() noexcept {
+  static constinit immortal<scheduler> instance;
+  return instance.value;
+}
+
+[[gnu::noinline]] worker* current_worker() noexcept { return this_worker; }
+
+[[gnu::noinline]] goroutine* current_goroutine() noexcept {
+  return this_worker == nullptr ? nullptr : this_worker->current;
+}
+
+void bind_worker_to_thread(worker* w) noexcept {
+  this_worker = w;
+  w->errno_at = &errno;
+  w->exceptions = reinterpret_cast<exception_globals*>(abi::__cxa_get_globals());
+}
+
+void scheduler::start() noexcept {
+  if (started()) return;
+  raw_lock const once(start_mu_);
+  if (started_.load(memory_order_relaxed)) return;
+  max_procs_ = processors_from_environment();
+  the_netpoller().open();
+  auto const t = internal::now().time_since_epoch().count();
+  coarse_now_.store(t, memory_order_relaxed);
+  last_poll_.store(t, memory_order_relaxed);
+  {
+    raw_lock const lock(mu_);
+    for (int i = 0; i < max_procs_; ++i) put_idle(take_free());
+  }
+  install_signal_handlers();
+  monitor::start();
+  started_.store(true, memory_order_release);  // pairs with scheduler.h:started
+}
+
+// --- readiness -----------------------------------------------------------------------------------------
+
+void scheduler::ready(goroutine* g) noexcept {
+  g->state.store(goroutine_state::runnable, memory_order_relaxed);
+  worker* const w = current_worker();
+  if (w == nullptr || w->held == nullptr) {
+    goroutine_chain chain;
+    chain.push(g);
+    overflow_to_global(chain);
+    wake_one();
+    return;
+  }
+  processor& p = *w->held;
+  goroutine* const displaced = p.queue.put_next(g);
+  if (displaced != nullptr) push_local(p, displaced);
+  if (displaced != nullptr || !p.slices_short.load(memory_order_relaxed)) wake_one();
+}
+
+void scheduler::ready_all(goroutine_chain& chain) noexcept {
+  worker* const w = current_worker();
+  if (w == nullptr || w->held == nullptr) {
+    overflow_to_global(chain);
+  } else {
+    while (goroutine* g = chain.pop()) push_local(*w->held, g);
+  }
+  wake_one();
+}
+
+void scheduler::requeue(goroutine* g) noexcept {
+  g->state.store(goroutine_state::runnable, memory_order_relaxed);
+  if (worker* const w = current_worker(); w != nullptr && w->held != nullptr) {
+    push_local(*w->held, g);  // wakes nobody: this processor comes to it after what is queued already
+    return;
+  }
+  goroutine_chain chain;
+  chain.push(g);
+  overflow_to_global(chain);
+  wake_one();
+}
+
+void scheduler::spawned(goroutine* g) noexcept {
+  worker* const w = current_worker();
+  if (w != nullptr && w->held != nullptr) {
+    auto& created = w->held->created;
+    created.store(created.load(memory_order_relaxed) + 1, memory_order_relaxed);
+  } else {
+    foreign_created_.fetch_add(1, memory_order_relaxed);
+  }
+  ready(g);
+}
+
+void scheduler::push_local(processor& p, goroutine* g) noexcept {
+  goroutine_chain overflow;
+  p.queue.push(g, overflow);
+  if (overflow.count > 0) overflow_to_global(overflow);
+}
+
+void scheduler::overflow_to_global(goroutine_chain& chain) noexcept {
+  raw_lock const lock(mu_);
+  while (goroutine* g = chain.pop()) global_.push(g);
+  global_size_.store(global_.count, memory_order_relaxed);
+}
+
+// --- switching -----------------------------------------------------------------------------------------
+
+// next_local picks the goroutine to switch to without leaving the parking one's stack, or null: ask the loop.
+goroutine* scheduler::next_local(worker& w) noexcept {
+  processor* const p = w.held;
+  if (p == nullptr) return nullptr;
+  std::uint64_t const tick = p->tick.load(memory_order_relaxed) + 1;
+  if (tick % slice_group == 0) note_slice(*p);
+  if (tick % fairness_tick == 0 || surplus_.load(memory_order_relaxed) != 0) return nullptr;
+  if (tick % timer_tick == 0 && p->timers.next_when() != never) return nullptr;
+  goroutine* g = nullptr;
+  if (p->next_streak < next_streak_max && (g = p->queue.take_next()) != nullptr) {
+    ++p->next_streak;
+  } else {
+    p->next_streak = 0;
+    g = p->queue.take();
+    if (g == nullptr) g = p->queue.take_next();
+  }
+  if (g != nullptr) p->tick.store(tick, memory_order_relaxed);
+  return g;
+}
+
+void scheduler::note_slice(processor& p) noexcept {
+  time_point const t = internal::now();
+  p.slices_short.store(t - p.slice_mark < slice_short * slice_group, memory_order_relaxed);
+  p.slice_mark = t;
+}
+
+void scheduler::run_after(worker& w) noexcept {
+  if (w.after == nullptr) return;
+  auto* const after = w.after;
+  w.after = nullptr;
+  after(w, w.after_arg);
+}
+
+void scheduler::execute(worker& w, goroutine* g) noexcept {
+  enter(w, *g);
+  fiber_switch(w.loop, g->context);
+  run_after(w);
+}
+
+void scheduler::switch_away(goroutine& self, void (*after)(worker&, void*), void* arg) noexcept {
+  {
+    worker& w = *current_worker();
+    leave(w, self);
+    w.after = after;
+    w.after_arg = arg;
+    if (goroutine* const next = next_local(w)) {
+      enter(w, *next);
+      fiber_switch(self.context, next->context);
+    } else {
+      w.current = nullptr;
+      w.on_cpu.store(nullptr, memory_order_relaxed);
+      fiber_switch(self.context, w.loop);
+    }
+  }
+  run_after(*current_worker());
+}
+
+void scheduler::yield() noexcept {
+  goroutine* const self = current_goroutine();
+  if (self == nullptr) return;
+  switch_away(*self, &after_yield, self);
+}
+
+void scheduler::end_goroutine(goroutine& self) noexcept {
+  worker& w = *current_worker();
+  if (processor* const p = w.held) {
+    p->ended.store(p->ended.load(memory_order_relaxed) + 1, memory_order_relaxed);
+  } else {
+    foreign_created_.fetch_sub(1, memory_order_relaxed);
+  }
+  self.state.store(goroutine_state::dead, memory_order_relaxed);
+  w.after = &after_end;
+  w.after_arg = &self;
+  if (goroutine* const next = next_local(w)) {
+    enter(w, *next);
+    fiber_switch(self.context, next->context, true);
+  } else {
+    w.current = nullptr;
+    w.on_cpu.store(nullptr, memory_order_relaxed);
+    fiber_switch(self.context, w.loop, true);
+  }
+  __builtin_unreachable();
+}
+
+// goroutine_main is the first function on every goroutine's stack.
+void goroutine_main(void* arg) {
+  fiber_entered();
+  auto& self = *static_cast<goroutine*>(arg);
+  {
+    worker& w = *current_worker();
+    if (w.after != nullptr) {
+      auto* const after = w.after;
+      w.after = nullptr;
+      after(w, w.after_arg);
+    }
+  }
+  try {
+    self.invoke(self.closure);
+  } catch (std::exception const& e) {
+    int status = 0;
+    char* const name = abi::__cxa_demangle(typeid(e).name(), nullptr, nullptr, &status);
+    panic(fmt::format("goroutine {} ended by an exception {}: {}", self.id.load(memory_order_relaxed),
+                      name == nullptr ? typeid(e).name() : name, e.what()));
+  } catch (...) {
+    panic(fmt::format("goroutine {} ended by an exception that is no std::exception",
+                      self.id.load(memory_order_relaxed)));
+  }
+  the_scheduler().end_goroutine(self);
+}
+
+// --- stacks --------------------------------------------------------------------------------------------
+
+goroutine* scheduler::take_block(int size_class, std::errc* why) noexcept {
+  worker* const w = current_worker();
+  if (w == nullptr || w->held == nullptr || size_class != stack_class_default) {
+    return stacks_.take(size_class, why);
+  }
+  processor& p = *w->held;
+  if (p.cached_stacks == nullptr) {
+    p.cached_stacks = stacks_.take_pooled(size_class, cached_stacks_max / 2);
+    p.cached_count = 0;
+    for (goroutine* g = p.cached_stacks; g != nullptr; g = g->next) ++p.cached_count;
+    if (p.cached_stacks == nullptr) return stacks_.take(size_class, why);
+  }
+  goroutine* const g = p.cached_stacks;
+  p.cached_stacks = g->next;
+  --p.cached_count;
+  return g;
+}
+
+void scheduler::give_block(goroutine* g) noexcept {
+  worker* const w = current_worker();
+  g->id.store(0, memory_order_relaxed);
+  g->next = nullptr;
+  if (w == nullptr || w->held == nullptr || g->size_class != stack_class_default) {
+    stacks_.give_many(g->size_class, g);
+    return;
+  }
+  processor& p = *w->held;
+  g->next = p.cached_stacks;
+  p.cached_stacks = g;
+  if (++p.cached_count < cached_stacks_max) return;
+  // Keep the hottest half.
+  goroutine* last = p.cached_stacks;
+  for (std::uint32_t i = 1; i < cached_stacks_max / 2; ++i) last = last->next;
+  goroutine* const rest = last->next;
+  last->next = nullptr;
+  p.cached_count = cached_stacks_max / 2;
+  stacks_.give_many(stack_class_default, rest);
+}
+
+std::uint64_t scheduler::next_id(processor* p) noexcept {
+  if (p == nullptr) return ids_.fetch_add(1, memory_order_relaxed) + 1;
+  if (p->id_next == p->id_end) {
+    p->id_next = ids_.fetch_add(id_block, memory_order_relaxed) + 1;
+    p->id_end = p->id_next + id_block;
+  }
+  return p->id_next++;
+}
+
+// --- blocking sections -----------------------------------------------------------------------------------
+
+void scheduler::enter_blocking(goroutine& self) noexcept {
+  if (self.blocking_depth++ > 0) return;
+  worker& w = *current_worker();
+  self.since.store(coarse_now_.load(memory_order_relaxed), memory_order_relaxed);
+  self.state.store(goroutine_state::blocking, memory_order_relaxed);
+  blocking_calls_.fetch_add(1, memory_order_relaxed);
+  if (w.held != nullptr) hand_over(unhold(w));
+}
+
+void scheduler::leave_blocking(goroutine& self) noexcept {
+  if (--self.blocking_depth > 0) return;
+  worker& w = *current_worker();
+  if (w.held == nullptr) {
+    raw_lock const lock(mu_);
+    if (processor* const p = take_idle()) hold(w, p);
+  }
+  blocking_calls_.fetch_sub(1, memory_order_relaxed);
+  if (w.held != nullptr) {
+    self.state.store(goroutine_state::running, memory_order_relaxed);
+    return;
+  }
+  switch_away(self, &after_yield, &self);
+}
+
+// hand_over gives away the processor of a worker that is about to stop.
+void scheduler::hand_over(processor* p) noexcept {
+  raw_lock const lock(mu_);
+  bool const work = !p->queue.empty() || global_.count > 0;
+  // If everybody else is asleep and nobody waits for descriptors and timers, this processor must not sleep yet.
+  bool const last_awake =
+      !work && idle_count_locked_ + 1 >= processor_count_.load(memory_order_relaxed) &&
+      !poller_blocked_.load() &&
+      (the_netpoller().handles() > 0 || next_timer() != never);
+  if (work || last_awake) {
+    handoffs_.fetch_add(1, memory_order_relaxed);
+    start_worker(p, false);
+  } else {
+    put_idle(p);
+  }
+}
+
+// --- processors ------------------------------------------------------------------------------------------
+
+void scheduler::hold(worker& w, processor* p) noexcept {
+  p->state.store(processor_state::running, memory_order_relaxed);
+  p->holder.store(&w, memory_order_relaxed);
+  w.held = p;
+}
+
+processor* scheduler::unhold(worker& w) noexcept {
+  processor* const p = w.held;
+  w.held = nullptr;
+  p->holder.store(nullptr, memory_order_relaxed);
+  return p;
+}
+
+void scheduler::put_idle(processor* p) noexcept {
+  p->state.store(processor_state::idle, memory_order_relaxed);
+  p->stuck.store(false, memory_order_relaxed);
+  p->next = idle_;
+  idle_ = p;
+  idle_count_.store(++idle_count_locked_, memory_order_relaxed);
+}
+
+processor* scheduler::take_idle() noexcept {
+  processor* const p = idle_;
+  if (p == nullptr) return nullptr;
+  idle_ = p->next;
+  idle_count_.store(--idle_count_locked_, memory_order_relaxed);
+  p->tick.store(p->tick.load(memory_order_relaxed) + 1, memory_order_relaxed);
+  monitor::wake_if_asleep();
+  return p;
+}
+
+processor* scheduler::take_free() noexcept {
+  if (processor* const p = free_) {
+    free_ = p->next;
+    processor_count_.fetch_add(1, memory_order_relaxed);
+    return p;
+  }
+  std::uint32_t n = 0;
+  while (n < processors_max && processors_[n].load(memory_order_relaxed) != nullptr) ++n;
+  if (n == processors_max) return nullptr;
+  auto* const p = new processor;
+  p->index = n;
+  processors_[n].store(p, memory_order_release);  // pairs with worker.cc:steal
+  processor_count_.fetch_add(1, memory_order_relaxed);
+  return p;
+}
+
+// release_spare frees a processor that the caller alone holds: its work goes to the global queue, its timers elsewhere.
+void scheduler::release_spare(processor* p) noexcept {
+  p->timers.move_to(processors_[0].load(memory_order_relaxed)->timers);
+  if (p->cached_stacks != nullptr) stacks_.give_many(stack_class_default, p->cached_stacks);
+  p->cached_stacks = nullptr;
+  p->cached_count = 0;
+  p->spare = false;
+  raw_lock const lock(mu_);
+  while (goroutine* g = p->queue.take_next()) global_.push(g);
+  while (goroutine* g = p->queue.take()) global_.push(g);
+  global_size_.store(global_.count, memory_order_relaxed);
+  p->state.store(processor_state::free, memory_order_relaxed);
+  p->next = free_;
+  free_ = p;
+  processor_count_.fetch_sub(1, memory_order_relaxed);
+  spares_.fetch_sub(1, memory_order_relaxed);
+}
+
+// --- counters --------------------------------------------------------------------------------------------
+
+std::size_t scheduler::live() noexcept {
+  std::uint64_t n = foreign_created_.load(memory_order_relaxed);
+  for (auto const& slot : processors_) {
+    processor const* const p = slot.load(memory_order_acquire);  // pairs with scheduler.cc:take_free
+    if (p == nullptr) break;
+    n += p->created.load(memory_order_relaxed) - p->ended.load(memory_order_relaxed);
+  }
+  return static_cast<std::size_t>(n);
+}
+
+runtime::stats scheduler::stats() noexcept {
+  runtime::stats s{};
+  s.goroutines_live = live();
+  s.runnable = global_size_.load(memory_order_relaxed);
+  for (auto const& slot : processors_) {
+    processor* const p = slot.load(memory_order_acquire);  // pairs with scheduler.cc:take_free
+    if (p == nullptr) break;
+    s.goroutines_created_total += p->created.load(memory_order_relaxed);
+    s.schedules_total += p->tick.load(memory_order_relaxed);
+    s.steals_total += p->steals.load(memory_order_relaxed);
+    s.runnable += p->queue.size() + (p->queue.has_next() ? 1 : 0);
+    s.timers += p->timers.size();
+  }
+  s.threads = worker_count_.load(memory_order_relaxed);
+  s.processors_spare = spares_.load(memory_order_relaxed);
+  s.blocking_calls = blocking_calls_.load(memory_order_relaxed);
+  s.handoffs_total = handoffs_.load(memory_order_relaxed);
+  {
+    raw_lock const lock(mu_);
+    s.threads_idle = idle_worker_count_;
+  }
+  stack_counters const c = stacks_.counters();
+  s.stacks_pooled = c.pooled;
+  s.stack_bytes_reserved = c.reserved_bytes;
+  s.stacks_unguarded = c.unguarded;
+  return s;
+}
+
+}  // namespace vole::internal

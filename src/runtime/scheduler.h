@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The scheduler: goroutines on processors on workers, with stealing. See scheduler.cc for the wake protocol.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "runtime/processor.h"
+#include "runtime/stack.h"
+#include "vole/go.h"
+#include "vole/runtime.h"
+
+namespace vole::internal {
+
+class scheduler {
+ public:
+  constexpr scheduler() noexcept = default;
+
+  static constexpr std::uint32_t processors_max = 4096;
+  static constexpr std::uint32_t workers_max = 10'000;
+
+  // start makes the processors and the monitor, once; later calls return at once. From any thread.
+  void start() noexcept;
+  bool started() const noexcept { return started_.load(memory_order_acquire); }  // pairs with scheduler.cc:start
+
+  // ready makes g runnable, next on this processor when the caller has one.
+  void ready(goroutine* g) noexcept;
+  // ready_all makes a chain runnable behind what is there already.
+  void ready_all(goroutine_chain& chain) noexcept;
+  // requeue makes the goroutine that just left this worker runnable again, behind the others.
+  void requeue(goroutine* g) noexcept;
+  // spawned is ready() for a goroutine that has never run.
+  void spawned(goroutine* g) noexcept;
+
+  // switch_away leaves the current goroutine; after(worker, arg) runs once its stack is free of us.
+  // Returns when it has been made ready and scheduled again, perhaps on another worker.
+  void switch_away(goroutine& self, void (*after)(worker&, void*), void* arg) noexcept;
+  void yield() noexcept;
+  [[noreturn]] void end_goroutine(goroutine& self) noexcept;
+
+  void enter_blocking(goroutine& self) noexcept;
+  void leave_blocking(goroutine& self) noexcept;
+
+  // timer_changed wakes the poller when a timer was armed that is due before it would look.
+  void timer_changed(time_point when) noexcept;
+  timer_heap& timers_for_caller() noexcept;
+
+  goroutine* take_block(int size_class, std::errc* why) noexcept;
+  void give_block(goroutine* g) noexcept;
+
+  // What blocks outside, so that no deadlock is reported: plain threads in primitives, signal channels, blocking calls.
+  void external_waker(int delta) noexcept { external_wakers_.fetch_add(delta); }
+  // While some run() waits for its main goroutine, a process in which all sleep for ever is reported and ended.
+  void expect_progress(int delta) noexcept { mains_.fetch_add(delta); }
+
+  int max_procs() const noexcept { return max_procs_; }
+  std::size_t live() noexcept;
+  runtime::stats stats() noexcept;
+  stack_pool& stacks() noexcept { return stacks_; }
+  time_point coarse_now() const noexcept {
+    return time_point(duration(coarse_now_.load(memory_order_relaxed)));
+  }
+  std::uint64_t next_id(processor* p) noexcept;
+
+  // request_dump has the monitor print all goroutines and exit; async-signal-safe.
+  void request_dump() noexcept;
+
+  // for_each_worker visits all workers that exist; they are never freed.
+  void for_each_worker(void (*visit)(void*, worker&), void* arg) noexcept;
+
+ private:
+  friend class monitor;
+
+  static void* worker_main(void* arg) noexcept;
+  [[noreturn]] void loop(worker& w) noexcept;
+  void execute(worker& w, goroutine* g) noexcept;
+  goroutine* next_local(worker& w) noexcept;
+  goroutine* find_runnable(worker& w) noexcept;
+  goroutine* find_here(worker& w) noexcept;
+  goroutine* steal(worker& w) noexcept;
+  goroutine* take_global(processor& p, std::size_t most) noexcept VOLE_REQUIRES_LOCK(mu_);
+  goroutine* poll_net(worker& w) noexcept;
+  goroutine* wait_for_net(worker& w) noexcept;
+  goroutine* let_go(worker& w) noexcept;
+  goroutine* stop_spinning(worker& w, goroutine* g) noexcept;
+  bool any_ring_filled() noexcept;
+  bool looks_deadlocked() noexcept VOLE_REQUIRES_LOCK(mu_);
+  void report_deadlock() noexcept;
+  goroutine* adopt(worker& w, goroutine_chain& chain) noexcept;
+  time_point next_timer() noexcept;
+  void stop_worker(worker& w) noexcept;
+  void overflow_to_global(goroutine_chain& chain) noexcept;
+  void push_local(processor& p, goroutine* g) noexcept;
+  void note_slice(processor& p) noexcept;
+  bool retire_if_surplus(worker& w) noexcept;
+  void release_spare(processor* p) noexcept VOLE_EXCLUDES(mu_);
+
+  void wake_one() noexcept;
+  void hand_over(processor* p) noexcept;
+  void start_worker(processor* p, bool spinning) noexcept VOLE_REQUIRES_LOCK(mu_);
+  worker* new_worker() noexcept VOLE_REQUIRES_LOCK(mu_);
+  void put_idle(processor* p) noexcept VOLE_REQUIRES_LOCK(mu_);
+  processor* take_idle() noexcept VOLE_REQUIRES_LOCK(mu_);
+  processor* take_free() noexcept VOLE_REQUIRES_LOCK(mu_);
+  void hold(worker& w, processor* p) noexcept;
+  processor* unhold(worker& w) noexcept;
+  void run_after(worker& w) noexcept;
+
+  raw_mutex mu_;
+  goroutine_chain global_ VOLE_GUARDED_BY(mu_);
+  atomic<std::size_t> global_size_{0};
+  processor* idle_ VOLE_GUARDED_BY(mu_) = nullptr;
+  processor* free_ VOLE_GUARDED_BY(mu_) = nullptr;
+  intrusive_list<worker, &worker::idle_link> idle_workers_ VOLE_GUARDED_BY(mu_);
+  std::uint32_t idle_worker_count_ VOLE_GUARDED_BY(mu_) = 0;
+  std::uint32_t idle_count_locked_ VOLE_GUARDED_BY(mu_) = 0;
+
+  atomic<std::uint32_t> idle_count_{0};   // processors in idle_
+  atomic<std::uint32_t> spinning_{0};     // workers that look for work
+  atomic<std::uint32_t> processor_count_{0};
+  atomic<std::uint32_t> worker_count_{0};
+  atomic<std::uint32_t> spares_{0};       // spare processors in use or idle
+  atomic<std::uint32_t> surplus_{0};      // of these, how many shall go
+  atomic<bool> poller_blocked_{false};    // a worker sleeps in epoll
+  atomic<duration::rep> poll_until_{0};
+  atomic<duration::rep> last_poll_{0};
+  atomic<duration::rep> coarse_now_{0};
+  atomic<std::uint64_t> handoffs_{0};
+  atomic<std::uint32_t> blocking_calls_{0};
+  atomic<int> external_wakers_{0};
+  atomic<std::uint64_t> foreign_created_{0};
+  atomic<std::uint64_t> ids_{0};
+  atomic<int> mains_{0};
+  atomic<bool> started_{false};
+  raw_mutex start_mu_;
+  int max_procs_ = 1;
+  stack_pool stacks_;
+  atomic<processor*> processors_[processors_max] = {};
+  atomic<worker*> workers_[workers_max] = {};
+};
+
+// The only process-wide object of vole.
+scheduler& the_scheduler() noexcept;
+
+}  // namespace vole::internal

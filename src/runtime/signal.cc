@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+// INVARIANTS  one capture at a time (capture_mu); the handler writes into the request only while its sequence is current,
+//             and a requester that gave up closes the request before it returns: a late handler finds it closed.
+
+#include "runtime/signal.h"
+
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/futex.h"
+#include "runtime/dump.h"
+#include "runtime/monitor.h"
+#include "runtime/sanitizer.h"
+#include "runtime/scheduler.h"
+#include "symbol/symbolize.h"
+#include "symbol/unwind.h"
+#include "vole/assert.h"
+
+namespace vole::internal {
+namespace {
+
+constexpr std::size_t alternate_stack_bytes = 64 << 10;
+
+struct capture_request {
+  atomic<int> state{0};  // 0 closed, 1 wanted, 2 being written, 3 written
+  std::uint64_t goroutine_id = 0;
+  std::uintptr_t* pcs = nullptr;
+  std::size_t most = 0;
+  std::size_t count = 0;
+};
+
+constinit raw_mutex capture_mu;
+constinit capture_request capture;
+constinit struct sigaction previous_segv{};
+constinit struct sigaction previous_bus{};
+
+int capture_signal() noexcept { return SIGRTMIN + 6; }
+
+void on_capture(int, siginfo_t*, void* context) {
+  int const saved = errno;
+  int wanted = 1;
+  // pairs with signal.cc:capture_running
+  if (capture.state.compare_exchange_strong(wanted, 2, memory_order_acq_rel)) {
+    worker* const w = current_worker();
+    goroutine* const g = w == nullptr ? nullptr : w->on_cpu.load(memory_order_relaxed);
+    capture.count = 0;
+    if (g != nullptr && g->id.load(memory_order_relaxed) == capture.goroutine_id) {
+      symbol::stack_bounds const bounds{reinterpret_cast<std::uintptr_t>(g->stack_low),
+                                        reinterpret_cast<std::uintptr_t>(g->stack_high)};
+      capture.count = symbol::unwind_interrupted(symbol::interrupted(context), bounds,
+                                                 {capture.pcs, capture.most});
+    }
+    capture.state.store(3, memory_order_release);  // pairs with signal.cc:capture_running
+    futex_wake(capture.state, 1);
+  }
+  errno = saved;
+}
+
+void on_quit(int, siginfo_t*, void*) {
+  int const saved = errno;
+  monitor::request_dump();
+  errno = saved;
+}
+
+void forward(int signal, siginfo_t* info, void* context, struct sigaction const& previous) {
+  if ((previous.sa_flags & SA_SIGINFO) != 0 && previous.sa_sigaction != nullptr) {
+    previous.sa_sigaction(signal, info, context);
+    return;
+  }
+  if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
+    previous.sa_handler(signal);
+    return;
+  }
+  // Back to the default; the faulting instruction runs again and ends the process with a core.
+  struct sigaction standard{};
+  standard.sa_handler = SIG_DFL;
+  ::sigaction(signal, &standard, nullptr);
+}
+
+// The overflow report may allocate and take locks: the process ends with it, and the goroutine that overflowed was in
+// its own code, seldom inside malloc.
+[[noreturn]] void report_overflow(goroutine& g, void* context) {
+  std::uintptr_t pcs[dump_depth_max];
+  symbol::stack_bounds const bounds{reinterpret_cast<std::uintptr_t>(g.stack_low),
+                                    reinterpret_cast<std::uintptr_t>(g.stack_high)};
+  std::size_t const depth = symbol::unwind_interrupted(symbol::interrupted(context), bounds, pcs);
+  std::string text = fmt::format(
+      "panic: stack overflow: goroutine {} used up its {} KiB; spawn_options::stack_bytes asks for more\n\n"
+      "goroutine {} [running]:\n",
+      g.id.load(memory_order_relaxed), stack_class_bytes[g.size_class] >> 10, g.id.load(memory_order_relaxed));
+  append_frames(text, pcs, depth);
+  append_creator(text, reinterpret_cast<std::uintptr_t>(g.created_by.load(memory_order_relaxed)),
+                 g.parent_id.load(memory_order_relaxed));
+  write_all(STDERR_FILENO, text);
+  std::abort();
+}
+
+void on_fault(int signal, siginfo_t* info, void* context) {
+  worker* const w = current_worker();
+  goroutine* const g = w == nullptr ? nullptr : w->on_cpu.load(memory_order_relaxed);
+  if (g != nullptr) {
+    auto const at = reinterpret_cast<std::uintptr_t>(info->si_addr);
+    auto const low = reinterpret_cast<std::uintptr_t>(g->stack_low);
+    // The guard page, or a large frame that jumped past it into the neighbour's top.
+    if (at < low && at >= low - 64 * 1024) report_overflow(*g, context);
+  }
+  forward(signal, info, context, signal == SIGSEGV ? previous_segv : previous_bus);
+}
+
+void install(int signal, void (*handler)(int, siginfo_t*, void*), int flags, struct sigaction* previous) {
+  struct sigaction action{};
+  action.sa_sigaction = handler;
+  action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK | flags;
+  sigemptyset(&action.sa_mask);
+  ::sigaction(signal, &action, previous);
+}
+
+bool left_to_default(int signal) {
+  struct sigaction now{};
+  return ::sigaction(signal, nullptr, &now) == 0 && (now.sa_flags & SA_SIGINFO) == 0 &&
+         now.sa_handler == SIG_DFL;
+}
+
+}  // namespace
+
+void write_all(int fd, std::string_view text) noexcept {
+  while (!text.empty()) {
+    ssize_t const n = ::write(fd, text.data(), text.size());
+    if (n <= 0 && errno != EINTR) return;
+    if (n > 0) text.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+void install_signal_handlers() noexcept {
+  install(capture_signal(), &on_capture, 0, nullptr);
+  if (left_to_default(SIGQUIT)) install(SIGQUIT, &on_quit, 0, nullptr);
+  // The sanitizers explain faults themselves.
+  if (!VOLE_ASAN && !VOLE_TSAN) {
+    install(SIGSEGV, &on_fault, 0, &previous_segv);
+    install(SIGBUS, &on_fault, 0, &previous_bus);
+  }
+  // A peer that went away is an error of write(), not the end of the process.
+  if (left_to_default(SIGPIPE)) ::signal(SIGPIPE, SIG_IGN);
+  set_panic_hook([] { write_all(STDERR_FILENO, runtime::dump_goroutines()); });
+}
+
+void prepare_thread_for_signals() noexcept {
+  if (VOLE_ASAN || VOLE_TSAN) return;
+  void* const at = ::mmap(nullptr, alternate_stack_bytes, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (at == MAP_FAILED) return;
+  stack_t alternate{};
+  alternate.ss_sp = at;
+  alternate.ss_size = alternate_stack_bytes;
+  ::sigaltstack(&alternate, nullptr);
+}
+
+sigset_t block_all_signals() noexcept {
+  sigset_t all;
+  sigset_t outer;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &outer);
+  return outer;
+}
+
+void restore_signals(sigset_t const& outer) noexcept {
+  ::pthread_sigmask(SIG_SETMASK, &outer, nullptr);
+}
+
+std::size_t capture_running(worker& w, std::uint64_t goroutine_id, std::uintptr_t* pcs,
+                            std::size_t most) noexcept {
+  raw_lock const lock(capture_mu);
+  capture.goroutine_id = goroutine_id;
+  capture.pcs = pcs;
+  capture.most = most;
+  capture.state.store(1, memory_order_release);  // pairs with signal.cc:on_capture
+  if (::syscall(SYS_tgkill, ::getpid(), w.tid.load(memory_order_relaxed), capture_signal()) != 0) {
+    capture.state.store(0);
+    return 0;
+  }
+  time_point const deadline = internal::now() + std::chrono::milliseconds(100);
+  while (true) {
+    int state = capture.state.load(memory_order_acquire);  // pairs with signal.cc:on_capture
+    if (state == 3) break;
+    if (state == 1 && internal::now() >= deadline && capture.state.compare_exchange_strong(state, 0)) return 0;
+    futex_wait(capture.state, state, state == 1 ? deadline : never);
+  }
+  capture.state.store(0, memory_order_relaxed);
+  return capture.count;
+}
+
+}  // namespace vole::internal

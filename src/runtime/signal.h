@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The runtime's signals: SIGQUIT (dump and exit), SIGSEGV and SIGBUS on a guard page (overflow report), and one real-time
+// signal with which a dump asks a worker for the stack that it runs on. The profiler's SIGPROF belongs to sample.
+
+#include <signal.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace vole::internal {
+
+struct worker;
+
+void install_signal_handlers() noexcept;
+
+// Each worker's own alternate stack: an overflow leaves no room on the goroutine's.
+void prepare_thread_for_signals() noexcept;
+
+sigset_t block_all_signals() noexcept;
+void restore_signals(sigset_t const& outer) noexcept;
+
+// write_all writes the whole text, or what the descriptor takes. Async-signal-safe.
+void write_all(int fd, std::string_view text) noexcept;
+
+// capture_running has the worker's thread write down the stack of the goroutine that it runs. Returns how many pcs;
+// 0 when it does not answer within 100 ms or has gone on to another goroutine.
+std::size_t capture_running(worker& w, std::uint64_t goroutine_id, std::uintptr_t* pcs, std::size_t most) noexcept;
+
+}  // namespace vole::internal

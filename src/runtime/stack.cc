@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+// REJECTED  one mmap per stack with mprotect guards: two VMAs each, so the map limit of 65,530 ends it at 32,000 goroutines.
+//           MADV_FREE on scavenge: RSS as the operator sees it does not fall until memory is short.
+
+#include "runtime/stack.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <new>
+
+#include "runtime/goroutine.h"
+#include "runtime/sanitizer.h"
+
+namespace vole::internal {
+namespace {
+
+constexpr std::size_t page_bytes = 4096;
+constexpr std::size_t slab_bytes = 16 << 20;
+constexpr int madv_guard_install = 102;  // Linux 6.13; the C library here does not name it
+
+std::size_t slots_of(int size_class) {
+  std::size_t const n = slab_bytes / stack_class_bytes[size_class];
+  return n > 64 ? 64 : n;
+}
+
+// By effect, not by return value: emulators answer success to advice that they do not know.
+bool probe_guard_advice() noexcept {
+  // LeakSanitizer reads whole stacks and would stop at a guard that its map does not show.
+  if (VOLE_ASAN || VOLE_TSAN) return false;
+  void* const page = ::mmap(nullptr, page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) return false;
+  int fds[2];
+  bool works = false;
+  if (::madvise(page, page_bytes, madv_guard_install) == 0 && ::pipe(fds) == 0) {
+    works = ::write(fds[1], page, 1) == -1 && errno == EFAULT;
+    ::close(fds[0]);
+    ::close(fds[1]);
+  }
+  ::munmap(page, page_bytes);
+  return works;
+}
+
+// The caches of neighbouring stacks would compete for the same sets if all tops were alike.
+std::size_t colour_of(std::size_t slot) { return (slot % 8) * 64; }
+
+goroutine* build_block(slab& owner, std::size_t slot) noexcept {
+  std::size_t const bytes = stack_class_bytes[owner.size_class];
+  char* const low = owner.base + slot * bytes;
+  char* const at = low + bytes - sizeof(goroutine) - colour_of(slot);
+  auto* const g = ::new (at) goroutine;
+  g->size_class = static_cast<std::uint8_t>(owner.size_class);
+  g->stack_low = low + page_bytes;
+  g->stack_high = at;
+  g->home = &owner;
+  g->slot = slot;
+#if VOLE_ASAN
+  g->context.stack_low = g->stack_low;
+  g->context.stack_bytes = static_cast<std::size_t>(g->stack_high - g->stack_low);
+#endif
+  // pairs with stack.cc:for_each_block
+  owner.occupied[slot].store(true, memory_order_release);
+  return g;
+}
+
+}  // namespace
+
+int stack_class_for(std::size_t bytes) noexcept {
+  if (bytes == 0) return stack_class_default;
+  for (int c = 0; c < stack_classes; ++c) {
+    if (bytes <= stack_class_bytes[c]) return c;
+  }
+  return -1;
+}
+
+void stack_pool::guard(char* low) noexcept {
+  static bool const by_advice = probe_guard_advice();
+  if (by_advice && ::madvise(low, page_bytes, madv_guard_install) == 0) return;
+  if (!map_limit_reached_) {
+    if (::mprotect(low, page_bytes, PROT_NONE) == 0) return;
+    map_limit_reached_ = true;  // ENOMEM: the map limit. The stacks to come go without, and are counted.
+  }
+  ++unguarded_;
+}
+
+bool stack_pool::add_slab(int size_class) noexcept {
+  std::size_t const slots = slots_of(size_class);
+  std::size_t const each = stack_class_bytes[size_class];
+  void* const at = ::mmap(nullptr, slots * each, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+  if (at == MAP_FAILED) return false;
+  ::madvise(at, slots * each, MADV_NOHUGEPAGE);
+  auto owned = std::make_unique<slab>();
+  owned->base = static_cast<char*>(at);
+  owned->slots = slots;
+  owned->size_class = size_class;
+  owned->occupied = std::make_unique<atomic<bool>[]>(slots);
+  auto& cold = classes_[size_class].cold;
+  for (std::size_t i = slots; i-- > 0;) {
+    char* const low = owned->base + i * each;
+    guard(low);
+#if VOLE_ASAN
+    __lsan_register_root_region(low + page_bytes, each - page_bytes);
+#endif
+    cold.push_back({owned.get(), i});
+  }
+  reserved_bytes_ += slots * each;
+  slabs_.push_back(std::move(owned));
+  return true;
+}
+
+goroutine* stack_pool::take(int size_class, std::errc* why) noexcept {
+  raw_lock const lock(mu_);
+  auto& pool = classes_[size_class];
+  if (goroutine* g = pool.pooled) {
+    pool.pooled = g->next;
+    if (--pool.pooled_count < pool.pooled_low) pool.pooled_low = pool.pooled_count;
+    return g;
+  }
+  if (pool.cold.empty() && !add_slab(size_class)) {
+    *why = std::errc::not_enough_memory;
+    return nullptr;
+  }
+  cold_stack const c = pool.cold.back();
+  pool.cold.pop_back();
+  return build_block(*c.owner, c.slot);
+}
+
+goroutine* stack_pool::take_pooled(int size_class, std::size_t count) noexcept {
+  raw_lock const lock(mu_);
+  auto& pool = classes_[size_class];
+  goroutine* const first = pool.pooled;
+  goroutine* last = nullptr;
+  goroutine* g = first;
+  for (; g != nullptr && count > 0; --count) {
+    last = g;
+    g = g->next;
+    --pool.pooled_count;
+  }
+  if (last != nullptr) last->next = nullptr;
+  pool.pooled = g;
+  if (pool.pooled_count < pool.pooled_low) pool.pooled_low = pool.pooled_count;
+  return first;
+}
+
+void stack_pool::give_many(int size_class, goroutine* first) noexcept {
+  std::size_t n = 1;
+  goroutine* last = first;
+  for (; last->next != nullptr; ++n) last = last->next;
+  raw_lock const lock(mu_);
+  auto& pool = classes_[size_class];
+  last->next = pool.pooled;
+  pool.pooled = first;
+  pool.pooled_count += n;
+}
+
+bool stack_pool::scavenge_due() noexcept {
+  raw_lock const lock(mu_);
+  for (auto const& pool : classes_) {
+    if (pool.pooled_count > 0) return true;
+  }
+  return false;
+}
+
+std::size_t stack_pool::scavenge() noexcept {
+  std::size_t released = 0;
+  for (int c = 0; c < stack_classes; ++c) {
+    // A few at a time: the lock is on the path of every spawn that misses its processor's cache.
+    for (std::size_t budget = SIZE_MAX; budget > 0;) {
+      raw_lock const lock(mu_);
+      auto& pool = classes_[c];
+      if (readers_.load() != 0) return released;
+      if (budget == SIZE_MAX) budget = pool.pooled_low;
+      std::size_t batch = 0;
+      for (; batch < 64 && budget > 0 && pool.pooled != nullptr; ++batch, --budget) {
+        goroutine* const g = pool.pooled;
+        pool.pooled = g->next;
+        --pool.pooled_count;
+        cold_stack const cold{g->home, g->slot};
+        char* const low = g->stack_low;
+        cold.owner->occupied[cold.slot].store(false);
+        std::size_t const bytes = stack_class_bytes[c] - page_bytes;
+#if VOLE_ASAN
+        __asan_unpoison_memory_region(low, bytes);
+#endif
+        ::madvise(low, bytes, MADV_DONTNEED);
+        pool.cold.push_back(cold);
+      }
+      released += batch;
+      if (budget == 0 || pool.pooled == nullptr) {
+        pool.pooled_low = pool.pooled_count;
+        break;
+      }
+    }
+  }
+  return released;
+}
+
+void stack_pool::for_each_block(void (*visit)(void*, goroutine&), void* arg) noexcept {
+  readers_.fetch_add(1);
+  std::size_t index = 0;
+  while (true) {
+    slab* s = nullptr;
+    {
+      raw_lock const lock(mu_);
+      if (index < slabs_.size()) s = slabs_[index].get();
+    }
+    if (s == nullptr) break;
+    ++index;
+    std::size_t const bytes = stack_class_bytes[s->size_class];
+    for (std::size_t i = 0; i < s->slots; ++i) {
+      // pairs with stack.cc:build_block
+      if (!s->occupied[i].load(memory_order_acquire)) continue;
+      char* const at = s->base + (i + 1) * bytes - sizeof(goroutine) - colour_of(i);
+      visit(arg, *reinterpret_cast<goroutine*>(at));
+    }
+  }
+  readers_.fetch_sub(1);
+}
+
+bool stack_pool::find(void const* address, char** low, std::size_t* bytes) noexcept {
+  // From a signal handler: a lock that is held means that the fault is elsewhere.
+  if (!mu_.try_lock()) return false;
+  bool found = false;
+  auto const* const at = static_cast<char const*>(address);
+  for (auto const& s : slabs_) {
+    std::size_t const each = stack_class_bytes[s->size_class];
+    if (at < s->base || at >= s->base + s->slots * each) continue;
+    *low = s->base + static_cast<std::size_t>(at - s->base) / each * each;
+    *bytes = each;
+    found = true;
+    break;
+  }
+  mu_.unlock();
+  return found;
+}
+
+stack_counters stack_pool::counters() noexcept {
+  raw_lock const lock(mu_);
+  stack_counters c;
+  for (auto const& pool : classes_) {
+    c.pooled += pool.pooled_count;
+    c.cold += pool.cold.size();
+  }
+  c.reserved_bytes = reserved_bytes_;
+  c.unguarded = unguarded_;
+  return c;
+}
+
+}  // namespace vole::internal

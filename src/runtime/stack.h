@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Stacks: address space in slabs, memory as it is touched, a guard page below each, the goroutine's control block on top.
+//
+// INVARIANTS
+//   A stack is cold (no control block, no memory), pooled (control block dead, memory kept) or in use.
+//   slab::occupied[i] is set while the stack has a control block; only such control blocks may be read.
+//   Slabs are never unmapped: whoever finds a control block may read it at any time while scavenging is held off.
+// LOCKS  stack_pool::mu_ (leaf) guards free lists and slabs; a processor's cache belongs to its worker.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <system_error>
+#include <vector>
+
+#include "vole/internal/atomic.h"
+#include "vole/internal/raw_mutex.h"
+
+namespace vole::internal {
+
+struct goroutine;
+
+// The sizes of stack reservations. A spawn takes the smallest that holds what it asked for.
+inline constexpr std::size_t stack_class_bytes[] = {64 << 10, 256 << 10, 1 << 20, 8 << 20};
+inline constexpr int stack_classes = 4;
+inline constexpr int stack_class_default = 1;
+// -1: larger than any.
+int stack_class_for(std::size_t bytes) noexcept;
+
+struct slab {
+  char* base = nullptr;
+  std::size_t slots = 0;
+  int size_class = 0;
+  std::unique_ptr<atomic<bool>[]> occupied;
+};
+
+struct stack_counters {
+  std::size_t pooled = 0;
+  std::size_t cold = 0;
+  std::size_t reserved_bytes = 0;
+  std::size_t unguarded = 0;
+};
+
+class stack_pool {
+ public:
+  // take returns the control block of a stack of this class, constructed and dead, or null with the reason.
+  goroutine* take(int size_class, std::errc* why) noexcept;
+  // take_many and give_many move whole chains (linked by goroutine::next), to amortise the lock.
+  goroutine* take_pooled(int size_class, std::size_t count) noexcept;
+  void give_many(int size_class, goroutine* first) noexcept;
+
+  // scavenge gives the memory of stacks back that nobody needed since the last call. Returns how many.
+  std::size_t scavenge() noexcept;
+  bool scavenge_due() noexcept;
+
+  // for_each_block calls visit(arg, block) for every control block. Spawns and ends go on meanwhile.
+  void for_each_block(void (*visit)(void* arg, goroutine& g), void* arg) noexcept;
+
+  // find returns the stack whose reservation, guard included, holds the address; low is its lowest byte.
+  bool find(void const* address, char** low, std::size_t* bytes) noexcept;
+
+  stack_counters counters() noexcept;
+
+ private:
+  struct cold_stack {
+    slab* owner;
+    std::size_t slot;
+  };
+  struct size_class_pool {
+    goroutine* pooled = nullptr;
+    std::size_t pooled_count = 0;
+    std::size_t pooled_low = 0;  // smallest pooled_count since the last scavenge
+    std::vector<cold_stack> cold;
+  };
+
+  bool add_slab(int size_class) noexcept VOLE_REQUIRES_LOCK(mu_);
+  void guard(char* low) noexcept VOLE_REQUIRES_LOCK(mu_);
+
+  raw_mutex mu_;
+  size_class_pool classes_[stack_classes] VOLE_GUARDED_BY(mu_);
+  std::vector<std::unique_ptr<slab>> slabs_ VOLE_GUARDED_BY(mu_);
+  std::size_t reserved_bytes_ VOLE_GUARDED_BY(mu_) = 0;
+  std::size_t unguarded_ VOLE_GUARDED_BY(mu_) = 0;
+  bool map_limit_reached_ VOLE_GUARDED_BY(mu_) = false;
+  atomic<int> readers_{0};  // for_each_block in progress: scavenge waits for its next turn
+};
+
+}  // namespace vole::internal

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// A node keeps heap_ while it fires, so that timer_delete() waits on the heap's lock for the end of fire().
+
+#include "runtime/timer.h"
+
+#include "runtime/scheduler.h"
+
+namespace vole::internal {
+namespace {
+
+constexpr std::size_t arity = 4;
+constexpr int fires_per_lock = 64;  // then others may have the lock
+
+}  // namespace
+
+void timer_heap::publish() noexcept {
+  time_point const first = entries_.empty() ? never : entries_.front().when;
+  // seq_cst: pairs with worker.cc:wait_for_net, which sets poll_until_ and then reads this
+  if (next_when_.load(memory_order_relaxed) != first.time_since_epoch().count()) {
+    next_when_.store(first.time_since_epoch().count());
+  }
+}
+
+void timer_heap::place(std::size_t i, entry e) noexcept {
+  entries_[i] = e;
+  e.node->index_ = i;
+}
+
+void timer_heap::sift_up(std::size_t i) noexcept {
+  entry const e = entries_[i];
+  while (i > 0) {
+    std::size_t const parent = (i - 1) / arity;
+    if (entries_[parent].when <= e.when) break;
+    place(i, entries_[parent]);
+    i = parent;
+  }
+  place(i, e);
+}
+
+void timer_heap::sift_down(std::size_t i) noexcept {
+  entry const e = entries_[i];
+  std::size_t const n = entries_.size();
+  while (true) {
+    std::size_t const first = i * arity + 1;
+    if (first >= n) break;
+    std::size_t least = first;
+    std::size_t const end = first + arity < n ? first + arity : n;
+    for (std::size_t c = first + 1; c < end; ++c) {
+      if (entries_[c].when < entries_[least].when) least = c;
+    }
+    if (e.when <= entries_[least].when) break;
+    place(i, entries_[least]);
+    i = least;
+  }
+  place(i, e);
+}
+
+bool timer_heap::push(timer_node& node, time_point when) noexcept {
+  node.when = when;
+  // pairs with timer.cc:timer_delete, timer_set, timer_advance
+  node.heap_.store(this, memory_order_release);
+  entries_.push_back({when, &node});
+  sift_up(entries_.size() - 1);
+  publish();
+  return node.index_ == 0;
+}
+
+void timer_heap::remove(timer_node& node) noexcept {
+  std::size_t const i = node.index_;
+  entry const last = entries_.back();
+  entries_.pop_back();
+  if (last.node != &node) {
+    place(i, last);
+    sift_up(i);
+    sift_down(last.node->index_);
+  }
+  publish();
+}
+
+void timer_heap::move(timer_node& node, time_point when) noexcept {
+  node.when = when;
+  entries_[node.index_].when = when;
+  sift_up(node.index_);
+  sift_down(node.index_);
+  publish();
+}
+
+std::size_t timer_heap::run(time_point now) noexcept {
+  std::size_t fired = 0;
+  while (true) {
+    raw_lock const lock(mu_);
+    for (int i = 0; i < fires_per_lock; ++i) {
+      if (entries_.empty() || entries_.front().when > now) return fired;
+      timer_node& node = *entries_.front().node;
+      remove(node);
+      ++fired;
+      time_point const again = node.fire(&node, now);
+      if (again != never) {
+        push(node, again);
+      } else {
+        // Whoever waits in timer_delete may free the node once the lock is let go.
+        node.heap_.store(nullptr, memory_order_release);  // pairs with timer.cc:timer_delete
+      }
+    }
+  }
+}
+
+void timer_heap::move_to(timer_heap& other) noexcept VOLE_NO_THREAD_SAFETY_ANALYSIS {
+  raw_lock const from(mu_);
+  raw_lock const to(other.mu_);
+  for (entry const& e : entries_) other.push(*e.node, e.when);
+  entries_.clear();
+  publish();
+}
+
+std::size_t timer_heap::size() noexcept {
+  raw_lock const lock(mu_);
+  return entries_.size();
+}
+
+void timer_add(timer_node& node, time_point when) noexcept {
+  timer_heap& heap = the_scheduler().timers_for_caller();
+  bool earliest = false;
+  {
+    raw_lock const lock(heap.mu_);
+    earliest = heap.push(node, when);
+  }
+  if (earliest) the_scheduler().timer_changed(when);
+}
+
+bool timer_delete(timer_node& node) noexcept {
+  // pairs with timer.cc:timer_heap::push, timer_heap::run
+  while (timer_heap* const heap = node.heap_.load(memory_order_acquire)) {
+    raw_lock const lock(heap->mu_);
+    if (node.heap_.load(memory_order_relaxed) != heap) continue;
+    heap->remove(node);
+    node.heap_.store(nullptr, memory_order_relaxed);
+    return true;
+  }
+  return false;
+}
+
+bool timer_set(timer_node& node, time_point when) noexcept {
+  // pairs with timer.cc:timer_heap::push, timer_heap::run
+  while (timer_heap* const heap = node.heap_.load(memory_order_acquire)) {
+    bool earliest = false;
+    {
+      raw_lock const lock(heap->mu_);
+      if (node.heap_.load(memory_order_relaxed) != heap) continue;
+      heap->move(node, when);
+      earliest = node.index_ == 0;
+    }
+    if (earliest) the_scheduler().timer_changed(when);
+    return true;
+  }
+  timer_add(node, when);
+  return false;
+}
+
+void timer_advance(timer_node& node, time_point when) noexcept {
+  // pairs with timer.cc:timer_heap::push, timer_heap::run
+  while (timer_heap* const heap = node.heap_.load(memory_order_acquire)) {
+    bool earliest = false;
+    {
+      raw_lock const lock(heap->mu_);
+      if (node.heap_.load(memory_order_relaxed) != heap) continue;
+      if (node.when <= when) return;
+      heap->move(node, when);
+      earliest = node.index_ == 0;
+    }
+    if (earliest) the_scheduler().timer_changed(when);
+    return;
+  }
+  timer_add(node, when);
+}
+
+}  // namespace vole::internal

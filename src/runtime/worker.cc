@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: Apache-2.0
+// The worker's loop: where work is looked for, and how a worker goes to sleep. Invariants, wake protocol and lock order:
+// scheduler.cc.
+//
+// The order in which a worker looks: every 61st schedule the global queue; due timers; its ring; the global queue; the
+// netpoller without waiting; the other processors, four rounds, then their timers; then it lets its processor go, looks once
+// more, and sleeps: in epoll when nobody else does and something is waited for there, else on its wake word.
+// Source: Go runtime/proc.go findRunnable.
+
+#include <pthread.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "base/rand.h"
+#include "runtime/dump.h"
+#include "runtime/env.h"
+#include "runtime/monitor.h"
+#include "runtime/netpoll.h"
+#include "runtime/scheduler.h"
+#include "runtime/signal.h"
+
+namespace vole::internal {
+namespace {
+
+constexpr int steal_rounds = 4;
+constexpr std::size_t global_batch_max = 128;
+
+}  // namespace
+
+// --- threads -------------------------------------------------------------------------------------------
+
+worker* scheduler::new_worker() noexcept {
+  std::uint32_t const n = worker_count_.load(memory_order_relaxed);
+  if (n >= workers_max) return nullptr;
+  auto* const w = new worker;
+  w->index = n;
+  pthread_attr_t attr;
+  ::pthread_attr_init(&attr);
+  ::pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+  sigset_t const outer = block_all_signals();  // a foreign handler must not start on a worker by chance
+  int const failure = ::pthread_create(&w->thread, &attr, &worker_main, w);
+  restore_signals(outer);
+  ::pthread_attr_destroy(&attr);
+  if (failure != 0) {
+    delete w;
+    return nullptr;
+  }
+  workers_[n].store(w, memory_order_release);  // pairs with worker.cc:for_each_worker
+  worker_count_.store(n + 1, memory_order_relaxed);
+  return w;
+}
+
+void* scheduler::worker_main(void* arg) noexcept {
+  auto& w = *static_cast<worker*>(arg);
+  bind_worker_to_thread(&w);
+  w.tid.store(static_cast<int>(::syscall(SYS_gettid)), memory_order_relaxed);
+  char name[16];
+  std::snprintf(name, sizeof name, "vole-%u", w.index);
+  ::prctl(PR_SET_NAME, name);
+  ::prctl(PR_SET_TIMERSLACK, 1000UL);  // the default of 50 us would be the lateness of every sleep
+#if VOLE_TSAN
+  w.loop.tsan = __tsan_get_current_fiber();
+#endif
+#if VOLE_ASAN
+  pthread_attr_t attr;
+  void* low = nullptr;
+  ::pthread_getattr_np(::pthread_self(), &attr);
+  ::pthread_attr_getstack(&attr, &low, &w.loop.stack_bytes);
+  w.loop.stack_low = low;
+  ::pthread_attr_destroy(&attr);
+#endif
+  prepare_thread_for_signals();
+  the_scheduler().loop(w);
+}
+
+void scheduler::loop(worker& w) noexcept {
+  stop_worker(w);  // returns with the processor that its creator has given
+  while (true) execute(w, find_runnable(w));
+}
+
+void scheduler::for_each_worker(void (*visit)(void*, worker&), void* arg) noexcept {
+  for (auto const& slot : workers_) {
+    worker* const w = slot.load(memory_order_acquire);  // pairs with worker.cc:new_worker
+    if (w == nullptr) return;
+    visit(arg, *w);
+  }
+}
+
+// --- waking --------------------------------------------------------------------------------------------
+
+void scheduler::wake_one() noexcept {
+  if (idle_count_.load(memory_order_relaxed) == 0) return;
+  if (spinning_.load(memory_order_relaxed) != 0 || the_netpoller().interrupt_pending()) return;
+  std::uint32_t none = 0;
+  if (!spinning_.compare_exchange_strong(none, 1)) return;
+  raw_lock const lock(mu_);
+  if (processor* const p = take_idle()) {
+    start_worker(p, true);
+  } else {
+    spinning_.fetch_sub(1);
+  }
+}
+
+// start_worker sees to it that some worker runs p or, where p has no work, looks for work.
+void scheduler::start_worker(processor* p, bool spinning) noexcept {
+  worker* w = idle_workers_.pop_front();
+  if (w != nullptr) {
+    --idle_worker_count_;
+  } else if (poller_blocked_.load() && p->queue.empty()) {
+    put_idle(p);
+    if (spinning) spinning_.fetch_sub(1);
+    the_netpoller().interrupt();
+    return;
+  } else {
+    w = new_worker();
+  }
+  if (w == nullptr) {  // the cap, or no thread to be had: what p holds is stolen by the others
+    put_idle(p);
+    if (spinning) spinning_.fetch_sub(1);
+    report_no_thread(worker_count_.load(memory_order_relaxed));
+    return;
+  }
+  p->state.store(processor_state::running, memory_order_relaxed);
+  p->holder.store(w, memory_order_relaxed);
+  w->given = p;
+  w->given_spinning = spinning;
+  w->wake_word.store(1, memory_order_release);  // pairs with worker.cc:stop_worker
+  futex_wake(w->wake_word, 1);
+}
+
+// stop_worker sleeps until start_worker gives this worker a processor.
+void scheduler::stop_worker(worker& w) noexcept {
+  if (w.given == nullptr) {
+    bool deadlock = false;
+    {
+      raw_lock const lock(mu_);
+      if (w.given == nullptr) {
+        idle_workers_.push_front(w);
+        ++idle_worker_count_;
+        deadlock = looks_deadlocked();
+      }
+    }
+    if (deadlock) report_deadlock();
+  }
+  // pairs with worker.cc:start_worker
+  while (w.wake_word.load(memory_order_acquire) == 0) futex_wait(w.wake_word, 0);
+  w.wake_word.store(0, memory_order_relaxed);
+  processor* const p = w.given;
+  w.given = nullptr;
+  hold(w, p);
+  w.spinning = w.given_spinning;
+}
+
+// looks_deadlocked: every worker sleeps on its word and nothing outside the goroutines is known that could ready one.
+bool scheduler::looks_deadlocked() noexcept {
+  return mains_.load() > 0 && idle_worker_count_ == worker_count_.load(memory_order_relaxed) &&
+         global_.count == 0 && !poller_blocked_.load() &&
+         idle_count_locked_ == processor_count_.load(memory_order_relaxed) &&
+         blocking_calls_.load() == 0 && external_wakers_.load() == 0 && next_timer() == never &&
+         the_netpoller().handles() == 0;
+}
+
+void scheduler::report_deadlock() noexcept {
+  // A plain thread of the program may still wake somebody: workers, the monitor and the thread in run() are ours.
+  if (threads_in_process() > worker_count_.load(memory_order_relaxed) + 2) return;
+  std::string const text =
+      "fatal error: all goroutines are asleep - deadlock!\n\n" + runtime::dump_goroutines();
+  write_all(STDERR_FILENO, text);
+  std::_Exit(2);
+}
+
+// --- finding work --------------------------------------------------------------------------------------
+
+goroutine* scheduler::find_runnable(worker& w) noexcept {
+  while (true) {
+    if (w.held == nullptr || retire_if_surplus(w)) {
+      stop_worker(w);
+      continue;
+    }
+    if (goroutine* const g = find_here(w)) return stop_spinning(w, g);
+    std::uint32_t const busy = processor_count_.load(memory_order_relaxed) -
+                               idle_count_.load(memory_order_relaxed);
+    if (w.spinning || 2 * spinning_.load(memory_order_relaxed) < busy) {
+      if (!w.spinning) {
+        w.spinning = true;
+        spinning_.fetch_add(1);
+      }
+      if (goroutine* const g = steal(w)) return stop_spinning(w, g);
+    }
+    if (goroutine* const g = let_go(w)) return g;
+    if (w.held != nullptr) continue;
+    bool const waited_for = the_netpoller().handles() > 0 || next_timer() != never;
+    if (waited_for && !poller_blocked_.exchange(true)) {
+      if (goroutine* const g = wait_for_net(w)) return g;
+      continue;
+    }
+    stop_worker(w);
+  }
+}
+
+goroutine* scheduler::stop_spinning(worker& w, goroutine* g) noexcept {
+  processor& p = *w.held;
+  p.tick.store(p.tick.load(memory_order_relaxed) + 1, memory_order_relaxed);
+  if (w.spinning) {
+    w.spinning = false;
+    spinning_.fetch_sub(1);
+    if (!p.queue.empty() || global_size_.load(memory_order_relaxed) > 0) wake_one();
+  }
+  return g;
+}
+
+// find_here looks where this processor may look without taking from the others.
+goroutine* scheduler::find_here(worker& w) noexcept {
+  processor& p = *w.held;
+  bool const fair = (p.tick.load(memory_order_relaxed) + 1) % 61 == 0;
+  if (fair && global_size_.load(memory_order_relaxed) > 0) {
+    raw_lock const lock(mu_);
+    if (goroutine* const g = take_global(p, 1)) return g;
+  }
+  if (time_point const when = p.timers.next_when(); when != never) {
+    if (time_point const t = internal::now(); when <= t) p.timers.run(t);
+  }
+  if (fair && the_netpoller().handles() > 0) {
+    if (goroutine* const g = poll_net(w)) return g;
+  }
+  p.next_streak = 0;
+  if (goroutine* const g = p.queue.take_next()) return g;
+  if (goroutine* const g = p.queue.take()) return g;
+  if (global_size_.load(memory_order_relaxed) > 0) {
+    raw_lock const lock(mu_);
+    if (goroutine* const g = take_global(p, global_batch_max)) return g;
+  }
+  if (the_netpoller().handles() > 0 && !poller_blocked_.load(memory_order_relaxed)) {
+    return poll_net(w);
+  }
+  return nullptr;
+}
+
+goroutine* scheduler::take_global(processor& p, std::size_t most) noexcept {
+  std::size_t n = global_.count / static_cast<std::size_t>(max_procs_) + 1;
+  if (n > most) n = most;
+  if (n > global_.count) n = global_.count;
+  if (n == 0) return nullptr;
+  goroutine* const g = global_.pop();
+  goroutine_chain overflow;
+  while (--n > 0) p.queue.push(global_.pop(), overflow);
+  while (goroutine* back = overflow.pop()) global_.push(back);
+  global_size_.store(global_.count, memory_order_relaxed);
+  return g;
+}
+
+goroutine* scheduler::steal(worker& w) noexcept {
+  processor& mine = *w.held;
+  for (int round = 0; round < steal_rounds; ++round) {
+    bool const last = round == steal_rounds - 1;
+    std::uint32_t count = 0;
+    while (count < processors_max && processors_[count].load(memory_order_relaxed) != nullptr) ++count;
+    std::uint32_t const first = fast_rand_below(count);
+    for (std::uint32_t i = 0; i < count; ++i) {
+      // pairs with scheduler.cc:take_free
+      processor* const p = processors_[(first + i) % count].load(memory_order_acquire);
+      if (p == &mine) continue;
+      goroutine* g = p->queue.steal_into(mine.queue);
+      if (g == nullptr && last) {
+        // Its timers first: they may make something ready here.
+        if (time_point const when = p->timers.next_when(); when != never) {
+          if (time_point const t = internal::now(); when <= t && p->timers.run(t) > 0) {
+            g = mine.queue.take_next();
+            if (g == nullptr) g = mine.queue.take();
+          }
+        }
+        // What runs next there is left to its owner, unless that one is slow to come to it.
+        if (g == nullptr && (p->stuck.load(memory_order_relaxed) ||
+                             !p->slices_short.load(memory_order_relaxed))) {
+          g = p->queue.steal_next();
+        }
+      }
+      if (g != nullptr) {
+        mine.steals.store(mine.steals.load(memory_order_relaxed) + 1, memory_order_relaxed);
+        return g;
+      }
+    }
+  }
+  return nullptr;
+}
+
+// let_go gives the processor up; returns a goroutine, or null with or without a processor (look again, or sleep).
+goroutine* scheduler::let_go(worker& w) noexcept {
+  bool const spun = w.spinning;
+  {
+    raw_lock const lock(mu_);
+    if (goroutine* const g = take_global(*w.held, global_batch_max)) {
+      if (spun) {
+        w.spinning = false;
+        spinning_.fetch_sub(1);
+      }
+      return g;
+    }
+    put_idle(unhold(w));
+  }
+  if (!spun) return nullptr;
+  // Counted out first: whoever adds work from here on sees nobody spinning and starts a worker.
+  w.spinning = false;
+  spinning_.fetch_sub(1);
+  if (!any_ring_filled()) return nullptr;
+  raw_lock const lock(mu_);
+  if (processor* const p = take_idle()) {
+    hold(w, p);
+    w.spinning = true;
+    spinning_.fetch_add(1);
+  }
+  return nullptr;
+}
+
+bool scheduler::any_ring_filled() noexcept {
+  for (auto const& slot : processors_) {
+    processor const* const p = slot.load(memory_order_acquire);  // pairs with scheduler.cc:take_free
+    if (p == nullptr) return false;
+    if (p->queue.size() > 0) return true;
+  }
+  return false;
+}
+
+bool scheduler::retire_if_surplus(worker& w) noexcept {
+  if (surplus_.load(memory_order_relaxed) == 0 || !w.held->spare) return false;
+  std::uint32_t n = surplus_.load(memory_order_relaxed);
+  do {
+    if (n == 0) return false;
+  } while (!surplus_.compare_exchange_weak(n, n - 1));
+  if (w.spinning) {
+    w.spinning = false;
+    spinning_.fetch_sub(1);
+  }
+  release_spare(unhold(w));
+  wake_one();
+  return true;
+}
+
+// --- descriptors and timers ----------------------------------------------------------------------------
+
+goroutine* scheduler::adopt(worker& w, goroutine_chain& chain) noexcept {
+  goroutine* const first = chain.pop();
+  if (first == nullptr) return nullptr;
+  bool const more = chain.count > 0;
+  while (goroutine* g = chain.pop()) push_local(*w.held, g);
+  if (more) wake_one();
+  return first;
+}
+
+goroutine* scheduler::poll_net(worker& w) noexcept {
+  goroutine_chain chain;
+  time_point const t = the_netpoller().poll(chain, nullptr);
+  last_poll_.store(t.time_since_epoch().count(), memory_order_relaxed);
+  return adopt(w, chain);
+}
+
+time_point scheduler::next_timer() noexcept {
+  time_point first = never;
+  for (auto const& slot : processors_) {
+    processor const* const p = slot.load(memory_order_acquire);  // pairs with scheduler.cc:take_free
+    if (p == nullptr) break;
+    if (time_point const when = p->timers.next_when(); when < first) first = when;
+  }
+  return first;
+}
+
+// wait_for_net sleeps in epoll until a descriptor is ready, a timer is due or somebody interrupts. The caller has
+// set poller_blocked_. Comes back with a processor if one is idle.
+goroutine* scheduler::wait_for_net(worker& w) noexcept {
+  time_point const until = next_timer();
+  poll_until_.store(until.time_since_epoch().count());
+  // A timer armed after next_timer() either sees poll_until_ and interrupts, or is seen here.
+  time_point const deadline = std::min(until, next_timer());
+  goroutine_chain chain;
+  time_point const t = the_netpoller().poll(chain, &deadline);
+  coarse_now_.store(t.time_since_epoch().count(), memory_order_relaxed);
+  last_poll_.store(t.time_since_epoch().count(), memory_order_relaxed);
+  poller_blocked_.store(false);
+  {
+    raw_lock const lock(mu_);
+    if (processor* const p = take_idle()) hold(w, p);
+  }
+  if (w.held != nullptr) return adopt(w, chain);
+  // All processors run: they come to the global queue and to due timers by themselves.
+  if (chain.count > 0) overflow_to_global(chain);
+  return nullptr;
+}
+
+void scheduler::timer_changed(time_point when) noexcept {
+  if (poller_blocked_.load()) {
+    if (time_point(duration(poll_until_.load())) > when) the_netpoller().interrupt();
+    return;
+  }
+  // The caller's own processor looks at its timers before it sleeps; a foreign thread has nobody who does.
+  worker* const w = current_worker();
+  if (w == nullptr || w->held == nullptr) wake_one();
+}
+
+timer_heap& scheduler::timers_for_caller() noexcept {
+  start();
+  worker* const w = current_worker();
+  if (w != nullptr && w->held != nullptr) return w->held->timers;
+  return processors_[0].load(memory_order_acquire)->timers;  // pairs with scheduler.cc:take_free
+}
+
+}  // namespace vole::internal
