@@ -25,7 +25,8 @@
 #include "vole/go.h"
 #include "vole/internal/atomic.h"
 #include "vole/internal/raw_mutex.h"
-#include "vole/sync.h"
+#include "vole/sync/semaphore.h"
+#include "vole/sync/wait_group.h"
 
 namespace vole::errgroup {
 

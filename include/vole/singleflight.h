@@ -24,7 +24,7 @@
 #include "vole/context.h"
 #include "vole/go.h"
 #include "vole/internal/event.h"
-#include "vole/sync.h"
+#include "vole/sync/mutex.h"
 
 namespace vole::singleflight {
 

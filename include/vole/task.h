@@ -24,7 +24,7 @@
 #include "vole/go.h"
 #include "vole/internal/atomic.h"
 #include "vole/internal/event.h"
-#include "vole/sync.h"
+#include "vole/sync/wait_group.h"
 
 namespace vole {
 

@@ -42,6 +42,11 @@ concept acquirable_until = requires(S& sem, std::int64_t n, park_limit limit) {
   { sem.acquire_until(n, limit) } -> std::same_as<wake_reason>;
 };
 
+template <class O, class Fn>
+concept callable_until = requires(O& once, Fn&& fn, park_limit limit) {
+  { once.call_until(limit, std::forward<Fn>(fn)) } -> std::same_as<wake_reason>;
+};
+
 // The error of a wait that the limit of ctx has ended. A deadline that ended it has passed, so
 // err() is not null.
 error context_error(context const& ctx);
@@ -97,7 +102,8 @@ error rlock(context const& ctx, M& mu) {
   return internal::wait_error(ctx, mu.rlock_until(ctx));
 }
 
-// wait waits for a wait_group's zero, or returns ctx.err() if the context ends first.
+// wait waits for a wait_group's zero or a cond's signal, or returns ctx.err() if the context ends
+// first; the mutex of a cond is held again either way.
 template <internal::waitable_until W>
 error wait(context const& ctx, W& waited) {
   return internal::wait_error(ctx, waited.wait_until(ctx));
@@ -107,6 +113,14 @@ error wait(context const& ctx, W& waited) {
 template <internal::acquirable_until S>
 error acquire(context const& ctx, S& sem, std::int64_t n = 1) {
   return internal::wait_error(ctx, sem.acquire_until(n, ctx));
+}
+
+// call runs fn unless a call of the same once has, or returns ctx.err() if the context ends while
+// another caller's fn still runs.
+template <class Once, class Fn>
+  requires internal::callable_until<Once, Fn>
+error call(context const& ctx, Once& once, Fn&& fn) {
+  return internal::wait_error(ctx, once.call_until(ctx, std::forward<Fn>(fn)));
 }
 
 }  // namespace vole

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// UTF-8 as the Unicode standard's table 3-7 has it: shortest forms only, no surrogates. No shared state.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace vole::internal {
+
+// utf8_sequence is the length of the well-formed sequence at the front of text, 1 to 4; 0: ill-formed.
+inline std::size_t utf8_sequence(std::string_view text) noexcept {
+  auto const at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  auto const follows = [&](std::size_t i, unsigned low, unsigned high) {
+    return i < text.size() && at(i) >= low && at(i) <= high;
+  };
+  if (text.empty()) return 0;
+  unsigned const lead = at(0);
+  if (lead < 0x80) return 1;
+  if (lead < 0xc2 || lead > 0xf4) return 0;
+  if (lead < 0xe0) return follows(1, 0x80, 0xbf) ? 2 : 0;
+  if (lead < 0xf0) {
+    unsigned const low = lead == 0xe0 ? 0xa0 : 0x80;
+    unsigned const high = lead == 0xed ? 0x9f : 0xbf;
+    return follows(1, low, high) && follows(2, 0x80, 0xbf) ? 3 : 0;
+  }
+  unsigned const low = lead == 0xf0 ? 0x90 : 0x80;
+  unsigned const high = lead == 0xf4 ? 0x8f : 0xbf;
+  return follows(1, low, high) && follows(2, 0x80, 0xbf) && follows(3, 0x80, 0xbf) ? 4 : 0;
+}
+
+// first_bad_utf8 is where text stops being UTF-8; npos: nowhere.
+inline std::size_t first_bad_utf8(std::string_view text) noexcept {
+  for (std::size_t i = 0; i < text.size();) {
+    std::size_t const length = utf8_sequence(text.substr(i));
+    if (length == 0) return i;
+    i += length;
+  }
+  return std::string_view::npos;
+}
+
+}  // namespace vole::internal
