@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // How much memory the process has taken from malloc, summed per thread. A program that wants the
-// figure links hooks that call add() (src/bench/malloc_hook.cc does); without hooks it stays zero.
+// figure links hooks that call add() (src/bench/main.cc does); without hooks it stays zero.
 
 #include <cstddef>
 #include <cstdint>

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The command line of a benchmark program: Go's flags of `go test -bench`. No shared state.
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vole/result.h"
+
+namespace vole::bench {
+
+struct flags {
+  std::string bench = ".";  // regular expressions, one per level, divided by '/'
+  std::string list;         // when set: print the names that match it, run nothing
+  std::chrono::nanoseconds benchtime = std::chrono::seconds(1);
+  std::int64_t benchtime_n = 0;  // > 0: exactly so many iterations
+  int count = 1;
+  std::vector<int> cpus;  // empty: as many as the runtime finds
+  bool benchmem = false;
+  bool verbose = false;
+  bool help = false;
+  // Set by a parent that runs one process per benchmark and -cpu value; see program.cc.
+  std::string child_of;  // run the benchmark of this very name only, and print results only
+  bool child_labels = false;
+  int child_name_width = 0;
+};
+
+// parse_flags reads -name=value, -name value and --name; the flags may carry Go's prefix "test.".
+// Errors: unknown flag, missing or wrong value; the text names the flag.
+result<flags> parse_flags(std::vector<std::string_view> const& args);
+
+// parse_duration reads Go's form: "1.5s", "1m30s", "100ms".
+result<std::chrono::nanoseconds> parse_duration(std::string_view text);
+
+std::string_view usage();
+
+}  // namespace vole::bench

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Go's benchmark format. No shared state.
+// Source: golang.org/design/14313-benchmark-format; testing.BenchmarkResult.String.
+
+#include "bench/result.h"
+
+#include <cctype>
+#include <cmath>
+#include <cstddef>
+#include <fmt/format.h>
+#include <optional>
+
+namespace vole::bench {
+namespace {
+
+// number prints ten places before the point and four significant digits, all points in one column.
+std::string number(double value, std::string_view unit) {
+  struct step {
+    double from;
+    int width;
+    int digits;
+  };
+  static constexpr step steps[] = {
+      {999.95, 10, 0},   {99.995, 12, 1},    {9.9995, 13, 2},     {0.99995, 14, 3},
+      {0.099995, 15, 4}, {0.0099995, 16, 5}, {0.00099995, 17, 6},
+  };
+  double const magnitude = std::abs(value);
+  if (magnitude == 0) return fmt::format("{:10.0f} {}", value, unit);
+  for (step const& s : steps) {
+    if (magnitude >= s.from) return fmt::format("{:{}.{}f} {}", value, s.width, s.digits, unit);
+  }
+  return fmt::format("{:18.7f} {}", value, unit);
+}
+
+std::optional<double> overridden(measurement const& m, char const* unit) {
+  auto const at = m.extra.find(unit);
+  if (at == m.extra.end()) return std::nullopt;
+  return at->second;
+}
+
+double mb_per_second(measurement const& m) {
+  if (auto const given = overridden(m, "MB/s")) return *given;
+  if (m.bytes_per_op <= 0 || m.time.count() <= 0 || m.n <= 0) return 0;
+  double const seconds = static_cast<double>(m.time.count()) / 1e9;
+  return static_cast<double>(m.bytes_per_op) * static_cast<double>(m.n) / 1e6 / seconds;
+}
+
+std::int64_t per_op(measurement const& m, char const* unit, std::uint64_t total) {
+  if (auto const given = overridden(m, unit)) return static_cast<std::int64_t>(*given);
+  return m.n <= 0 ? 0 : static_cast<std::int64_t>(total) / m.n;
+}
+
+bool is_builtin(std::string_view unit) {
+  return unit == "ns/op" || unit == "MB/s" || unit == "B/op" || unit == "allocs/op";
+}
+
+}  // namespace
+
+std::string full_name(std::string_view name, int procs) {
+  return procs == 1 ? std::string(name) : fmt::format("{}-{}", name, procs);
+}
+
+std::string to_line(measurement const& m) {
+  std::string line = fmt::format("{:8}", m.n);
+  double const ns = overridden(m, "ns/op")
+                        .value_or(static_cast<double>(m.time.count()) / static_cast<double>(m.n));
+  if (ns != 0) line += '\t' + number(ns, "ns/op");
+  if (double const rate = mb_per_second(m); rate != 0) line += fmt::format("\t{:7.2f} MB/s", rate);
+  for (auto const& [unit, value] : m.extra) {
+    if (!is_builtin(unit)) line += '\t' + number(value, unit);
+  }
+  return line;
+}
+
+std::string to_memory_columns(measurement const& m) {
+  return fmt::format("{:8} B/op\t{:8} allocs/op", per_op(m, "B/op", m.block_bytes),
+                     per_op(m, "allocs/op", m.blocks));
+}
+
+std::string camel_case(std::string_view snake_case) {
+  std::string camel;
+  bool upper = true;
+  for (char const c : snake_case) {
+    if (c == '_') {
+      upper = true;
+      continue;
+    }
+    camel += upper ? static_cast<char>(std::toupper(static_cast<unsigned char>(c))) : c;
+    upper = false;
+  }
+  return camel;
+}
+
+}  // namespace vole::bench
