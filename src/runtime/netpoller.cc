@@ -189,6 +189,11 @@ poll_result poll_handle::wait(poll_mode mode, park_limit const& limit) noexcept 
   return reason == wake_reason::deadline ? poll_result::deadline : poll_result::canceled;
 }
 
+bool poll_handle::take_edge(poll_mode mode) noexcept {
+  raw_lock const lock(mu_);
+  return std::exchange(of(mode).ready, false);
+}
+
 // post ends the wait of a side, if there is one that nothing else has ended. The caller holds mu_.
 void poll_handle::post(side& s, wake_reason reason) noexcept {
   park_ticket* const t = s.waiter;

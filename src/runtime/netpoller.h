@@ -32,6 +32,10 @@ class poll_handle {
   // Panics: two goroutines wait for the same mode (caller's bug).
   poll_result wait(poll_mode mode, park_limit const& limit = {}) noexcept;
 
+  // take_edge uses up an edge that has come since the last wait; false: there was none, and the next edge is later
+  // than this call.
+  bool take_edge(poll_mode mode) noexcept;
+
   // set_deadline bounds every wait of this mode, also one that is parked now; never lifts it; a past time ends
   // waits at once. Cost: moving a deadline later, as a server does per request, touches no timer.
   void set_deadline(poll_mode mode, time_point deadline) noexcept;
