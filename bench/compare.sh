@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Holds vole's primitives beside Go's: builds each case twice, runs the two in turn, prints the medians.
+#   bench/compare.sh [-r rounds] [-t benchtime] [-c cpus] [-b build-dir] [case...]
+# Ends with 0 when every case is ok, 1 when one is SHORT or differs in its checksum, 2 when it cannot run.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(dirname "$here")
+rounds=5
+benchtime=300ms
+cpus=
+build=$root/build/release
+
+usage() {
+  sed -n '3,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+  echo "Cases:" $(cases)
+}
+cases() {
+  local file
+  for file in "$here"/*/bench.cc; do basename "$(dirname "$file")"; done
+}
+die() {
+  echo "compare.sh: $*" >&2
+  exit 2
+}
+
+while getopts 'r:t:c:b:h' flag; do
+  case $flag in
+    r) rounds=$OPTARG ;;
+    t) benchtime=$OPTARG ;;
+    c) cpus=$OPTARG ;;
+    b) build=$OPTARG ;;
+    h) usage; exit 0 ;;
+    *) usage >&2; exit 2 ;;
+  esac
+done
+shift $((OPTIND - 1))
+[[ $rounds =~ ^[1-9][0-9]*$ ]] || die "-r $rounds: not a positive number"
+[[ $cpus =~ ^[0-9]*$ ]] || die "-c $cpus: one number of processors, please"
+command -v go >/dev/null || die "no 'go' on the PATH: the twins need Go 1.24 or later"
+chosen=("$@")
+[ ${#chosen[@]} -gt 0 ] || mapfile -t chosen < <(cases)
+for name in "${chosen[@]}"; do
+  [ -f "$here/$name/bench.cc" ] || die "no case '$name'; there are:" $(cases)
+done
+
+# --- build ------------------------------------------------------------------------------------------
+if [ ! -f "$build/CMakeCache.txt" ]; then
+  [ "$build" = "$root/build/release" ] || die "$build is not a build tree; make one with cmake"
+  (cd "$root" && cmake --preset release >/dev/null) || die "cmake --preset release failed"
+fi
+cmake --build "$build" --target "${chosen[@]/#/bench_}" >"$build/compare.log" 2>&1 ||
+  { tail -n 20 "$build/compare.log" >&2; die "the build failed; all of it is in $build/compare.log"; }
+twins=$build/go_twins
+mkdir -p "$twins"
+for name in "${chosen[@]}"; do
+  (cd "$here" && go test -c -o "$twins/$name" "./$name/bench_test.go") || die "Go's twin of $name does not build"
+done
+
+# --- run: vole go, go vole, vole go, ... so that a slow drift of the machine meets both alike ----------
+results=$(mktemp)
+trap 'rm -f "$results"' EXIT
+run_vole() {
+  "$build/bench/bench_$1" -benchtime="$benchtime" ${cpus:+-cpu=$cpus} | sed "s/^/vole $1 /" >>"$results"
+}
+run_go() {
+  "$twins/$1" -test.run='^$' -test.bench=. -test.benchtime="$benchtime" ${cpus:+-test.cpu=$cpus} |
+    sed "s/^/go $1 /" >>"$results"
+}
+for ((round = 1; round <= rounds; ++round)); do
+  for name in "${chosen[@]}"; do
+    [ -t 2 ] && printf '\rround %d/%d %-30s' "$round" "$rounds" "$name" >&2
+    if ((round % 2)); then sides=(run_vole run_go); else sides=(run_go run_vole); fi
+    for side in "${sides[@]}"; do
+      "$side" "$name" || die "${side#run_} failed in case $name"
+    done
+  done
+done
+[ -t 2 ] && printf '\r%50s\r' '' >&2
+
+# --- report -----------------------------------------------------------------------------------------
+awk -f "$here/compare.awk" "$here/goals.txt" "$results"

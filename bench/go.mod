@@ -1,0 +1,3 @@
+module vole/bench
+
+go 1.24
