@@ -38,10 +38,11 @@ endfunction()
 #   TESTS files...        *_test.cc, one program vole_<name>_test
 #   TEST_DEPENDS rooms... rooms only the tests need; 'testing' also brings the main() that runs each test
 #                         in a goroutine and checks that none is left
+#   TEST_PROCS numbers... the test program also runs whole with VOLE_MAXPROCS set to each
 #   BENCHES files...      *_bench.cc, one program vole_<name>_bench
 #   EXAMPLES files...     *_example.cc, one program each, held against its // Output: block)
 function(vole_room name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPENDS;LIBRARIES;SOURCES;TESTS;TEST_DEPENDS;BENCHES;EXAMPLES")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPENDS;LIBRARIES;SOURCES;TESTS;TEST_DEPENDS;TEST_PROCS;BENCHES;EXAMPLES")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "vole_room(${name}): unknown words: ${arg_UNPARSED_ARGUMENTS}")
   endif()
@@ -76,6 +77,10 @@ function(vole_room name)
   endif()
   if(arg_TESTS)
     vole_test(${target}_test SOURCES ${arg_TESTS} ROOMS ${name} ${arg_TEST_DEPENDS})
+    foreach(procs IN LISTS arg_TEST_PROCS)
+      add_test(NAME ${target}_test.procs_${procs} COMMAND ${target}_test)
+      set_tests_properties(${target}_test.procs_${procs} PROPERTIES TIMEOUT 300 ENVIRONMENT VOLE_MAXPROCS=${procs})
+    endforeach()
   endif()
   if(arg_BENCHES)
     add_executable(${target}_bench ${arg_BENCHES})

@@ -87,6 +87,7 @@ int run_main(int (*invoke)(void*), void* fn) {
     if (done.try_claim()) done.finish();
   });
   the_scheduler().expect_progress(1);
+  the_scheduler().check_deadlock();  // all may be asleep already, before they could know that somebody waits
   done.park(wait_reason::main_wait);
   return status;
 }

@@ -53,6 +53,8 @@ class scheduler {
   // While some run() waits for its main goroutine, a process in which all sleep for ever is reported and ended.
   void expect_progress(int delta) noexcept { mains_.fetch_add(delta); }
 
+  void check_deadlock() noexcept;
+
   int max_procs() const noexcept { return max_procs_; }
   std::size_t live() noexcept;
   runtime::stats stats() noexcept;

@@ -165,6 +165,15 @@ bool scheduler::looks_deadlocked() noexcept {
          the_netpoller().handles() == 0;
 }
 
+void scheduler::check_deadlock() noexcept {
+  bool deadlock = false;
+  {
+    raw_lock const lock(mu_);
+    deadlock = looks_deadlocked();
+  }
+  if (deadlock) report_deadlock();
+}
+
 void scheduler::report_deadlock() noexcept {
   // A plain thread of the program may still wake somebody: workers, the monitor and the thread in run() are ours.
   if (threads_in_process() > worker_count_.load(memory_order_relaxed) + 2) return;
