@@ -55,12 +55,13 @@ END {
     }
     a = median(ours, count[ours])
     b = median(theirs, count[theirs])
-    verdict = b > 0 && a / b <= goal ? "ok" : "SHORT"
+    ratio = (b > 0) ? a / b : 0
+    verdict = (b > 0 && ratio <= goal) ? "ok" : "SHORT"
     check_a = "vole" SUBSEP row SUBSEP "check/op"
     check_b = "go" SUBSEP row SUBSEP "check/op"
     if (!same(median(check_a, count[check_a]), median(check_b, count[check_b]))) verdict = "CHECKSUM DIFFERS"
     if (verdict != "ok") bad = 1
-    printf "%-26s %-12s %12s %12s %7.2f %6.2f %s\n", row, unit, show(a), show(b), b > 0 ? a / b : 0, goal, verdict
+    printf "%-26s %-12s %12s %12s %7.2f %6.2f %s\n", row, unit, show(a), show(b), ratio, goal, verdict
   }
   exit bad
 }
