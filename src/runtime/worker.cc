@@ -95,7 +95,10 @@ void scheduler::for_each_worker(void (*visit)(void*, worker&), void* arg) noexce
 
 void scheduler::wake_one() noexcept {
   if (idle_count_.load(memory_order_relaxed) == 0) return;
-  if (spinning_.load(memory_order_relaxed) != 0 || the_netpoller().interrupt_pending()) return;
+  // Relaxed is enough for work under mu_: whoever set these before it last found the global queue empty there, has
+  // been seen since; whoever has not looked there yet will.
+  if (spinning_.load(memory_order_relaxed) != 0) return;
+  if (poller_blocked_.load(memory_order_relaxed) && the_netpoller().interrupt_pending()) return;
   std::uint32_t none = 0;
   if (!spinning_.compare_exchange_strong(none, 1)) return;
   raw_lock const lock(mu_);
@@ -303,20 +306,18 @@ goroutine* scheduler::let_go(worker& w) noexcept {
   bool const spun = w.spinning;
   {
     raw_lock const lock(mu_);
+    // Counted out under the lock: whoever adds work from here on sees nobody spinning and starts a worker.
+    if (spun) {
+      w.spinning = false;
+      spinning_.fetch_sub(1);
+    }
     if (goroutine* const g = take_global(*w.held, global_batch_max)) {
-      if (spun) {
-        w.spinning = false;
-        spinning_.fetch_sub(1);
-      }
+      w.held->tick.store(w.held->tick.load(memory_order_relaxed) + 1, memory_order_relaxed);
       return g;
     }
     put_idle(unhold(w));
   }
-  if (!spun) return nullptr;
-  // Counted out first: whoever adds work from here on sees nobody spinning and starts a worker.
-  w.spinning = false;
-  spinning_.fetch_sub(1);
-  if (!any_ring_filled()) return nullptr;
+  if (!spun || !any_ring_filled()) return nullptr;
   raw_lock const lock(mu_);
   if (processor* const p = take_idle()) {
     hold(w, p);
