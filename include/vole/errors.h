@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Errors as values: make, wrap, join them; ask what they are. result<T> and VOLE_TRY are in
+// Errors as values: make, wrap and join them; ask what they are. result<T> and VOLE_TRY are in
 // vole/result.h. No shared state beyond the reference counts of immutable nodes.
 //
 // Text is lower case, without a full stop, "doing what to which: cause". Handle an error once: log
@@ -24,11 +24,11 @@ namespace vole {
 // error is what went wrong, or null when nothing did. One word; copies share one immutable node.
 // It is true in a condition when it IS an error: `if (err) { ... }`.
 //
-// Formatting: "{}" is the whole chain in one line ("load portfolio: connect to db: connection
-// refused"; the branches of a join are parted by "; "), "{:+}" is the tree, one line each,
-// indented. A null error is "no error". Safety:  as a std::shared_ptr: distinct copies from any
-// goroutine or thread. Cost:    a copy is one atomic increment (none for sentinels and errno
-// errors), a move none.
+// Format:  "{}" is the whole chain in one line ("load portfolio: connect: connection refused"; the
+//          branches of a join are parted by "; "), "{:+}" the tree, one line for each error, causes
+//          indented. A null error is "no error".
+// Safety:  as std::shared_ptr: distinct copies from any goroutine or thread.
+// Cost:    a copy is one atomic increment (none for sentinels and errno errors), a move none.
 class [[nodiscard]] error {
  public:
   constexpr error() noexcept = default;
@@ -52,8 +52,7 @@ class [[nodiscard]] error {
   // tree is the chain with one line for each error, causes indented below what they caused.
   std::string tree() const;
 
-  // Same error object. To ask what an error is, use errors::is, which looks through wraps and
-  // joins.
+  // The same error object. What an error is, asks errors::is, which sees through wraps and joins.
   friend bool operator==(error const& a, error const& b) noexcept { return a.node_ == b.node_; }
 
   // For vole itself: adopt takes over one reference, release gives it to the caller.
@@ -90,9 +89,12 @@ class sentinel {
 };
 
 // typed_base is the base of errors that carry data:
-//   struct pg_error : errors::typed_base { std::string code; std::string message() const override;
-//   }; return errors::make_typed<pg_error>(...);      if (auto* pg = errors::as<pg_error>(err)) {
-//   pg->code ... }
+//   struct pg_error : errors::typed_base {
+//     std::string message() const override;
+//     std::string code;
+//   };
+//   return errors::make_typed<pg_error>(...);
+//   if (auto* pg = errors::as<pg_error>(err)) { ... pg->code ... }
 struct typed_base {
   // message is this error's whole text, its cause's included if it has one.
   virtual std::string message() const = 0;
@@ -207,7 +209,8 @@ error wrap(error cause, fmt::format_string<A...> format, A&&... args) {
 }
 
 // join is all of errs that are not null as one error: null if there is none, the error itself if
-// there is one. Cost:    1 allocation from two errors on.
+// there is one.
+// Cost:    1 allocation from two errors on.
 error join(std::span<error const> errs);
 template <std::convertible_to<error>... E>
   requires(sizeof...(E) > 1)
@@ -232,17 +235,16 @@ T const* as(error const& err) noexcept {
 template <std::derived_from<typed_base> T>
 T const* as(error&& err) = delete;  // the pointer would outlive the error
 
-// from_errno is the errno value code as an error: "connection refused"; null for 0.
-// as<system_error> finds it. With words it is "<text>: connection refused". Cost:    0 allocations
-// (errno values up to 133); 1 with words.
+// from_errno is the errno value code as an error: "connection refused"; null for 0. With words it
+// is "<text>: connection refused". as<system_error> finds the code.
+// Cost:    0 allocations (errno values up to 133); 1 with words.
 error from_errno(int code);
 template <class... A>
 error from_errno(int code, fmt::format_string<A...> format, A&&... args) {
   return wrap(from_errno(code), format, std::forward<A>(args)...);
 }
 
-// from_error_code is a std::error_code as an error: of the system and generic categories as
-// from_errno.
+// from_error_code is a std::error_code as an error; what from_errno gives when it holds an errno.
 error from_error_code(std::error_code code);
 
 // from_exception is a caught exception as an error; null for a null pointer. Without argument it is

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// One ELF file, opened for reading through libelf, and the way from a stripped file to its debug file.
-// No shared state. Reads files: not for signal handlers.
+// One ELF file, opened for reading through libelf, and the way from a stripped file to its debug
+// file. No shared state. Reads files: not for signal handlers.
 
 #include <cstddef>
 #include <libelf.h>
@@ -22,8 +22,8 @@ class elf_file {
   Elf* get() const { return elf_.get(); }
   std::string build_id() const;                   // hex; empty if there is none
   bool has_section(std::string_view name) const;  // ".debug_info" also finds it compressed
-  // The debug file that belongs to this one, which lies at `path`: by build id, else by debuglink, its contents
-  // checked against build id or checksum.
+  // The debug file that belongs to this one, which lies at `path`: by build id, else by debuglink,
+  // its contents checked against build id or checksum.
   std::optional<elf_file> find_debug_file(std::string const& path) const;
 
  private:

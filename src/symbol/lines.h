@@ -2,11 +2,13 @@
 #pragma once
 // Files, lines and inlined calls of one ELF file, read from DWARF through libdw.
 //
-// No shared state: one thread at a time uses a reader. libdw keeps what it has read of each compilation unit (lines alone are
-// about 100 bytes a row), so a reader lives for a batch of addresses and is thrown away: see units().
+// No shared state: one thread at a time uses a reader. libdw keeps what it has read of each
+// compilation unit (lines alone are about 100 bytes a row), so a reader lives for a batch of
+// addresses and is thrown away: see units().
 // REJECTED
 //   - dwarf_getscopes for each address: it visits every entry of the unit, milliseconds in C++.
-//   - libdwfl: finds debug files over the network when DEBUGINFOD_URLS is set, and searches symbols linearly.
+//   - libdwfl: finds debug files over the network when DEBUGINFOD_URLS is set, and searches symbols
+//     linearly.
 
 #include <cstddef>
 #include <cstdint>
@@ -26,7 +28,8 @@ class line_reader {
   // file holds .debug_info and must outlive the reader.
   explicit line_reader(elf_file const& file);
 
-  // The frames at address (as in the file, without load bias), innermost first; empty when DWARF does not know it.
+  // The frames at address (as in the file, without load bias), innermost first; empty when DWARF
+  // does not know it.
   std::vector<source_frame> frames_at(std::uint64_t address);
   // How many compilation units have been read so far.
   std::size_t units() const { return units_.size(); }

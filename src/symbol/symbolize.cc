@@ -2,11 +2,12 @@
 // The process-wide symbolizer.
 //
 // INVARIANTS
-//   - What is kept for a module is kept by file address under its build id, so it holds wherever the file is mapped.
-//   - Symbols are taken from a file only if its build id is that of the module in memory: a file replaced since
-//     the start gives no names rather than wrong ones.
-//   - Kept results never exceed results_bytes_max by more than one batch; DWARF is open only during a batch, for at
-//     most units_max units at a time.
+//   - What is kept for a module is kept by file address under its build id, so it holds wherever
+//     the file is mapped.
+//   - Symbols are taken from a file only if its build id is that of the module in memory: a file
+//     replaced since the start gives no names rather than wrong ones.
+//   - Kept results never exceed results_bytes_max by more than one batch; DWARF is open only during
+//     a batch, for at most units_max units at a time.
 // LOCKS  symbolizer::mu_ guards everything; held over file reads.
 #include "symbol/symbolize.h"
 

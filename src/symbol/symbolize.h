@@ -5,8 +5,7 @@
 // libdw.
 //
 // LOCKS  one raw lock inside the process-wide symbolizer, held over file reads: call it from a
-// plain thread or inside
-//        blocking(), never from a signal handler.
+//        plain thread or inside blocking(), never from a signal handler.
 
 #include <cstddef>
 #include <cstdint>
@@ -34,8 +33,9 @@ struct symbolized {
 };
 
 // symbolize resolves each pc, in order. A return address names the line after the call: pass
-// address - 1 for it. Cost:    the first pc of a module reads its symbol table and the line table
-// of its unit; then about 1 us; cached.
+// address - 1 for it. Many at once are cheaper: DWARF is open only during a call.
+// Cost:    the first pc of a module reads its symbol table, the first of a compilation unit its
+//          line table; what is found is kept.
 std::vector<symbolized> symbolize(std::span<std::uintptr_t const> pcs);
 symbolized symbolize(std::uintptr_t pc);
 

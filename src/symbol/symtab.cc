@@ -9,7 +9,8 @@
 namespace vole::symbol {
 namespace {
 
-// Which of several names for one address a reader expects: an exported one, with few leading underscores.
+// Which of several names for one address a reader expects: an exported one, with few leading
+// underscores.
 std::uint8_t rank_of(GElf_Sym const& symbol, char const* name) {
   auto rank = static_cast<std::uint8_t>(std::min<std::size_t>(std::strspn(name, "_"), 7));
   if (std::strncmp(name, "_Z", 2) == 0) rank = 0;

@@ -19,7 +19,8 @@ struct function_symbol {
 
 class symtab {
  public:
-  // Reads the full symbol table of file, or its dynamic one when it is stripped. file must outlive the table.
+  // Reads the full symbol table of file, or its dynamic one when it is stripped. file must outlive
+  // the table.
   explicit symtab(elf_file const& file);
 
   bool empty() const { return symbols_.empty(); }

@@ -3,46 +3,36 @@
 
 #include <ucontext.h>
 
-// Other frames' red zones and other threads' stores are looked at on purpose.
-#define VOLE_UNCHECKED \
-  __attribute__((no_sanitize_address, no_sanitize_thread, no_sanitize_undefined))
+#include "symbol/cfi.h"
+#include "symbol/stack_word.h"
 
 namespace vole::symbol {
 namespace {
 
-constexpr std::uintptr_t word = sizeof(std::uintptr_t);
-
-// A frame record, as the ABIs of x86-64 and aarch64 both lay it out: the caller's frame pointer,
-// then the return address.
-constexpr std::uintptr_t record_size = 2 * word;
-
-VOLE_UNCHECKED std::uintptr_t load(std::uintptr_t address) noexcept {
-  return *reinterpret_cast<std::uintptr_t const volatile*>(address);
+// step_by_frame follows a frame record, as the ABIs of x86-64 and aarch64 both lay it out: the
+// caller's frame pointer, then the return address. False when there is none at or above sp.
+bool step_by_frame(registers* regs, stack_bounds bounds) noexcept {
+  if (regs->fp < regs->sp) return false;
+  registers caller{.pc = 0, .sp = regs->fp + 2 * word_size, .fp = 0, .link = 0};
+  if (!read_stack(bounds, regs->fp, &caller.fp)) return false;
+  if (!read_stack(bounds, regs->fp + word_size, &caller.pc)) return false;
+  caller.pc = code_address(caller.pc);
+  *regs = caller;
+  return true;
 }
 
-bool holds(stack_bounds bounds, std::uintptr_t address, std::uintptr_t size) noexcept {
-  return address % word == 0 && address >= bounds.low && bounds.high >= size &&
-         address <= bounds.high - size;
-}
-
-// code_address drops the bits with which aarch64 signs return addresses.
-std::uintptr_t code_address(std::uintptr_t pc) noexcept {
-#if defined(__aarch64__)
-  return pc & ((std::uintptr_t{1} << 48) - 1);
-#else
-  return pc;
-#endif
-}
-
-// walk follows the frame records from fp upwards; every record lies at or above floor.
-std::size_t walk(std::uintptr_t fp, std::uintptr_t floor, stack_bounds bounds,
-                 std::span<std::uintptr_t> to, std::size_t count) noexcept {
-  while (count < to.size() && fp >= floor && holds(bounds, fp, record_size)) {
-    std::uintptr_t const return_pc = code_address(load(fp + word));
-    if (return_pc == 0) break;  // the mark at the bottom of a stack
-    to[count++] = return_pc;
-    floor = fp + record_size;
-    fp = load(fp);
+// climb appends the callers of `at`, whose own pc is in `to` already. is_call: at.pc is a return
+// address.
+std::size_t climb(registers at, bool is_call, stack_bounds bounds,
+                  std::span<std::uintptr_t> to) noexcept {
+  std::size_t count = 1;
+  while (count < to.size()) {
+    cfi_step const step = step_by_cfi(&at, is_call ? at.pc - 1 : at.pc, bounds);
+    if (step == cfi_step::outermost) break;
+    if (step == cfi_step::unknown && !step_by_frame(&at, bounds)) break;
+    if (at.pc == 0) break;  // the mark at the bottom of a stack
+    to[count++] = at.pc;
+    is_call = true;
   }
   return count;
 }
@@ -52,11 +42,12 @@ std::size_t walk(std::uintptr_t fp, std::uintptr_t floor, stack_bounds bounds,
 registers interrupted(void const* ucontext) noexcept {
   auto const& machine = static_cast<ucontext_t const*>(ucontext)->uc_mcontext;
 #if defined(__x86_64__)
-  return {static_cast<std::uintptr_t>(machine.gregs[REG_RIP]),
-          static_cast<std::uintptr_t>(machine.gregs[REG_RSP]),
-          static_cast<std::uintptr_t>(machine.gregs[REG_RBP])};
+  return {.pc = static_cast<std::uintptr_t>(machine.gregs[REG_RIP]),
+          .sp = static_cast<std::uintptr_t>(machine.gregs[REG_RSP]),
+          .fp = static_cast<std::uintptr_t>(machine.gregs[REG_RBP]),
+          .link = 0};
 #else
-  return {machine.pc, machine.sp, machine.regs[29]};
+  return {.pc = machine.pc, .sp = machine.sp, .fp = machine.regs[29], .link = machine.regs[30]};
 #endif
 }
 
@@ -64,19 +55,23 @@ std::size_t unwind_interrupted(registers const& from, stack_bounds bounds,
                                std::span<std::uintptr_t> to) noexcept {
   if (to.empty() || from.pc == 0) return 0;
   to[0] = from.pc;
-  return walk(from.fp, from.sp, bounds, to, 1);
+  return climb(from, false, bounds, to);
 }
 
 std::size_t unwind_saved(registers const& from, stack_bounds bounds,
                          std::span<std::uintptr_t> to) noexcept {
   if (to.empty() || from.pc == 0) return 0;
   to[0] = from.pc;
-  return walk(from.fp, from.sp, bounds, to, 1);
+  return climb(from, true, bounds, to);
 }
 
 std::size_t unwind_here(stack_bounds bounds, std::span<std::uintptr_t> to) noexcept {
+  if (to.empty()) return 0;
   auto const fp = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
-  return walk(fp, fp, bounds, to, 0);
+  registers at{.pc = 0, .sp = fp, .fp = fp, .link = 0};
+  if (!step_by_frame(&at, bounds)) return 0;
+  to[0] = at.pc;
+  return climb(at, true, bounds, to);
 }
 
 }  // namespace vole::symbol

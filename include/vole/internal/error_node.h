@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an error points to: a small immutable node with a reference count. Users see only
-// vole/errors.h.
+// What an error points to: a small immutable node with a reference count.
 //
 // INVARIANTS
 //   - A node is written before its address is published in an error and never after, except refs
-//   and, once
-//     refs has reached zero and nobody else can see the node, next_dead.
-//   - refs with immortal_bit set is never changed again: sentinels and errno errors are such nodes
-//   in static
-//     storage. A count that grows into the bit makes its node immortal too: it leaks, it is never
-//     freed early.
+//     and, once refs has reached zero and nobody else can see the node, next_dead.
+//   - refs with immortal_bit set is never changed again: sentinels and errno errors are such nodes,
+//     in static storage. A count that grows into the bit makes its node immortal too: it leaks, it
+//     is never freed early.
 // LOCKS none.
 #pragma once
 

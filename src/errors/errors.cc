@@ -3,9 +3,11 @@
 // REJECTED
 //   - std::shared_ptr<node>: two words, two counts, and a sentinel would need an allocation.
 //   - a virtual destructor per node: sentinels in static storage would be destroyed at exit, before
-//   the last error.
+//     the last error.
 //   - recursion over causes: a goroutine's stack is small and a chain may be as long as a retry
-//   loop is patient.
+//     loop is patient.
+#include "vole/errors.h"
+
 #include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
@@ -13,7 +15,6 @@
 #include <new>
 
 #include "vole/assert.h"
-#include "vole/errors.h"
 #include "vole/result.h"
 
 #include "errors/walk.h"
@@ -45,12 +46,12 @@ error make_text(std::string_view text) {
 
 // give_up drops one reference and says whether it was the last.
 bool give_up(error_node const* node) noexcept {
-  // acquire: pairs with error.cc:give_up in another thread, whose last use of the node comes before
-  // ours.
+  // acquire: pairs with errors.cc:give_up in another thread, whose last use of the node comes
+  // before ours.
   std::uint32_t const refs = node->refs.load(memory_order_acquire);
   if ((refs & error_node::immortal_bit) != 0) return false;
   if (refs == 1) return true;  // nobody else can add one
-  // acq_rel: pairs with error.cc:give_up in the other holders.
+  // acq_rel: pairs with errors.cc:give_up in the other holders.
   return node->refs.fetch_sub(1, memory_order_acq_rel) == 1;
 }
 
