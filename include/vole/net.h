@@ -243,7 +243,7 @@ class pipe_listener final : public listener {
   explicit pipe_listener(std::size_t capacity_bytes = 65536);
   ~pipe_listener() override;
   result<std::unique_ptr<conn>> accept(context const& ctx) override;
-  // dial returns when the connection has been accepted. Errors: net::closed.
+  // dial returns when the connection has been accepted; closed, it says "connection refused".
   result<std::unique_ptr<conn>> dial(context const& ctx);
   error close() override;
   address addr() const override;
