@@ -26,6 +26,8 @@
 
 namespace vole::os {
 
+class polled;
+
 // --- signals
 
 // signal_name is "SIGTERM" for 15; "signal 99" for one without a name.
@@ -125,16 +127,13 @@ class pipe_end {
   void close();
 
   pipe_end() noexcept;
+  explicit pipe_end(std::unique_ptr<polled> end) noexcept;  // process makes them
   pipe_end(pipe_end&&) noexcept;
   pipe_end& operator=(pipe_end&&) noexcept;
   ~pipe_end();
 
  private:
-  friend class process;
-  struct descriptor;
-  explicit pipe_end(std::unique_ptr<descriptor> from) noexcept;
-
-  std::unique_ptr<descriptor> from_;
+  std::unique_ptr<polled> end_;  // null: closed
 };
 
 // process is a running child. Its destructor kills it, if it still runs, and reaps it.

@@ -17,7 +17,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -44,7 +43,7 @@ class group {
     std::shared_ptr<flight> joined;
     bool first = false;
     {
-      std::lock_guard const lock(shared_->mu);
+      sync::lock_guard const lock(shared_->mu);
       auto [at, fresh] = shared_->flights.try_emplace(key);
       if (fresh) at->second = std::make_shared<flight>(context::without_cancel(ctx));
       joined = at->second;
@@ -68,7 +67,7 @@ class group {
 
   // forget lets the next run for key start a call of its own, whatever is in flight.
   void forget(Key const& key) {
-    std::lock_guard const lock(shared_->mu);
+    sync::lock_guard const lock(shared_->mu);
     shared_->flights.erase(key);
   }
 
@@ -92,13 +91,13 @@ class group {
         flights;  // ordered: keys of outside origin cannot make it slow
 
     void remove(Key const& key, std::shared_ptr<flight> const& gone) {
-      std::lock_guard const lock(mu);
+      sync::lock_guard const lock(mu);
       if (auto at = flights.find(key); at != flights.end() && at->second == gone) flights.erase(at);
     }
     void leave(Key const& key, std::shared_ptr<flight> const& left) {
       bool last = false;
       {
-        std::lock_guard const lock(mu);
+        sync::lock_guard const lock(mu);
         last = --left->callers == 0;
         auto const at = flights.find(key);
         if (last && at != flights.end() && at->second == left) flights.erase(at);

@@ -60,6 +60,22 @@ std::string_view wanted_text(json_kind kind) {
   return "another value";
 }
 
+// shown is a text of outside origin as a message may hold it: short, and escaped unless it is a plain word.
+std::string shown(std::string_view text) {
+  constexpr std::size_t shown_max = 64;
+  std::size_t const plain =
+      text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+.");
+  bool const cut = text.size() > shown_max;
+  if (cut) text = text.substr(0, shown_max);
+  std::string to;
+  if (plain == std::string_view::npos) {
+    to = text;
+  } else {
+    json_append_string(to, text);
+  }
+  return cut ? to + "..." : to;
+}
+
 struct failure {
   reason why;
   std::string path;
@@ -144,7 +160,7 @@ class decoder {
   // path_to is the path of a key that is not a field.
   std::string path_to(std::string_view key) const {
     std::string const outer = path();
-    return fmt::format("{}{}{}", outer, outer.empty() ? "" : ".", key);
+    return fmt::format("{}{}{}", outer, outer.empty() ? "" : ".", shown(key));
   }
 
   bool fail(error_code& ec, reason why, std::string path, std::string text, error cause = {});
@@ -171,7 +187,7 @@ std::string decoder::path() const {
         break;
       case json_kind::map:
         if (at.next_to == nullptr) return path;
-        path.append(path.empty() ? "" : ".").append(at.key);
+        path.append(path.empty() ? "" : ".").append(shown(at.key));
         break;
       default:
         if (at.next_to == nullptr) return path;
@@ -310,7 +326,8 @@ bool decoder::on_number(boost_view text, error_code& ec) {
 
 bool decoder::store_integer(place at, std::string_view digits, error_code& ec) {
   if (digits.find_first_of(".eE") != std::string_view::npos) {
-    return fail(ec, reason::wrong_type, path(), fmt::format("want an integer, got {}", digits));
+    return fail(ec, reason::wrong_type, path(),
+                fmt::format("want an integer, got {}", shown(digits)));
   }
   char const* const first = digits.data();
   char const* const last = first + digits.size();
@@ -327,15 +344,16 @@ bool decoder::store_integer(place at, std::string_view digits, error_code& ec) {
     at.type->store_integer(at.to, bits);
     return filled();
   }
-  return fail(ec, reason::out_of_range, path(),
-              fmt::format("{} is out of range: want {} to {}", digits, at.type->min, at.type->max));
+  return fail(
+      ec, reason::out_of_range, path(),
+      fmt::format("{} is out of range: want {} to {}", shown(digits), at.type->min, at.type->max));
 }
 
 bool decoder::store_floating(place at, std::string_view digits, error_code& ec) {
   double value = 0;
   auto const parsed = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   if (parsed.ec == std::errc{} && at.type->store_floating(at.to, value)) return filled();
-  return fail(ec, reason::out_of_range, path(), fmt::format("{} is out of range", digits));
+  return fail(ec, reason::out_of_range, path(), fmt::format("{} is out of range", shown(digits)));
 }
 
 bool decoder::on_bool(bool value, error_code& ec) {

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+// errgroup, task, scope and singleflight.
+#include <gtest/gtest.h>
+#include <memory>
+#include <vector>
+
+#include "vole/chan.h"
+#include "vole/errgroup.h"
+#include "vole/internal/atomic.h"
+#include "vole/singleflight.h"
+#include "vole/task.h"
+#include "vole/testing.h"
+#include "vole/time.h"
+
+namespace vole {
+namespace {
+
+using namespace std::chrono_literals;
+
+inline constinit errors::sentinel const boom{"boom"};
+inline constinit errors::sentinel const late{"late"};
+
+context const& live() {
+  static context const ctx = context::background();
+  return ctx;
+}
+
+TEST(errgroup, waits_for_all_and_is_null_when_all_went_well) {
+  internal::atomic<int> done{0};
+  errgroup::group g(live());
+  for (int i = 0; i < 100; ++i) {
+    g.go([&]() -> error {
+      done.fetch_add(1);
+      return nullptr;
+    });
+  }
+  EXPECT_FALSE(g.wait());
+  EXPECT_EQ(done.load(), 100);
+}
+
+TEST(errgroup, first_error_cancels_the_others_and_is_the_groups) {
+  errgroup::group g(live());
+  for (int i = 0; i < 10; ++i) {
+    g.go([](context const& ctx) -> error {
+      static_cast<void>(ctx.done().recv());
+      EXPECT_TRUE(errors::is(ctx.cause(), boom));
+      return late;
+    });
+  }
+  g.go([]() -> error { return boom; });
+  EXPECT_TRUE(errors::is(g.wait(), boom));
+}
+
+TEST(errgroup, context_ends_when_wait_returns) {
+  errgroup::group g(live());
+  g.go([] { return result<void>(); });
+  context const ctx = g.ctx();
+  EXPECT_FALSE(ctx.err());
+  EXPECT_FALSE(g.wait());
+  EXPECT_TRUE(errors::is(ctx.err(), context::canceled));
+}
+
+TEST(errgroup, ends_with_its_parent) {
+  auto [parent, cancel] = context::with_cancel(live());
+  errgroup::group g(parent);
+  g.go([](context const& ctx) { return time::sleep(ctx, 1h); });
+  cancel();
+  EXPECT_TRUE(errors::is(g.wait(), context::canceled));
+}
+
+TEST(errgroup, runs_no_more_than_its_limit_at_once) {
+  errgroup::group g(live());
+  g.set_limit(3);
+  internal::atomic<int> running{0};
+  internal::atomic<int> most{0};
+  for (int i = 0; i < 50; ++i) {
+    g.go([&](context const& ctx) -> error {
+      int const now = running.fetch_add(1) + 1;
+      int seen = most.load();
+      while (seen < now && !most.compare_exchange_weak(seen, now)) {
+      }
+      error err = time::sleep(ctx, 50us);
+      running.fetch_sub(1);
+      return err;
+    });
+  }
+  EXPECT_FALSE(g.wait());
+  EXPECT_LE(most.load(), 3);
+  EXPECT_GE(most.load(), 1);
+}
+
+TEST(errgroup, try_go_does_not_wait_for_a_slot) {
+  errgroup::group g(live());
+  g.set_limit(1);
+  chan<unit> finish(0);
+  EXPECT_TRUE(g.try_go([finish]() -> error {
+    finish.recv();
+    return nullptr;
+  }));
+  EXPECT_FALSE(g.try_go([]() -> error { return boom; }));
+  finish.close();
+  EXPECT_FALSE(g.wait());
+}
+
+TEST(errgroup, left_early_cancels_and_waits) {
+  bool ended = false;
+  {
+    errgroup::group g(live());
+    g.go([&](context const& ctx) {
+      error err = time::sleep(ctx, 1h);
+      ended = true;
+      return err;
+    });
+  }
+  EXPECT_TRUE(ended);
+}
+
+TEST(errgroup, functions_are_gone_with_all_they_captured_when_wait_returns) {
+  auto const shared = std::make_shared<int>(1);
+  errgroup::group g(live());
+  for (int i = 0; i < 20; ++i) {
+    g.go([shared]() -> error { return nullptr; });
+  }
+  EXPECT_FALSE(g.wait());
+  EXPECT_EQ(shared.use_count(), 1);
+}
+
+TEST(errgroup_death, refuses_a_limit_too_late_or_too_low) {
+  EXPECT_DEATH(errgroup::group(live()).set_limit(0), "a limit of 0");
+  EXPECT_DEATH(
+      {
+        errgroup::group g(live());
+        g.go([]() -> error { return nullptr; });
+        g.set_limit(1);
+      },
+      "before the first go");
+}
+
+TEST(task, gets_what_the_function_returned) {
+  EXPECT_EQ(*spawn([] { return 42; }).get(live()), 42);
+  EXPECT_EQ(**spawn([] { return std::make_unique<int>(7); }).get(live()), 7);
+  EXPECT_FALSE(spawn([] {}).get(live()));
+  EXPECT_TRUE(errors::is(spawn([]() -> error { return boom; }).get(live()), boom));
+  EXPECT_TRUE(errors::is(spawn([]() -> result<int> { return boom; }).get(live()).error(), boom));
+  EXPECT_EQ(*spawn([]() -> result<int> { return 1; }).get(live()), 1);
+}
+
+TEST(task, may_be_asked_again_when_the_context_ended_first) {
+  chan<int> c(0);
+  task<int> t = spawn([c] { return c.recv().value(); });
+  auto [ctx, cancel] = context::with_timeout(live(), 1ms);
+  EXPECT_TRUE(errors::is(t.get(ctx).error(), context::deadline_exceeded));
+  EXPECT_FALSE(t.ready());
+  EXPECT_FALSE(t.empty());
+  c.send(5);
+  EXPECT_EQ(*t.get(live()), 5);
+  EXPECT_TRUE(t.empty());
+}
+
+TEST(task, dropped_lets_the_goroutine_end_by_itself) {
+  chan<unit> finish(0);
+  auto const held = std::make_shared<int>(1);
+  {
+    task<std::shared_ptr<int>> const dropped = spawn([finish, held] {
+      finish.recv();
+      return held;
+    });
+  }
+  finish.close();
+}
+
+TEST(task, moves_and_is_assigned) {
+  task<int> a = spawn([] { return 1; });
+  task<int> b = spawn([] { return 2; });
+  a = std::move(b);
+  EXPECT_TRUE(b.empty());  // NOLINT: what a moved-from task is, is what is tested
+  EXPECT_EQ(*a.get(live()), 2);
+}
+
+TEST(task_death, has_nothing_to_give_twice) {
+  EXPECT_DEATH(
+      {
+        task<int> t = spawn([] { return 1; });
+        static_cast<void>(t.get(live()));
+        static_cast<void>(t.get(live()));
+      },
+      "holds nothing");
+}
+
+TEST(scope, waits_for_its_goroutines) {
+  int sum = 0;
+  {
+    scope s(live());
+    chan<int> numbers(0);
+    s.go([&] {
+      for (int const n : numbers) sum += n;
+    });
+    for (int i = 1; i <= 10; ++i) numbers.send(i);
+    numbers.close();
+  }
+  EXPECT_EQ(sum, 55);
+}
+
+TEST(scope, gives_its_context_and_cancels_when_told) {
+  scope s(live());
+  task<void> t = s.spawn([](context const& ctx) { return time::sleep(ctx, 1h); });
+  s.cancel(boom);
+  s.wait();
+  EXPECT_TRUE(t.ready() || !t.empty());
+  EXPECT_TRUE(errors::is(t.get(live()), context::canceled));
+  EXPECT_TRUE(errors::is(s.ctx().cause(), boom));
+}
+
+TEST(scope, is_not_left_before_a_spawned_function_has_gone) {
+  for (int round = 0; round < 100; ++round) {
+    std::vector<int> local(10, 1);
+    task<int> sum;
+    {
+      scope s(live());
+      sum = s.spawn([&local] {
+        int total = 0;
+        for (int const n : local) total += n;
+        return total;
+      });
+    }
+    local.clear();
+    EXPECT_EQ(*sum.get(live()), 10);
+  }
+}
+
+TEST(singleflight, shares_one_call_among_all_who_ask_meanwhile) {
+  singleflight::group<std::string, int> group;
+  internal::atomic<int> calls{0};
+  chan<unit> finish(0);
+  std::vector<task<int>> asked;
+  for (int i = 0; i < 10; ++i) {
+    asked.push_back(spawn([&]() -> result<int> {
+      return group.run(live(), "key", [&](context const&) {
+        calls.fetch_add(1);
+        finish.recv();
+        return 42;
+      });
+    }));
+  }
+  testing::wait_until_parked(11);
+  finish.close();
+  for (task<int>& one : asked) EXPECT_EQ(*one.get(live()), 42);
+  EXPECT_EQ(calls.load(), 1);
+  EXPECT_EQ(*group.run(live(), "key", [](context const&) { return 43; }), 43);
+}
+
+TEST(singleflight, gives_the_error_to_all) {
+  singleflight::group<int, int> group;
+  result<int> const r = group.run(live(), 1, [](context const&) -> result<int> { return boom; });
+  EXPECT_TRUE(errors::is(r.error(), boom));
+}
+
+TEST(singleflight, goes_on_for_the_others_when_one_leaves) {
+  singleflight::group<int, int> group;
+  chan<unit> finish(0);
+  auto const load = [&](context const& ctx) -> result<int> {
+    VOLE_TRY(recv(ctx, finish), "load");
+    return 1;
+  };
+  auto [hasty, cancel] = context::with_cancel(live());
+  task<int> patient = spawn([&] { return group.run(live(), 1, load); });
+  testing::wait_until_parked(2);
+  task<int> leaving = spawn([&, hasty = hasty] { return group.run(hasty, 1, load); });
+  testing::wait_until_parked(3);
+  cancel();
+  EXPECT_TRUE(errors::is(leaving.get(live()).error(), context::canceled));
+  finish.close();
+  EXPECT_EQ(*patient.get(live()), 1);
+}
+
+TEST(singleflight, is_canceled_when_the_last_has_left) {
+  singleflight::group<int, int> group;
+  chan<error> ended(1);
+  auto [ctx, cancel] = context::with_timeout(live(), 1ms);
+  result<int> const r = group.run(ctx, 1, [ended](context const& flight) -> result<int> {
+    ended.send(time::sleep(flight, 1h));
+    return 1;
+  });
+  EXPECT_TRUE(errors::is(r.error(), context::deadline_exceeded));
+  EXPECT_TRUE(errors::is(ended.recv().value(), context::canceled));
+}
+
+TEST(singleflight, forgotten_calls_anew) {
+  singleflight::group<int, int> group;
+  chan<unit> finish(0);
+  task<int> first = spawn([&] {
+    return group.run(live(), 1, [&](context const&) {
+      finish.recv();
+      return 1;
+    });
+  });
+  testing::wait_until_parked(2);
+  group.forget(1);
+  EXPECT_EQ(*group.run(live(), 1, [](context const&) { return 2; }), 2);
+  finish.close();
+  EXPECT_EQ(*first.get(live()), 1);
+}
+
+}  // namespace
+}  // namespace vole

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// No shared state.
+#include <cerrno>
+#include <cstdlib>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "vole/go.h"
+#include "vole/os.h"
+
+#include "os/descriptor.h"
+
+namespace vole::os {
+namespace {
+
+result<std::string> read_rest(int fd, std::string const& path, std::size_t bytes_max) {
+  struct stat about{};
+  if (::fstat(fd, &about) != 0) return errors::from_errno(errno, "read {}", path);
+  // One byte more than the size: the read that fills it all would need another one to see the end.
+  std::size_t room = std::min<std::size_t>(static_cast<std::size_t>(about.st_size), bytes_max) + 1;
+  std::string content;
+  while (true) {
+    std::size_t const have = content.size();
+    content.resize(have + room);
+    ssize_t const got = ::read(fd, content.data() + have, room);
+    if (got < 0 && errno != EINTR) return errors::from_errno(errno, "read {}", path);
+    content.resize(have + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    if (got == 0) return content;
+    if (content.size() > bytes_max)
+      return errors::make("read {}: more than {} bytes", path, bytes_max);
+    room = std::max<std::size_t>(content.size(), 4096);
+  }
+}
+
+error write_all(int fd, std::string_view data) {
+  while (!data.empty()) {
+    ssize_t const sent = ::write(fd, data.data(), data.size());
+    if (sent < 0 && errno != EINTR) return errors::from_errno(errno);
+    if (sent > 0) data.remove_prefix(static_cast<std::size_t>(sent));
+  }
+  return nullptr;
+}
+
+// fill writes, and makes sure of, the content of a fresh file.
+error fill(int fd, std::string_view data, unsigned mode) {
+  if (error err = write_all(fd, data)) return err;
+  if (::fchmod(fd, mode) != 0 || ::fsync(fd) != 0) return errors::from_errno(errno);
+  return nullptr;
+}
+
+std::string folder_of(std::string const& path) {
+  std::size_t const slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+error sync_folder(std::string const& path) {
+  descriptor const folder(::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder.good() || ::fsync(folder.fd()) != 0) {
+    return errors::from_errno(errno, "write {}: sync its folder", path);
+  }
+  return nullptr;
+}
+
+error write_atomic(std::string const& path, std::string_view data, unsigned mode) {
+  std::string beside = path + ".new-XXXXXX";
+  descriptor const file(::mkostemp(beside.data(), O_CLOEXEC));
+  if (!file.good()) return errors::from_errno(errno, "write {}", path);
+  error err = fill(file.fd(), data, mode);
+  if (!err && ::rename(beside.c_str(), path.c_str()) != 0) err = errors::from_errno(errno);
+  if (err) {
+    ::unlink(beside.c_str());
+    return errors::wrap(err, "write {}", path);
+  }
+  return sync_folder(path);
+}
+
+}  // namespace
+
+result<std::string> read_file(std::string const& path, std::size_t bytes_max) {
+  return blocking([&]() -> result<std::string> {
+    descriptor const file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file.good()) return errors::from_errno(errno, "open {}", path);
+    return read_rest(file.fd(), path, bytes_max);
+  });
+}
+
+error write_file_atomic(std::string const& path, std::string_view data, unsigned mode) {
+  return blocking([&] { return write_atomic(path, data, mode); });
+}
+
+std::optional<std::string> env(std::string const& name) {
+  char const* const value = std::getenv(name.c_str());
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+std::string env_or(std::string const& name, std::string_view otherwise) {
+  return env(name).value_or(std::string(otherwise));
+}
+
+}  // namespace vole::os
