@@ -21,6 +21,7 @@
 #include "runtime/env.h"
 #include "runtime/monitor.h"
 #include "runtime/netpoll.h"
+#include "runtime/sample.h"
 #include "runtime/scheduler.h"
 #include "runtime/signal.h"
 
@@ -75,11 +76,12 @@ void* scheduler::worker_main(void* arg) noexcept {
   ::pthread_attr_destroy(&attr);
 #endif
   prepare_thread_for_signals();
+  sample::thread_started();
   the_scheduler().loop(w);
 }
 
 void scheduler::loop(worker& w) noexcept {
-  stop_worker(w);  // returns with the processor that its creator has given
+  wait_for_processor(w);  // the one that made this thread gives it one
   while (true) execute(w, find_runnable(w));
 }
 
@@ -129,7 +131,7 @@ void scheduler::start_worker(processor* p, bool spinning) noexcept {
     return;
   }
   p->state.store(processor_state::running, memory_order_relaxed);
-  p->holder.store(w, memory_order_relaxed);
+  p->holder.store(w, memory_order_release);  // pairs with monitor.cc:look_at_processors
   w->given = p;
   w->given_spinning = spinning;
   w->wake_word.store(1, memory_order_release);  // pairs with worker.cc:stop_worker
@@ -138,18 +140,18 @@ void scheduler::start_worker(processor* p, bool spinning) noexcept {
 
 // stop_worker sleeps until start_worker gives this worker a processor.
 void scheduler::stop_worker(worker& w) noexcept {
-  if (w.given == nullptr) {
-    bool deadlock = false;
-    {
-      raw_lock const lock(mu_);
-      if (w.given == nullptr) {
-        idle_workers_.push_front(w);
-        ++idle_worker_count_;
-        deadlock = looks_deadlocked();
-      }
-    }
-    if (deadlock) report_deadlock();
+  bool deadlock = false;
+  {
+    raw_lock const lock(mu_);
+    idle_workers_.push_front(w);
+    ++idle_worker_count_;
+    deadlock = looks_deadlocked();
   }
+  if (deadlock) report_deadlock();
+  wait_for_processor(w);
+}
+
+void scheduler::wait_for_processor(worker& w) noexcept {
   // pairs with worker.cc:start_worker
   while (w.wake_word.load(memory_order_acquire) == 0) futex_wait(w.wake_word, 0);
   w.wake_word.store(0, memory_order_relaxed);
@@ -178,8 +180,9 @@ void scheduler::check_deadlock() noexcept {
 }
 
 void scheduler::report_deadlock() noexcept {
-  // A plain thread of the program may still wake somebody: workers, the monitor and the thread in run() are ours.
-  if (threads_in_process() > worker_count_.load(memory_order_relaxed) + 2) return;
+  // A plain thread of the program may still wake somebody: workers, the monitor and the thread in run() are ours,
+  // and ThreadSanitizer keeps one of its own.
+  if (threads_in_process() > worker_count_.load(memory_order_relaxed) + 2 + VOLE_TSAN) return;
   std::string const text =
       "fatal error: all goroutines are asleep - deadlock!\n\n" + runtime::dump_goroutines();
   write_all(STDERR_FILENO, text);

@@ -1,0 +1,472 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The sampler: a timer on the processor time of each thread, a signal handler that walks the stack
+// it finds, and a collector that hands the samples to all captures.
+//
+// INVARIANTS
+//   - While captures_ is not empty, every known thread has a timer (or is counted in unarmed_), and
+//     one collector thread lives; otherwise there is neither. The handler stays installed for ever
+//     after the first capture: a signal may come late.
+//   - A record belongs to one thread, tid, from add() to forget(). Records and their rings are
+//     never freed, since a late signal still names them; a record may be given to another thread,
+//     so the handler holds tid against its own.
+//   - The handler reads memory only between the interrupted stack pointer and the end of the stack
+//     it belongs to: that of the goroutine on this worker, or of the thread. A stack pointer in
+//     neither (between two fibers, on a foreign stack) gives a sample of one frame.
+// LOCKS  sampler::mu_ (leaf) guards all but the records' atomics. The handler takes no lock,
+//        allocates nothing and touches no thread-local variable.
+// ORDERING a record's atomics are written before the timer is armed; the kernel orders that with
+//        the handler. In the ring: sample_ring.h.
+// REJECTED  setitimer: one timer for all threads, gives up to 80/20 between two that work equally
+//           (go#14434), and less than half of the truth on many processors (go#35057).
+//           perf_event_open: closed to containers by default. libunwind or libgcc in the handler:
+//           they take the loader's lock.
+// Source: Go runtime/signal_unix.go, os_linux.go (setThreadCPUProfiler); timer_create(2). Differs:
+//   any number of captures.
+
+#include "runtime/sample.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <dirent.h>
+#include <memory>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include <unordered_map>
+#include <vector>
+
+#include "vole/internal/annotations.h"
+#include "vole/internal/raw_mutex.h"
+
+#include "base/futex.h"
+#include "base/rand.h"
+#include "runtime/processor.h"
+#include "runtime/sample_ring.h"
+#include "runtime/signal.h"
+#include "runtime/thread_stack.h"
+#include "symbol/unwind.h"
+
+#if !defined(sigev_notify_thread_id)  // glibc before 2.39 does not name it
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+namespace vole::internal::sample {
+namespace {
+
+constexpr std::uint64_t period_ns = 1'000'000'000 / cpu_hz;
+constexpr duration collect_interval = std::chrono::milliseconds(100);
+constexpr std::size_t records_max = 16'384;
+
+// One thread, as the handler needs it.
+struct record {
+  // Written under sampler::mu_, read by the handler.
+  atomic<pid_t> tid{0};            // 0: free
+  atomic<worker*> owner{nullptr};  // null: not a thread of the runtime
+  atomic<std::uintptr_t> stack_low{0};
+  atomic<std::uintptr_t> stack_high{0};  // 0: not known
+  atomic<ring*> samples{nullptr};        // null: never armed
+  atomic<bool> armed{false};
+
+  // Written by the handler.
+  atomic<std::uint64_t> lost{0};          // samples without room, since the last drain
+  atomic<std::uintptr_t> unknown_sp{0};   // a stack pointer outside the stack we know
+  atomic<std::uintptr_t> thread_area{0};  // this thread's thread pointer
+
+  // Under sampler::mu_.
+  timer_t timer{};
+  bool seen = false;  // by the look at /proc that is under way
+};
+
+constinit record records[records_max];
+
+// Counted in the handler.
+constinit atomic<std::uint64_t> signals_total{0};
+constinit atomic<std::uint64_t> lost_total{0};
+constinit atomic<std::uint64_t> foreign_total{0};
+constinit struct sigaction previous_action{};
+
+// --- the handler: async-signal-safe from here
+// ---------------------------------------------------------
+
+record* record_of(siginfo_t const* info) noexcept {
+  if (info->si_code != SI_TIMER) return nullptr;
+  auto const at = reinterpret_cast<std::uintptr_t>(info->si_value.sival_ptr);
+  auto const first = reinterpret_cast<std::uintptr_t>(&records[0]);
+  if (at < first || at >= first + sizeof records || (at - first) % sizeof(record) != 0) {
+    return nullptr;
+  }
+  return &records[(at - first) / sizeof(record)];
+}
+
+void pass_on(int signal, siginfo_t* info, void* machine) noexcept {
+  foreign_total.fetch_add(1, memory_order_relaxed);
+  if ((previous_action.sa_flags & SA_SIGINFO) != 0) {
+    previous_action.sa_sigaction(signal, info, machine);
+  } else if (previous_action.sa_handler != SIG_DFL && previous_action.sa_handler != SIG_IGN) {
+    previous_action.sa_handler(signal);
+  }
+}
+
+bool within(std::uintptr_t at, std::uintptr_t low, std::uintptr_t high) noexcept {
+  return at >= low && at < high;
+}
+
+void take_sample(record& r, std::uint64_t weight, void const* machine) noexcept {
+  symbol::registers const at = symbol::interrupted(machine);
+  symbol::stack_bounds bounds{};
+  std::uint64_t goroutine_id = 0;
+  worker* const w = r.owner.load(memory_order_relaxed);
+  goroutine* const g = w == nullptr ? nullptr : w->on_cpu.load(memory_order_relaxed);
+  if (g != nullptr && within(at.sp, reinterpret_cast<std::uintptr_t>(g->stack_low),
+                             reinterpret_cast<std::uintptr_t>(g->stack_high))) {
+    bounds = {at.sp, reinterpret_cast<std::uintptr_t>(g->stack_high)};
+    goroutine_id = g->id.load(memory_order_relaxed);
+  } else if (within(at.sp, r.stack_low.load(memory_order_relaxed),
+                    r.stack_high.load(memory_order_relaxed))) {
+    bounds = {at.sp, r.stack_high.load(memory_order_relaxed)};
+  } else if (w == nullptr) {
+    r.thread_area.store(reinterpret_cast<std::uintptr_t>(__builtin_thread_pointer()),
+                        memory_order_relaxed);
+    r.unknown_sp.store(at.sp, memory_order_relaxed);
+  }
+  std::uintptr_t pcs[frames_max];
+  std::size_t const depth = symbol::unwind_interrupted(at, bounds, pcs);
+  ring* const samples = r.samples.load(memory_order_acquire);  // pairs with sample.cc:arm
+  if (!samples->push(weight, goroutine_id, {pcs, depth})) {
+    r.lost.fetch_add(weight, memory_order_relaxed);
+    lost_total.fetch_add(weight, memory_order_relaxed);
+  }
+}
+
+void on_sigprof(int signal, siginfo_t* info, void* machine) noexcept {
+  int const saved_errno = errno;
+  record* const r = record_of(info);
+  if (r == nullptr) {
+    pass_on(signal, info, machine);
+  } else if (r->armed.load(memory_order_acquire) &&  // pairs with sample.cc:arm
+             r->tid.load(memory_order_relaxed) == static_cast<pid_t>(::syscall(SYS_gettid))) {
+    std::uint64_t const weight = 1 + static_cast<std::uint64_t>(std::max(info->si_overrun, 0));
+    signals_total.fetch_add(weight, memory_order_relaxed);
+    take_sample(*r, weight, machine);
+  }
+  errno = saved_errno;
+}
+
+// --- outside the handler
+// --------------------------------------------------------------------------------
+
+// The kernel's name for the processor-time clock of a thread of this process.
+clockid_t cpu_clock_of(pid_t tid) noexcept {
+  constexpr unsigned per_thread_sched = 6;
+  return static_cast<clockid_t>((~static_cast<unsigned>(tid) << 3) | per_thread_sched);
+}
+
+}  // namespace
+
+class sampler {
+ public:
+  void add_this_thread() noexcept;
+  int start(cpu_capture& capture) noexcept;
+  void stop(cpu_capture& capture) noexcept;
+  counters read() noexcept;
+
+ private:
+  static void* collector_main(void* arg) noexcept;
+  void collect(std::uint32_t generation) noexcept;
+  int start_collector() noexcept VOLE_REQUIRES_LOCK(mu_);
+  void end_collector() noexcept VOLE_REQUIRES_LOCK(mu_);
+  int install_handler() noexcept VOLE_REQUIRES_LOCK(mu_);
+
+  record* add(pid_t tid) noexcept VOLE_REQUIRES_LOCK(mu_);
+  void forget(record& r) noexcept VOLE_REQUIRES_LOCK(mu_);
+  void look_for_threads() noexcept VOLE_REQUIRES_LOCK(mu_);
+  void learn_stacks() noexcept VOLE_REQUIRES_LOCK(mu_);
+  int arm(record& r) noexcept VOLE_REQUIRES_LOCK(mu_);
+  void disarm(record& r) noexcept VOLE_REQUIRES_LOCK(mu_);
+  bool timer_has_died(record const& r) noexcept VOLE_REQUIRES_LOCK(mu_);
+  void drain(record& r) noexcept VOLE_REQUIRES_LOCK(mu_);
+  void drain_all() noexcept VOLE_REQUIRES_LOCK(mu_);
+  void deliver(cpu_sample const& taken) noexcept VOLE_REQUIRES_LOCK(mu_);
+
+  raw_mutex mu_;
+  cpu_capture* captures_ VOLE_GUARDED_BY(mu_) = nullptr;
+  std::unordered_map<pid_t, record*> threads_ VOLE_GUARDED_BY(mu_);
+  std::vector<record*> free_ VOLE_GUARDED_BY(mu_);
+  std::size_t records_used_ VOLE_GUARDED_BY(mu_) = 0;
+  std::size_t unarmed_ VOLE_GUARDED_BY(mu_) = 0;
+  bool handler_installed_ VOLE_GUARDED_BY(mu_) = false;
+  // Another value ends the collector that was started with this one.
+  atomic<std::uint32_t> generation_{0};
+};
+
+namespace {
+
+// Never destroyed: threads end after static destructors have run.
+sampler& the_sampler() noexcept {
+  static sampler& instance = *new sampler;
+  return instance;
+}
+
+pid_t this_tid() noexcept {
+  return static_cast<pid_t>(::syscall(SYS_gettid));
+}
+
+}  // namespace
+
+record* sampler::add(pid_t tid) noexcept {
+  record* r = nullptr;
+  if (!free_.empty()) {
+    r = free_.back();
+    free_.pop_back();
+  } else if (records_used_ < records_max) {
+    r = &records[records_used_++];
+  } else {
+    return nullptr;
+  }
+  r->owner.store(nullptr, memory_order_relaxed);
+  r->stack_low.store(0, memory_order_relaxed);
+  r->stack_high.store(0, memory_order_relaxed);
+  r->unknown_sp.store(0, memory_order_relaxed);
+  r->tid.store(tid, memory_order_relaxed);
+  r->seen = true;
+  threads_[tid] = r;
+  return r;
+}
+
+void sampler::forget(record& r) noexcept {
+  disarm(r);
+  drain(r);
+  threads_.erase(r.tid.load(memory_order_relaxed));
+  r.tid.store(0, memory_order_relaxed);
+  free_.push_back(&r);
+}
+
+void sampler::add_this_thread() noexcept {
+  pid_t const tid = this_tid();
+  thread_stack const stack = this_thread_stack();
+  raw_lock const lock(mu_);
+  auto const known = threads_.find(tid);
+  record* const r = known != threads_.end() ? known->second : add(tid);
+  if (r == nullptr) return;
+  r->stack_low.store(stack.low, memory_order_relaxed);
+  r->stack_high.store(stack.high, memory_order_relaxed);
+  r->owner.store(current_worker(), memory_order_relaxed);
+  if (captures_ != nullptr && !r->armed.load(memory_order_relaxed) && arm(*r) != 0) ++unarmed_;
+}
+
+int sampler::arm(record& r) noexcept {
+  if (r.samples.load(memory_order_relaxed) == nullptr) {
+    r.samples.store(new ring, memory_order_release);  // pairs with sample.cc:take_sample
+  }
+  r.samples.load(memory_order_relaxed)->discard();
+  r.lost.store(0, memory_order_relaxed);
+  pid_t const tid = r.tid.load(memory_order_relaxed);
+  sigevent event{};
+  event.sigev_notify = SIGEV_THREAD_ID;
+  event.sigev_signo = SIGPROF;
+  event.sigev_value.sival_ptr = &r;
+  event.sigev_notify_thread_id = tid;
+  if (::timer_create(cpu_clock_of(tid), &event, &r.timer) != 0) return errno;
+  r.armed.store(true, memory_order_release);  // pairs with sample.cc:on_sigprof
+  // The first expiry anywhere in (0, period]: threads that live shorter than a period are counted
+  // as often as they deserve.
+  std::uint64_t const first = 1 + fast_rand() % period_ns;
+  itimerspec const when{.it_interval = {.tv_sec = 0, .tv_nsec = period_ns},
+                        .it_value = {.tv_sec = 0, .tv_nsec = static_cast<long>(first)}};
+  ::timer_settime(r.timer, 0, &when, nullptr);
+  return 0;
+}
+
+void sampler::disarm(record& r) noexcept {
+  if (!r.armed.load(memory_order_relaxed)) return;
+  r.armed.store(false, memory_order_relaxed);
+  ::timer_delete(r.timer);
+}
+
+// timer_has_died: the thread has ended, and another one has got its number.
+bool sampler::timer_has_died(record const& r) noexcept {
+  itimerspec left{};
+  return ::timer_gettime(r.timer, &left) != 0 ||
+         (left.it_value.tv_sec == 0 && left.it_value.tv_nsec == 0);
+}
+
+// look_for_threads arms those that nobody announced, and forgets those that are gone.
+void sampler::look_for_threads() noexcept {
+  DIR* const tasks = ::opendir("/proc/self/task");
+  if (tasks == nullptr) return;
+  unarmed_ = 0;
+  for (auto const& [tid, r] : threads_) r->seen = false;
+  while (dirent const* const entry = ::readdir(tasks)) {
+    pid_t tid = 0;
+    char const* const end = entry->d_name + std::strlen(entry->d_name);
+    if (std::from_chars(entry->d_name, end, tid).ptr != end || tid <= 0) continue;
+    auto const known = threads_.find(tid);
+    record* const r = known != threads_.end() ? known->second : add(tid);
+    if (r != nullptr) r->seen = true;
+    if (r != nullptr && r->armed.load(memory_order_relaxed) && timer_has_died(*r)) disarm(*r);
+    if (r == nullptr || (!r->armed.load(memory_order_relaxed) && arm(*r) != 0)) ++unarmed_;
+  }
+  ::closedir(tasks);
+  std::vector<record*> gone;
+  for (auto const& [tid, r] : threads_) {
+    if (!r->seen) gone.push_back(r);
+  }
+  for (record* const r : gone) forget(*r);
+}
+
+// learn_stacks finds the stacks of foreign threads from where the handler saw them.
+void sampler::learn_stacks() noexcept {
+  std::vector<thread_stack> mappings;
+  for (auto const& [tid, r] : threads_) {
+    std::uintptr_t const sp = r->unknown_sp.exchange(0, memory_order_relaxed);
+    if (sp == 0) continue;
+    if (mappings.empty()) mappings = writable_mappings();
+    thread_stack const found =
+        stack_around(mappings, sp, r->thread_area.load(memory_order_relaxed));
+    r->stack_low.store(found.low, memory_order_relaxed);
+    r->stack_high.store(found.high, memory_order_relaxed);
+  }
+}
+
+void sampler::deliver(cpu_sample const& taken) noexcept {
+  for (cpu_capture* c = captures_; c != nullptr; c = c->next_) c->deliver_(c->arg_, taken);
+}
+
+void sampler::drain(record& r) noexcept {
+  ring* const samples = r.samples.load(memory_order_relaxed);
+  if (samples == nullptr) return;
+  samples->drain([this](cpu_sample const& taken)
+                     VOLE_NO_THREAD_SAFETY_ANALYSIS { deliver(taken); });
+  if (std::uint64_t const lost = r.lost.exchange(0, memory_order_relaxed); lost > 0) {
+    deliver({.goroutine_id = 0, .weight = lost, .pcs = {}});
+  }
+}
+
+void sampler::drain_all() noexcept {
+  for (auto const& [tid, r] : threads_) drain(*r);
+}
+
+int sampler::install_handler() noexcept {
+  if (handler_installed_) return 0;
+  struct sigaction action{};
+  action.sa_sigaction = &on_sigprof;
+  action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
+  ::sigemptyset(&action.sa_mask);
+  // Read first: a foreign signal may come as soon as ours stands.
+  if (::sigaction(SIGPROF, nullptr, &previous_action) != 0) return errno;
+  if (::sigaction(SIGPROF, &action, nullptr) != 0) return errno;
+  handler_installed_ = true;
+  return 0;
+}
+
+int sampler::start_collector() noexcept {
+  auto* const generation = new std::uint32_t(generation_.load(memory_order_relaxed));
+  pthread_attr_t attr;
+  ::pthread_attr_init(&attr);
+  ::pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+  pthread_t thread{};
+  sigset_t const outer = block_all_signals();
+  int const failure = ::pthread_create(&thread, &attr, &collector_main, generation);
+  restore_signals(outer);
+  ::pthread_attr_destroy(&attr);
+  if (failure != 0) delete generation;
+  return failure;
+}
+
+void sampler::end_collector() noexcept {
+  generation_.fetch_add(1, memory_order_relaxed);
+  futex_wake(generation_, 1);
+}
+
+void* sampler::collector_main(void* arg) noexcept {
+  std::unique_ptr<std::uint32_t const> const generation(static_cast<std::uint32_t*>(arg));
+  ::pthread_setname_np(::pthread_self(), "vole-sampler");
+  // The collector's own work belongs into the profile; all other signals stay blocked.
+  sigset_t only_ours;
+  ::sigemptyset(&only_ours);
+  ::sigaddset(&only_ours, SIGPROF);
+  ::pthread_sigmask(SIG_UNBLOCK, &only_ours, nullptr);
+  the_sampler().collect(*generation);
+  return nullptr;
+}
+
+void sampler::collect(std::uint32_t generation) noexcept {
+  while (true) {
+    static_cast<void>(futex_wait(generation_, generation, internal::now() + collect_interval));
+    raw_lock const lock(mu_);
+    if (generation_.load(memory_order_relaxed) != generation) return;
+    drain_all();
+    learn_stacks();
+    look_for_threads();
+  }
+}
+
+int sampler::start(cpu_capture& capture) noexcept {
+  raw_lock const lock(mu_);
+  if (captures_ == nullptr) {
+    if (int const failure = install_handler(); failure != 0) return failure;
+    if (int const failure = start_collector(); failure != 0) return failure;
+    look_for_threads();
+    if (unarmed_ > 0 && unarmed_ >= threads_.size()) {
+      end_collector();
+      return EAGAIN;
+    }
+  } else {
+    drain_all();  // what was taken before belongs to the others
+  }
+  capture.active_ = true;
+  capture.next_ = captures_;
+  captures_ = &capture;
+  return 0;
+}
+
+void sampler::stop(cpu_capture& capture) noexcept {
+  raw_lock const lock(mu_);
+  if (!capture.active_) return;
+  bool const last = captures_ == &capture && capture.next_ == nullptr;
+  if (last) {
+    for (auto const& [tid, r] : threads_) disarm(*r);
+  }
+  drain_all();
+  cpu_capture** link = &captures_;
+  while (*link != &capture) link = &(*link)->next_;
+  *link = capture.next_;
+  capture.next_ = nullptr;
+  capture.active_ = false;
+  if (last) end_collector();
+}
+
+counters sampler::read() noexcept {
+  raw_lock const lock(mu_);
+  counters now;
+  // relaxed, no partner: counters.
+  now.signals_total = signals_total.load(memory_order_relaxed);
+  now.lost_total = lost_total.load(memory_order_relaxed);
+  now.foreign_total = foreign_total.load(memory_order_relaxed);
+  for (auto const& [tid, r] : threads_) {
+    now.threads_armed += r->armed.load(memory_order_relaxed) ? 1 : 0;
+  }
+  now.threads_unarmed = unarmed_;
+  return now;
+}
+
+void thread_started() noexcept {
+  the_sampler().add_this_thread();
+}
+int cpu_capture::start() noexcept {
+  return the_sampler().start(*this);
+}
+void cpu_capture::stop() noexcept {
+  the_sampler().stop(*this);
+}
+counters read_counters() noexcept {
+  return the_sampler().read();
+}
+
+}  // namespace vole::internal::sample

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The way of samples out of a signal handler: a ring of words with one writer and one reader.
+//
+// INVARIANTS
+//   - head_ is written by the handler of one thread only, tail_ by whoever holds the sampler's
+//     lock. head_ - tail_ <= words; both only grow.
+//   - What lies in [tail_, head_) is whole entries: depth, weight, goroutine id, depth pcs.
+//   - A ring is never freed: a signal that comes late may still write to it.
+// LOCKS none on the writer's side: it runs in a signal handler.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "vole/internal/atomic.h"
+
+#include "runtime/sample.h"
+
+namespace vole::internal::sample {
+
+class ring {
+ public:
+  // push appends a sample; false: there is no room. Safety: async-signal-safe; one thread.
+  [[nodiscard]] bool push(std::uint64_t weight, std::uint64_t goroutine_id,
+                          std::span<std::uintptr_t const> pcs) noexcept {
+    std::uint64_t at = head_.load(memory_order_relaxed);
+    // pairs with sample_ring.h:drain, which has read what it gives back
+    std::uint64_t const used = at - tail_.load(memory_order_acquire);
+    if (words - used < 3 + pcs.size()) return false;
+    put(at++, pcs.size());
+    put(at++, weight);
+    put(at++, goroutine_id);
+    for (std::uintptr_t const pc : pcs) put(at++, pc);
+    head_.store(at, memory_order_release);  // pairs with sample_ring.h:drain
+    return true;
+  }
+
+  // drain calls visit(cpu_sample) for all that is there. One reader.
+  template <class Visit>
+  void drain(Visit&& visit) {
+    std::uintptr_t pcs[frames_max];
+    std::uint64_t const end = head_.load(memory_order_acquire);  // pairs with sample_ring.h:push
+    std::uint64_t at = tail_.load(memory_order_relaxed);
+    while (at != end) {
+      auto const depth = static_cast<std::size_t>(get(at));
+      cpu_sample const taken{.goroutine_id = get(at + 2),
+                             .weight = get(at + 1),
+                             .pcs = std::span<std::uintptr_t const>(pcs, depth)};
+      at += 3;
+      for (std::size_t i = 0; i < depth; ++i) pcs[i] = static_cast<std::uintptr_t>(get(at++));
+      visit(taken);
+    }
+    tail_.store(at, memory_order_release);  // pairs with sample_ring.h:push
+  }
+
+  // discard forgets what is there. The reader's.
+  void discard() noexcept {
+    // pairs with sample_ring.h:push, both ways
+    tail_.store(head_.load(memory_order_acquire), memory_order_release);
+  }
+
+  // Half a second of the deepest stacks at 100 Hz; the reader comes ten times a second.
+  static constexpr std::size_t words = 8192;
+
+ private:
+  void put(std::uint64_t at, std::uint64_t word) noexcept { cells_[at % words] = word; }
+  std::uint64_t get(std::uint64_t at) const noexcept { return cells_[at % words]; }
+
+  atomic<std::uint64_t> head_{0};
+  atomic<std::uint64_t> tail_{0};
+  std::uint64_t cells_[words] = {};
+};
+
+}  // namespace vole::internal::sample

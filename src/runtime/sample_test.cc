@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "runtime/sample.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <gtest/gtest.h>
+#include <memory>
+#include <pthread.h>
+#include <signal.h>
+#include <span>
+#include <string>
+#include <sys/mman.h>
+#include <thread>
+#include <time.h>
+#include <vector>
+
+#include "vole/go.h"
+#include "vole/internal/atomic.h"
+#include "vole/internal/park.h"
+#include "vole/runtime.h"
+
+#include "runtime/sample_ring.h"
+#include "runtime/thread_stack.h"
+#include "symbol/symbolize.h"
+
+namespace vole::internal::sample {
+namespace {
+
+std::uint64_t cpu_ns(clockid_t clock) {
+  timespec t{};
+  clock_gettime(clock, &t);
+  return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(t.tv_nsec);
+}
+
+// Two functions of their own, so that a profile can tell them apart.
+template <int Which>
+[[gnu::noinline]] void burn(std::uint64_t ms) {
+  std::uint64_t const end = cpu_ns(CLOCK_THREAD_CPUTIME_ID) + ms * 1'000'000;
+  volatile std::uint64_t work = Which;
+  while (cpu_ns(CLOCK_THREAD_CPUTIME_ID) < end) {
+    for (int i = 0; i < 20'000; ++i) work = work * 31 + 7;
+  }
+}
+[[gnu::noinline]] void burn_in_goroutine(std::uint64_t ms) {
+  burn<0>(ms);
+  asm volatile("");  // no tail call: this frame is looked for
+}
+
+// A capture that keeps what it gets.
+struct kept {
+  struct entry {
+    std::uint64_t goroutine_id;
+    std::uint64_t weight;
+    std::vector<std::uintptr_t> pcs;
+  };
+
+  bool names(entry const& e, std::string const& part) const {
+    return std::any_of(e.pcs.begin(), e.pcs.end(), [&](std::uintptr_t pc) {
+      return symbol::symbol_name(pc - 1).find(part) != std::string::npos;
+    });
+  }
+  std::uint64_t weight_of(std::string const& part) const {
+    std::uint64_t sum = 0;
+    for (entry const& e : entries) sum += names(e, part) ? e.weight : 0;
+    return sum;
+  }
+  std::uint64_t total() const {
+    std::uint64_t sum = 0;
+    for (entry const& e : entries) sum += e.weight;
+    return sum;
+  }
+
+  std::vector<entry> entries;
+  cpu_capture capture{[](void* self, cpu_sample const& s) {
+                        static_cast<kept*>(self)->entries.push_back(
+                            {s.goroutine_id, s.weight, {s.pcs.begin(), s.pcs.end()}});
+                      },
+                      this};
+};
+
+// in_goroutine runs fn in a goroutine and waits for it on this thread.
+template <class Fn>
+void in_goroutine(Fn fn) {
+  park_ticket done;
+  go([&] {
+    fn();
+    if (done.try_claim()) done.finish();
+  });
+  done.park(wait_reason::wait_group_wait);
+}
+
+TEST(sample, a_busy_goroutine_is_seen_with_its_callers_and_its_id) {
+  kept all;
+  ASSERT_EQ(all.capture.start(), 0);
+  std::uint64_t id = 0;
+  in_goroutine([&] {
+    id = runtime::goroutine_id();
+    burn_in_goroutine(400);
+  });
+  all.capture.stop();
+  std::uint64_t const seen = all.weight_of("burn_in_goroutine");
+  EXPECT_GE(seen, 25U);
+  EXPECT_LE(seen, 50U);
+  for (kept::entry const& e : all.entries) {
+    if (all.names(e, "burn_in_goroutine")) {
+      EXPECT_EQ(e.goroutine_id, id);
+    }
+  }
+}
+
+TEST(sample, the_sum_is_the_processor_time_of_the_process) {
+  kept all;
+  std::uint64_t const before = cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
+  ASSERT_EQ(all.capture.start(), 0);
+  std::thread other([] { burn<1>(300); });
+  burn<2>(600);
+  other.join();
+  all.capture.stop();
+  std::uint64_t const used = cpu_ns(CLOCK_PROCESS_CPUTIME_ID) - before;
+  EXPECT_NEAR(static_cast<double>(all.total()), static_cast<double>(used) / 10e6, 15);
+}
+
+TEST(sample, two_threads_that_work_alike_get_the_same_share) {
+  kept all;
+  ASSERT_EQ(all.capture.start(), 0);
+  std::thread one([] { burn<3>(800); });
+  std::thread two([] { burn<4>(800); });
+  one.join();
+  two.join();
+  all.capture.stop();
+  double const a = static_cast<double>(all.weight_of("burn<3>"));
+  double const b = static_cast<double>(all.weight_of("burn<4>"));
+  EXPECT_GT(a + b, 100);
+  EXPECT_NEAR(a / (a + b), 0.5, 0.1);
+}
+
+TEST(sample, several_captures_get_the_same_samples) {
+  kept outer;
+  kept inner;
+  ASSERT_EQ(outer.capture.start(), 0);
+  burn<5>(150);
+  ASSERT_EQ(inner.capture.start(), 0);
+  burn<6>(150);
+  inner.capture.stop();
+  burn<5>(150);
+  outer.capture.stop();
+  EXPECT_GT(outer.weight_of("burn<5>"), inner.weight_of("burn<5>"));
+  EXPECT_LE(inner.weight_of("burn<5>"), 1U);
+  EXPECT_GE(inner.weight_of("burn<6>"), 8U);
+  EXPECT_EQ(inner.weight_of("burn<6>"), outer.weight_of("burn<6>"));
+}
+
+TEST(sample, without_a_capture_there_is_no_timer) {
+  {
+    kept all;
+    ASSERT_EQ(all.capture.start(), 0);
+    EXPECT_GE(read_counters().threads_armed, 1U);
+    EXPECT_EQ(read_counters().threads_unarmed, 0U);
+    all.capture.stop();
+    all.capture.stop();
+  }
+  EXPECT_EQ(read_counters().threads_armed, 0U);
+  std::uint64_t const before = read_counters().signals_total;
+  burn<7>(60);
+  EXPECT_EQ(read_counters().signals_total, before);
+}
+
+TEST(sample, a_signal_that_is_not_ours_is_not_counted) {
+  kept all;
+  ASSERT_EQ(all.capture.start(), 0);
+  counters const before = read_counters();
+  pthread_kill(pthread_self(), SIGPROF);
+  EXPECT_EQ(read_counters().foreign_total, before.foreign_total + 1);
+}
+
+TEST(sample, goroutines_that_switch_all_the_time_are_walked_safely) {
+  kept all;
+  ASSERT_EQ(all.capture.start(), 0);
+  std::uint64_t const end = cpu_ns(CLOCK_PROCESS_CPUTIME_ID) + 600'000'000;
+  in_goroutine([&] {
+    atomic<int> left{16};
+    park_ticket done;
+    for (int i = 0; i < 16; ++i) {
+      go([&] {
+        while (cpu_ns(CLOCK_PROCESS_CPUTIME_ID) < end) {
+          for (int turn = 0; turn < 200; ++turn) runtime::yield();
+        }
+        if (left.fetch_sub(1) == 1 && done.try_claim()) done.finish();
+      });
+    }
+    done.park(wait_reason::wait_group_wait);
+  });
+  all.capture.stop();
+  EXPECT_GE(all.total(), 40U);
+  for (kept::entry const& e : all.entries) EXPECT_GE(e.pcs.size(), 1U);
+}
+
+// --- the ring -------------------------------------------------------------------------------------
+
+TEST(sample_ring, gives_entries_back_in_order_and_says_when_it_is_full) {
+  auto const r = std::make_unique<ring>();
+  std::vector<std::uintptr_t> pcs(frames_max);
+  std::uint64_t pushed = 0;
+  std::uint64_t seen = 0;
+  for (int round = 0; round < 50; ++round) {
+    while (true) {
+      std::size_t const depth = 1 + pushed % frames_max;
+      std::fill_n(pcs.begin(), depth, pushed);
+      if (!r->push(pushed + 1, pushed + 2, {pcs.data(), depth})) break;
+      ++pushed;
+    }
+    r->drain([&](cpu_sample const& s) {
+      EXPECT_EQ(s.weight, seen + 1);
+      EXPECT_EQ(s.goroutine_id, seen + 2);
+      EXPECT_EQ(s.pcs.size(), 1 + seen % frames_max);
+      EXPECT_TRUE(std::all_of(s.pcs.begin(), s.pcs.end(), [&](auto pc) { return pc == seen; }));
+      ++seen;
+    });
+    EXPECT_EQ(seen, pushed);
+  }
+}
+
+TEST(sample_ring, discard_forgets) {
+  auto const r = std::make_unique<ring>();
+  std::uintptr_t const pc = 1;
+  EXPECT_TRUE(r->push(1, 1, {&pc, 1}));
+  r->discard();
+  r->drain([](cpu_sample const&) { ADD_FAILURE(); });
+}
+
+// --- stacks ---------------------------------------------------------------------------------------
+
+TEST(thread_stack, ends_at_the_thread_area_when_that_lies_above) {
+  thread_stack const mappings[] = {{.low = 100, .high = 200}, {.low = 300, .high = 400}};
+  EXPECT_EQ(stack_around(mappings, 350, 390).high, 390U);
+  EXPECT_EQ(stack_around(mappings, 350, 150).high, 400U);
+  EXPECT_EQ(stack_around(mappings, 350, 340).high, 400U);
+  EXPECT_EQ(stack_around(mappings, 250, 260).high, 0U);
+}
+
+TEST(thread_stack, of_this_thread_holds_a_local_variable) {
+  int here = 0;
+  auto const at = reinterpret_cast<std::uintptr_t>(&here);
+  thread_stack const own = this_thread_stack();
+  EXPECT_LE(own.low, at);
+  EXPECT_GT(own.high, at);
+  thread_stack const found = stack_around(writable_mappings(), at, 0);
+  EXPECT_LE(found.low, at);
+  EXPECT_GT(found.high, at);
+}
+
+}  // namespace
+}  // namespace vole::internal::sample
