@@ -8,13 +8,14 @@
 //               for the fast paths 0 -> writing -> 0. The rest counts the readers that have called rlock and not
 //               runlock: those inside, and while writing or pending is set those that wait or are about to.
 //   departing_  while pending: the readers inside, less those that have counted themselves out of it; each reader that
-//               leaves under pending does so exactly once, and who brings it to 0 ends the pending state. Else 0.
+//               leaves under pending does so exactly once. Who brings it to 0 comes to end the pending state. Else 0.
+//   early_      how many of those will come for nothing, since readers were let in after departing_ had been 0.
 //   permits_    readers counted in word_ that have seen a writer who has left since: they go in without waiting.
 //   writer_     the writer that waits while pending. Null while pending: it gave up. Then readers are let in at once,
 //               each counted in departing_, until the last of them has left.
 //   queue_      readers that wait while writing is set, or pending with a writer_.
 // LOCKS  writers_ (held by the one writer, waiting or inside) is above queue_lock_, which guards queue_, writer_,
-//        permits_ and all slow changes of word_.
+//        permits_, early_ and all slow changes of word_.
 // ORDERING  A reader's last access is its subtraction, or for the last one the lock section that ends the pending
 //        state; the destructor waits for that section and for a writer that is still in unlock().
 // REJECTED  Counting readers by compare-and-swap, which needs no departing_: 35 ns instead of 16 for two cores that
@@ -56,13 +57,7 @@ class VOLE_CAPABILITY("rw_mutex") rw_mutex {
   [[nodiscard]] bool try_rlock() VOLE_TRY_ACQUIRE_SHARED(true);
 
   // Panics: not locked for reading (caller's bug).
-  void runlock() VOLE_RELEASE_SHARED() {
-    // pairs with rw_mutex.cc:lock_until
-    std::uint32_t const before = word_.fetch_sub(one_reader, internal::memory_order_release);
-    if (before < one_reader || (before & writer_bits) != 0) [[unlikely]] {
-      runlock_slow(before);
-    }
-  }
+  void runlock() VOLE_RELEASE_SHARED() VOLE_NO_THREAD_SAFETY_ANALYSIS { leave(); }
 
   void lock() VOLE_ACQUIRE() { static_cast<void>(lock_until({})); }
   [[nodiscard]] internal::wake_reason lock_until(internal::park_limit const& limit)
@@ -80,8 +75,17 @@ class VOLE_CAPABILITY("rw_mutex") rw_mutex {
   enum : std::uint32_t { writing = 1, pending = 2, one_reader = 4 };
   static constexpr std::uint32_t writer_bits = writing | pending;
 
+  void leave() VOLE_NO_THREAD_SAFETY_ANALYSIS {
+    // pairs with rw_mutex.cc:lock_until
+    std::uint32_t const before = word_.fetch_sub(one_reader, internal::memory_order_release);
+    if (before < one_reader || (before & writer_bits) != 0) [[unlikely]] {
+      runlock_slow(before);
+    }
+  }
   internal::wake_reason rlock_slow(internal::park_limit const& limit);
+  void leave_queue(internal::mutex_waiter& self);
   void runlock_slow(std::uint32_t before);
+  void count_entered(std::int32_t n) VOLE_REQUIRES_LOCK(queue_lock_);
   internal::wake_reason wait_for_readers(internal::park_limit const& limit);
   void give_up(internal::mutex_waiter& self);
   void end_pending(internal::waiter_list<internal::mutex_waiter>& admitted)
@@ -95,6 +99,7 @@ class VOLE_CAPABILITY("rw_mutex") rw_mutex {
   internal::atomic<std::int32_t> departing_{0};
   internal::raw_mutex queue_lock_;
   std::uint32_t permits_ VOLE_GUARDED_BY(queue_lock_) = 0;
+  std::uint32_t early_ VOLE_GUARDED_BY(queue_lock_) = 0;
   internal::waiter_list<internal::mutex_waiter> queue_ VOLE_GUARDED_BY(queue_lock_);
   internal::mutex_waiter* writer_ VOLE_GUARDED_BY(queue_lock_) = nullptr;
 };

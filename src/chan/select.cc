@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// select: one pass without locks that finds most ready cases, then the full one under all locks.
+//
+// INVARIANTS
+//   - A case is carried out under its channel's lock only while no waiter of this select is linked anywhere, or by the
+//     waker that has claimed this select's ticket. So two selects that face each other claim one ticket, never two.
+//   - With an otherwise(), "none can proceed" is decided while all channels are locked.
+// LOCKS    the channels' locks, in order of address, each once.
+// Source:  Go runtime/select.go. Differs: the first pass; waiters are unlinked one channel at a time.
+
+#include "vole/select.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "base/rand.h"
+#include "vole/assert.h"
+
+namespace vole {
+namespace internal {
+
+struct select_access {
+  // looks_ready tells, without the lock, whether a case is worth locking for.
+  static bool looks_ready(select_case const& c) noexcept {
+    if (c.kind == case_kind::recv) return !c.core->nothing_to_receive();
+    return !c.core->full() || c.core->closed_.load(memory_order_relaxed);
+  }
+
+  static chan_lock& lock_of(select_case const& c) noexcept { return c.core->lock_; }
+
+  // proceed carries the case out if that can be done now. The caller holds the channel's lock, gives it back, and then
+  // finishes *woken, if there is one.
+  static bool proceed(select_case& c, chan_waiter** woken) VOLE_NO_THREAD_SAFETY_ANALYSIS {
+    return c.kind == case_kind::recv ? proceed_recv(c, woken) : proceed_send(c, woken);
+  }
+
+  static void link(select_case& c, chan_episode& episode) VOLE_NO_THREAD_SAFETY_ANALYSIS {
+    c.waiter.episode = &episode;
+    c.waiter.slot = c.slot;
+    list_of(c).push_back(c.waiter);
+  }
+
+  static void unlink(select_case& c) {
+    c.core->lock_.lock();
+    list_of(c).remove(c.waiter);
+    c.core->lock_.unlock();
+  }
+
+ private:
+  static waiter_list<chan_waiter>& list_of(select_case& c) noexcept {
+    return c.kind == case_kind::recv ? c.core->receivers_ : c.core->senders_;
+  }
+
+  static bool proceed_send(select_case& c, chan_waiter** woken) VOLE_NO_THREAD_SAFETY_ANALYSIS {
+    chan_core& core = *c.core;
+    if (core.closed_.load(memory_order_relaxed)) core.panic_send_on_closed();
+    if (!core.receivers_.empty() && (*woken = core.receivers_.pop_claimed()) != nullptr) {
+      core.ops_->move_element((*woken)->slot, c.slot);
+      return true;
+    }
+    std::size_t const count = core.count_.load(memory_order_relaxed);
+    if (count == core.capacity_) return false;
+    core.ops_->move_element(core.slot_at(core.tail(count)), c.slot);
+    core.set_count(count + 1);
+    return true;
+  }
+
+  static bool proceed_recv(select_case& c, chan_waiter** woken) VOLE_NO_THREAD_SAFETY_ANALYSIS {
+    chan_core& core = *c.core;
+    std::size_t const count = core.count_.load(memory_order_relaxed);
+    if (count != 0) {
+      void* const slot = core.slot_at(core.head_);
+      core.ops_->move_element(c.slot, slot);
+      core.ops_->destroy_element(slot);
+      core.head_ = core.after(core.head_);
+      if (!core.senders_.empty() && (*woken = core.senders_.pop_claimed()) != nullptr) {
+        core.ops_->move_element(slot, (*woken)->slot);  // the slot just emptied is the new tail
+      } else {
+        core.set_count(count - 1);
+      }
+      c.received = true;
+      return true;
+    }
+    if (!core.senders_.empty() && (*woken = core.senders_.pop_claimed()) != nullptr) {
+      core.ops_->move_element(c.slot, (*woken)->slot);
+      c.received = true;
+      return true;
+    }
+    return core.closed_.load(memory_order_relaxed);
+  }
+};
+
+namespace {
+
+void lock_all(std::span<select_case* const> by_address) VOLE_NO_THREAD_SAFETY_ANALYSIS {
+  chan_core const* last = nullptr;
+  for (select_case* const c : by_address) {
+    if (c->core != last) select_access::lock_of(*c).lock();
+    last = c->core;
+  }
+}
+
+void unlock_all(std::span<select_case* const> by_address) VOLE_NO_THREAD_SAFETY_ANALYSIS {
+  for (std::size_t i = by_address.size(); i-- > 0;) {
+    // The first one of each channel stands for its lock.
+    if (i == 0 || by_address[i - 1]->core != by_address[i]->core) {
+      select_access::lock_of(*by_address[i]).unlock();
+    }
+  }
+}
+
+// Takes out nil channels and the otherwise() and puts the rest into random order; returns how many are left.
+std::size_t poll_order(std::span<select_case*> cases, int* otherwise_index) {
+  std::size_t n = 0;
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    select_case* const c = cases[i];
+    c->index = static_cast<int>(i);
+    if (c->core == nullptr) {
+      if (c->kind == case_kind::otherwise) *otherwise_index = c->index;
+      continue;
+    }
+    // Inside-out Fisher-Yates: every order is equally likely.
+    std::size_t const j = n == 0 ? 0 : fast_rand_below(static_cast<std::uint32_t>(n + 1));
+    cases[n] = cases[j];
+    cases[j] = c;
+    ++n;
+  }
+  return n;
+}
+
+// Tries each case that looks ready, one lock at a time.
+select_case* try_one_by_one(std::span<select_case* const> in_poll_order) VOLE_NO_THREAD_SAFETY_ANALYSIS {
+  for (select_case* const c : in_poll_order) {
+    if (!select_access::looks_ready(*c)) continue;
+    chan_waiter* woken = nullptr;
+    select_access::lock_of(*c).lock();
+    bool const done = select_access::proceed(*c, &woken);
+    select_access::lock_of(*c).unlock();
+    if (woken != nullptr) woken->finish(true);
+    if (done) return c;
+  }
+  return nullptr;
+}
+
+// Parks in the queues of all channels, which are locked; returns the case that was taken, or null when the limit came.
+select_case* park_in_all(std::span<select_case* const> by_address, park_limit const& limit,
+                         wake_reason* reason) {
+  chan_episode episode;
+  for (select_case* const c : by_address) select_access::link(*c, episode);
+  unlock_all(by_address);
+  *reason = episode.ticket.park(wait_reason::select, limit);
+  select_case* taken = nullptr;
+  for (select_case* const c : by_address) {
+    if (*reason == wake_reason::ready && &c->waiter == episode.fired) {
+      taken = c;  // whoever claimed it has taken it out of its queue
+    } else {
+      select_access::unlink(*c);
+    }
+  }
+  if (taken != nullptr) taken->received = taken->waiter.delivered;
+  return taken;
+}
+
+}  // namespace
+
+int select_run(std::span<select_case*> cases, select_case** scratch, park_limit const& limit) {
+  int otherwise_index = -1;
+  std::size_t const n = poll_order(cases, &otherwise_index);
+  if (n == 0) {
+    if (otherwise_index >= 0) return otherwise_index;
+    chan_outcome const outcome = park_on_nil(wait_reason::select_no_cases, limit);
+    return outcome == chan_outcome::canceled ? select_canceled : select_deadline;
+  }
+  std::span<select_case* const> const in_poll_order(cases.data(), n);
+  if (select_case* const c = try_one_by_one(in_poll_order)) return c->index;
+  if (n == 1 && otherwise_index >= 0) return otherwise_index;  // one look at one channel is a look at all
+
+  std::copy_n(cases.data(), n, scratch);
+  std::span<select_case* const> const by_address(scratch, n);
+  std::sort(scratch, scratch + n, [](select_case const* a, select_case const* b) {
+    return std::less<>()(a->core, b->core);
+  });
+  lock_all(by_address);
+  for (select_case* const c : in_poll_order) {
+    chan_waiter* woken = nullptr;
+    if (!select_access::proceed(*c, &woken)) continue;
+    unlock_all(by_address);
+    if (woken != nullptr) woken->finish(true);
+    return c->index;
+  }
+  if (otherwise_index >= 0) {
+    unlock_all(by_address);
+    return otherwise_index;
+  }
+  wake_reason reason = wake_reason::none;
+  select_case* const taken = park_in_all(by_address, limit, &reason);
+  if (taken == nullptr) {
+    return reason == wake_reason::canceled ? select_canceled : select_deadline;
+  }
+  if (taken->kind == case_kind::send && !taken->waiter.delivered) panic("send on closed channel");
+  return taken->index;
+}
+
+}  // namespace internal
+
+void select() { internal::park_for_ever(internal::wait_reason::select_no_cases); }
+
+}  // namespace vole

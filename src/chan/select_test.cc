@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: Apache-2.0
+// What select promises; the Go-named tests are re-derived from the Go specification.
+#include "vole/select.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "vole/context.h"
+#include "vole/go.h"
+#include "vole/sync.h"
+#include "vole/testing.h"
+#include "vole/time.h"
+
+namespace vole {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(select, takes_the_case_that_is_ready) {
+  chan<int> a(1);
+  chan<std::string> b(1);
+  b.send("full");
+  int x = 0;
+  a.send(5);
+  EXPECT_EQ(select(recv(a, &x), send(b, "no room")), 0);
+  EXPECT_EQ(x, 5);
+  std::string y;
+  EXPECT_EQ(select(recv(a, &x), recv(b, &y)), 1);
+  EXPECT_EQ(y, "full");
+  EXPECT_EQ(x, 5);  // the other case left it alone
+}
+
+TEST(select, otherwise_is_taken_when_nothing_is_ready) {
+  chan<int> a(0);
+  chan<int> b(1);
+  int x = 7;
+  EXPECT_EQ(select(recv(a, &x), recv(b, &x), otherwise()), 2);
+  EXPECT_EQ(select(otherwise(), recv(a, &x)), 0);
+  EXPECT_EQ(select(otherwise()), 0);
+  EXPECT_EQ(x, 7);
+  EXPECT_EQ(select(recv(a), send(b, 1), otherwise()), 1);
+  EXPECT_EQ(select(recv(a), send(b, 1), otherwise()), 2);
+}
+
+TEST(select, parks_until_a_receiver_or_sender_comes) {
+  chan<int> a(0);
+  chan<int> b(0);
+  chan<int> chosen(0);
+  go([=] {
+    int x = 0;
+    int const which = select(recv(a, &x), send(b, 9));
+    chosen.send(which * 100 + x);
+  });
+  testing::wait_until_parked(1);
+  a.send(5);
+  EXPECT_EQ(chosen.recv(), 5);
+  go([=] {
+    int x = 0;
+    int const which = select(recv(a, &x), send(b, 9));
+    chosen.send(which * 100 + x);
+  });
+  testing::wait_until_parked(1);
+  EXPECT_EQ(b.recv(), 9);
+  EXPECT_EQ(chosen.recv(), 100);
+  // It left no waiter behind.
+  EXPECT_FALSE(a.try_send(1));
+  EXPECT_EQ(b.try_recv(), std::nullopt);
+}
+
+TEST(select, closed_channel_is_ready_with_the_zero_value) {
+  chan<int> a(0);
+  a.close();
+  int x = 7;
+  bool ok = true;
+  EXPECT_EQ(select(recv(a, &x, &ok)), 0);
+  EXPECT_EQ(x, 0);
+  EXPECT_FALSE(ok);
+  std::optional<int> o = 3;
+  EXPECT_EQ(select(recv(a, &o)), 0);
+  EXPECT_EQ(o, std::nullopt);
+  chan<int> b(1);
+  b.send(4);
+  EXPECT_EQ(select(recv(b, &o, &ok)), 0);
+  EXPECT_EQ(o, 4);
+  EXPECT_TRUE(ok);
+}
+
+TEST(select, close_wakes_one_who_waits) {
+  chan<int> a(0);
+  chan<int> b(0);
+  chan<bool> got(0);
+  go([=] {
+    bool ok = true;
+    EXPECT_EQ(select(recv(b), recv(a, static_cast<int*>(nullptr), &ok)), 1);
+    got.send(ok);
+  });
+  testing::wait_until_parked(1);
+  a.close();
+  EXPECT_EQ(got.recv(), false);
+  EXPECT_FALSE(b.try_send(1));
+}
+
+TEST(select, nil_channel_switches_its_case_off) {
+  chan<int> const nil;
+  chan<int> a(1);
+  EXPECT_EQ(select(recv(nil), send(nil, 1), otherwise()), 2);
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(select(recv(nil), send(a, 1), send(nil, 2)), 1);
+    EXPECT_EQ(a.recv(), 1);
+  }
+}
+
+TEST(select, ready_cases_are_chosen_evenly) {
+  constexpr int rounds = 30'000;
+  chan<int> a(1);
+  chan<int> b(1);
+  chan<int> c(1);
+  std::array<int, 3> taken{};
+  a.send(0);
+  b.send(0);
+  for (int i = 0; i < rounds; ++i) {
+    int const which = select(recv(a), recv(b), send(c, 0));
+    ++taken.at(static_cast<std::size_t>(which));
+    if (which == 0) a.send(0);
+    if (which == 1) b.send(0);
+    if (which == 2) c.recv();
+  }
+  for (int const n : taken) EXPECT_NEAR(n, rounds / 3, rounds / 20);
+}
+
+TEST(select, rvalue_is_moved_only_when_its_case_is_taken) {
+  chan<std::unique_ptr<int>> a(1);
+  chan<int> b(1);
+  b.send(1);
+  auto p = std::make_unique<int>(8);
+  a.send(nullptr);  // full
+  EXPECT_EQ(select(send(a, std::move(p)), recv(b)), 1);
+  ASSERT_NE(p, nullptr);
+  a.recv();
+  EXPECT_EQ(select(send(a, std::move(p)), recv(b)), 0);
+  EXPECT_EQ(p, nullptr);
+  std::unique_ptr<int> q;
+  EXPECT_EQ(select(recv(a, &q)), 0);
+  EXPECT_EQ(*q, 8);
+}
+
+TEST(select, lvalue_is_sent_as_it_was_when_the_select_began) {
+  chan<std::string> c(0);
+  std::string word = "before";
+  chan<unit> done(0);
+  go([&] {
+    select(send(c, word));
+    done.send({});
+  });
+  testing::wait_until_parked(1);
+  word = "after";
+  EXPECT_EQ(c.recv(), "before");
+  done.recv();
+}
+
+TEST(select, one_channel_may_stand_in_several_cases) {
+  chan<int> c(1);
+  for (int i = 0; i < 100; ++i) {
+    int x = 0;
+    // It cannot receive what it sends itself.
+    EXPECT_EQ(select(recv(c, &x), send(c, i), recv(c, &x)), 1);
+    EXPECT_NE(select(recv(c, &x), send(c, -1), recv(c, &x)), 1);
+    EXPECT_EQ(x, i);
+  }
+  chan<int> unbuffered(0);
+  EXPECT_EQ(select(recv(unbuffered), send(unbuffered, 1), otherwise()), 2);
+  go([=] {
+    int x = 0;
+    if (select(recv(unbuffered, &x), send(unbuffered, 2)) == 0) {
+      EXPECT_EQ(x, 1);
+    }
+  });
+  testing::wait_until_parked(1);
+  int x = 2;
+  select(send(unbuffered, 1), recv(unbuffered, &x));
+  EXPECT_EQ(x, 2);
+}
+
+TEST(select, two_selects_meet_each_other) {
+  chan<int> a(0);
+  chan<int> b(0);
+  chan<int> sum(0);
+  constexpr int rounds = 2000;
+  go([=] {
+    int total = 0;
+    for (int i = 0; i < rounds; ++i) {
+      int x = 0;
+      select(recv(a, &x), recv(b, &x));
+      total += x;
+    }
+    sum.send(total);
+  });
+  for (int i = 0; i < rounds; ++i) select(send(a, 1), send(b, 1));
+  EXPECT_EQ(sum.recv(), rounds);
+}
+
+TEST(select, as_many_cases_as_are_wanted) {
+  std::array<chan<int>, 20> cs;
+  for (auto& c : cs) c = chan<int>(0);
+  go([=] { cs[17].send(1); });
+  int x = 0;
+  int const which =
+      select(recv(cs[0]), recv(cs[1]), recv(cs[2]), recv(cs[3]), recv(cs[4]), recv(cs[5]), recv(cs[6]),
+             recv(cs[7]), recv(cs[8]), recv(cs[9]), recv(cs[10]), recv(cs[11]), recv(cs[12]),
+             recv(cs[13]), recv(cs[14]), recv(cs[15]), recv(cs[16]), recv(cs[17], &x), recv(cs[18]));
+  EXPECT_EQ(which, 17);
+  EXPECT_EQ(x, 1);
+}
+
+TEST(select, limit_ends_it_and_leaves_no_waiter) {
+  chan<int> a(0);
+  chan<int> b(0);
+  EXPECT_EQ(select_until({.deadline = time::now() + 1ms}, recv(a), send(b, 1)),
+            internal::select_deadline);
+  EXPECT_EQ(select_until({.deadline = time::now() + 1ms}), internal::select_deadline);
+  EXPECT_FALSE(a.try_send(1));
+  EXPECT_EQ(b.try_recv(), std::nullopt);
+  internal::cancel_source source;
+  chan<int> ended(0);
+  go([&] { ended.send(select_until({.cancel = &source}, recv(a), send(b, 1))); });
+  testing::wait_until_parked(1);
+  source.fire();
+  EXPECT_EQ(ended.recv(), internal::select_canceled);
+  EXPECT_FALSE(a.try_send(1));
+}
+
+TEST(select, context_and_timer_as_cases) {
+  chan<int> never_sent(0);
+  auto [ctx, cancel] = context::with_cancel(context::background());
+  EXPECT_EQ(select(recv(ctx.done()), recv(never_sent), otherwise()), 2);
+  cancel();
+  EXPECT_EQ(select(recv(ctx.done()), recv(never_sent)), 0);
+  EXPECT_EQ(select(recv(never_sent), recv(time::after(1ms))), 1);
+}
+
+TEST(select, plain_thread_may_select) {
+  chan<int> a(0);
+  chan<int> b(0);
+  std::thread outside([=] {
+    for (int i = 0; i < 100; ++i) {
+      int x = 0;
+      if (select(recv(a, &x), recv(b, &x)) >= 0) b.send(x);
+    }
+  });
+  for (int i = 0; i < 100; ++i) {
+    select(send(a, i));
+    EXPECT_EQ(b.recv(), i);
+  }
+  outside.join();
+}
+
+TEST(select_death_test, send_on_closed_panics) {
+  EXPECT_DEATH(
+      {
+        chan<int> c(1);
+        c.close();
+        select(send(c, 1), otherwise());
+      },
+      "send on closed channel");
+  EXPECT_DEATH(
+      {
+        chan<int> c(0);
+        go([c] { select(send(c, 1)); });
+        testing::wait_until_parked(1);
+        c.close();
+        testing::wait_until_parked(1);
+      },
+      "send on closed channel");
+}
+
+// runtime/chan_test.go: each of four goroutines must get through, whatever the order.
+TEST(go_chan, TestSelectFairness) {
+  constexpr int trials = 10'000;
+  chan<std::uint8_t> c1(trials + 1);
+  chan<std::uint8_t> c2(trials + 1);
+  for (int i = 0; i < trials + 1; ++i) {
+    c1.send(1);
+    c2.send(2);
+  }
+  chan<std::uint8_t> c3(0);
+  chan<std::uint8_t> c4(0);
+  chan<std::uint8_t> out(0);
+  chan<unit> done(0);
+  sync::wait_group wg;
+  wg.go([=] {
+    for (;;) {
+      std::uint8_t b = 0;
+      select(recv(c3, &b), recv(c4, &b), recv(c1, &b), recv(c2, &b));
+      if (select(send(out, b), recv(done)) == 1) return;
+    }
+  });
+  int count1 = 0;
+  for (int i = 0; i < trials; ++i) count1 += *out.recv() == 1 ? 1 : 0;
+  done.close();
+  wg.wait();
+  // The chance of an even choice to lie outside is below 1e-8.
+  EXPECT_NEAR(count1, trials / 2, 300);
+}
+
+// runtime/chan_test.go: the same channel twice in a select, closed while it waits.
+TEST(go_chan, TestSelectDuplicateChannel) {
+  chan<int> c(0);
+  chan<int> d(0);
+  chan<int> e(0);
+  sync::wait_group wg;
+  wg.go([=] {
+    select(recv(c), recv(c), recv(d));
+    e.send(9);
+  });
+  testing::wait_until_parked(1);
+  wg.go([=] { EXPECT_EQ(c.recv(), 8); });
+  testing::wait_until_parked(2);
+  d.send(7);  // the select leaves both its places in the queue of c
+  EXPECT_EQ(e.recv(), 9);
+  c.send(8);
+  wg.wait();
+}
+
+// runtime/chan_test.go: blocked senders and receivers, selects among them, and a close.
+TEST(go_chan, TestChanSendSelectBarrier) {
+  for (bool const use_select : {false, true}) {
+    chan<int> left(0);
+    chan<int> right(0);
+    sync::wait_group wg;
+    auto const relay = [=](chan<int> in, chan<int> out) {
+      for (int i = 0; i < 1000; ++i) {
+        int x = 0;
+        if (use_select) {
+          select(recv(in, &x));
+          select(send(out, x));
+        } else {
+          x = *in.recv();
+          out.send(x);
+        }
+      }
+    };
+    wg.go([=] { relay(left, right); });
+    for (int i = 0; i < 1000; ++i) {
+      left.send(i);
+      EXPECT_EQ(right.recv(), i);
+    }
+    wg.wait();
+  }
+}
+
+}  // namespace
+}  // namespace vole

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pins and limbo. Invariants: vole/internal/epoch.h.
+//
+// The epoch and the pins are process-wide, as are the workers whose threads hold them.
+// ORDERING  pin: store pinned, then read the container. collect: unlink, barrier, then read pinned. With membarrier the
+//           collector's barrier runs on the reader's CPU too; either the pin is seen, or the reader sees the unlinking.
+//           Where there is no membarrier, and under TSan, which cannot see it, the pin is a full barrier itself.
+
+#include "vole/internal/epoch.h"
+
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "runtime/processor.h"
+#include "runtime/sanitizer.h"
+#include "vole/assert.h"
+
+namespace vole::internal {
+namespace {
+
+constexpr std::size_t slots_per_chunk = 64;
+constexpr std::size_t chunks_max = 160;  // for all the workers there can be
+constexpr std::size_t guests_max = 64;   // plain threads that read at the same moment
+
+struct slot_chunk {
+  epoch_slot slots[slots_per_chunk];
+};
+
+atomic<std::uint64_t> the_epoch{1};
+atomic<slot_chunk*> worker_slots[chunks_max];
+atomic<std::size_t> chunk_count{0};  // never shrinks
+epoch_slot guest_slots[guests_max];
+
+long membarrier(int command) { return ::syscall(SYS_membarrier, command, 0, 0); }
+
+bool register_membarrier() noexcept {
+  if (VOLE_TSAN != 0) return false;
+  long const supported = membarrier(MEMBARRIER_CMD_QUERY);
+  return supported > 0 && (supported & MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0 &&
+         membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0;
+}
+
+bool readers_need_no_barrier() noexcept {
+  static bool const registered = register_membarrier();
+  return registered;
+}
+
+void set_pinned(epoch_slot& slot, std::uint64_t epoch, bool plain) noexcept {
+  if (plain) {
+    slot.pinned.store(epoch, memory_order_relaxed);
+    // The compiler may not move the reads that follow above the store; the collector's membarrier sees to the CPU.
+    asm volatile("" ::: "memory");
+  } else {
+    slot.pinned.exchange(epoch, memory_order_seq_cst);  // pairs with epoch.cc:oldest_pin
+#if !VOLE_TSAN
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);  // pairs with epoch.cc:oldest_pin, on machines where an exchange is less
+#endif
+  }
+}
+
+epoch_slot& worker_slot(std::uint32_t index) noexcept {
+  std::size_t const chunk = index / slots_per_chunk;
+  slot_chunk* c = worker_slots[chunk].load(memory_order_acquire);  // pairs with the exchange below
+  if (c == nullptr) [[unlikely]] {
+    VOLE_ASSERT(chunk < chunks_max, "worker {}", index);
+    auto* const fresh = new slot_chunk;
+    // pairs with the load above and epoch.cc:oldest_pin
+    if (worker_slots[chunk].compare_exchange_strong(c, fresh, memory_order_acq_rel)) {
+      c = fresh;
+      std::size_t count = chunk_count.load(memory_order_relaxed);
+      // pairs with epoch.cc:oldest_pin
+      while (count <= chunk && !chunk_count.compare_exchange_weak(count, chunk + 1)) {
+      }
+    } else {
+      delete fresh;
+    }
+  }
+  return c->slots[index % slots_per_chunk];
+}
+
+epoch_slot& guest_slot(std::uint64_t epoch) noexcept {
+  for (;;) {
+    for (epoch_slot& slot : guest_slots) {
+      std::uint64_t expected = 0;
+      // pairs with epoch.cc:oldest_pin
+      if (slot.pinned.compare_exchange_strong(expected, epoch, memory_order_seq_cst)) return slot;
+    }
+    spin_pause();  // 64 threads read at this moment, each for some nanoseconds
+  }
+}
+
+std::uint64_t oldest_pin() noexcept {
+  if (readers_need_no_barrier()) membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+  std::uint64_t oldest = UINT64_MAX;
+  auto const look = [&oldest](epoch_slot const& slot) {
+    // pairs with epoch.cc:set_pinned, epoch_unpin
+    std::uint64_t const pinned = slot.pinned.load(memory_order_seq_cst);
+    if (pinned != 0) oldest = std::min(oldest, pinned);
+  };
+  std::size_t const chunks = chunk_count.load(memory_order_seq_cst);  // pairs with worker_slot
+  for (std::size_t i = 0; i < chunks; ++i) {
+    slot_chunk const* const c = worker_slots[i].load(memory_order_acquire);  // pairs with worker_slot
+    if (c != nullptr) std::for_each(std::begin(c->slots), std::end(c->slots), look);
+  }
+  std::for_each(std::begin(guest_slots), std::end(guest_slots), look);
+  return oldest;
+}
+
+}  // namespace
+
+epoch_slot& epoch_pin() noexcept {
+  bool const plain = readers_need_no_barrier();
+  worker const* const w = current_worker();
+  std::uint64_t const epoch = the_epoch.load(memory_order_acquire);  // pairs with limbo::retire
+  if (w == nullptr) [[unlikely]] {
+    epoch_slot& slot = guest_slot(epoch);
+    slot.guest = true;
+    return slot;
+  }
+  epoch_slot& slot = worker_slot(w->index);
+  if (slot.depth++ == 0) set_pinned(slot, epoch, plain);
+  return slot;
+}
+
+void epoch_unpin(epoch_slot& slot) noexcept {
+  // pairs with epoch.cc:oldest_pin: what the reader has read is not freed before
+  if (slot.guest || --slot.depth == 0) slot.pinned.store(0, memory_order_release);
+}
+
+limbo::~limbo() {
+  for (entry const& e : entries_) e.free(e.object);
+}
+
+void limbo::retire(void* object, deleter free) {
+  std::vector<entry> freed;
+  {
+    raw_lock const lock(mu_);
+    entries_.push_back({the_epoch.load(memory_order_seq_cst), object, free});
+    if (entries_.size() < collect_at_) return;
+    // Readers that pin from now on cannot see what is in limbo. pairs with epoch_pin
+    the_epoch.fetch_add(1, memory_order_seq_cst);
+    std::uint64_t const oldest = oldest_pin();
+    auto const kept = std::partition(entries_.begin(), entries_.end(),
+                                     [oldest](entry const& e) { return e.epoch >= oldest; });
+    freed.assign(kept, entries_.end());
+    entries_.erase(kept, entries_.end());
+    collect_at_ = entries_.size() + batch_;  // a reader that stays long must not make each retire collect
+  }
+  for (entry const& e : freed) e.free(e.object);
+}
+
+}  // namespace vole::internal

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// The slow paths of sync::mutex: spin, queue, hand over. The word's transitions: vole/internal/mutex_word.h.
+//
+// The owner decides what unlock() does while it still owns the mutex, and gives it up by its last access. A waiter that
+// wakes up competes with newcomers, who are on a CPU already and mostly win: that is what makes a contended mutex fast.
+// A waiter that has lost for starving_after turns the mutex to hand-off, in which nobody can overtake.
+// REJECTED  Always handing over: each unlock then costs a context switch, an order of magnitude under contention.
+// Source: Go internal/sync/mutex.go.
+
+#include "vole/sync/mutex.h"
+
+#include "vole/assert.h"
+#include "vole/runtime.h"
+
+namespace vole::sync {
+
+using internal::mutex_waiter;
+using internal::mutex_word;
+using internal::wake_reason;
+
+namespace {
+
+constexpr duration starving_after = std::chrono::milliseconds(1);
+constexpr int spin_rounds = 4;
+constexpr int pauses_per_round = 30;
+
+// Spinning pays only if the owner runs on another processor meanwhile.
+bool can_spin() { return runtime::max_procs() > 1; }
+
+}  // namespace
+
+wake_reason mutex::lock_slow(internal::park_limit const& limit) {
+  mutex_waiter self;
+  time_point waiting_since{};
+  bool awake = false;  // the word's woken bit stands for this goroutine
+  int spins_left = can_spin() ? spin_rounds : 0;
+  std::uint32_t seen = word_.load();
+  for (;;) {
+    if ((seen & (mutex_word::locked | mutex_word::starving)) == 0) {
+      if (word_.try_take(seen, awake)) return wake_reason::ready;
+      continue;
+    }
+    if (spins_left > 0 && (seen & mutex_word::starving) == 0) {
+      --spins_left;
+      if (!awake) awake = word_.try_set_woken(seen);
+      for (int i = 0; i < pauses_per_round; ++i) internal::spin_pause();
+      seen = word_.load();
+      continue;
+    }
+    bool const first_time = waiting_since == time_point{};
+    if (first_time) waiting_since = internal::now();
+    bool const starve = !first_time && internal::now() - waiting_since > starving_after;
+    {
+      internal::raw_lock const lock(queue_lock_);
+      if (!word_.try_queue(seen, awake, starve)) continue;
+      if (first_time) {
+        queue_.push_back(self);
+      } else {
+        queue_.push_front(self);  // it has waited longest
+      }
+    }
+    awake = false;
+    wake_reason const reason = self.ticket.park(internal::wait_reason::mutex_lock, limit);
+    if (reason != wake_reason::ready) {
+      internal::raw_lock const lock(queue_lock_);
+      queue_.remove(self);
+      if (queue_.empty()) word_.drop_queue();
+      return reason;
+    }
+    if (self.owns) {
+      if (internal::now() - waiting_since < starving_after) word_.drop_starving();
+      return wake_reason::ready;
+    }
+    awake = true;
+    self.ticket.reset();
+    spins_left = can_spin() ? spin_rounds : 0;
+    seen = word_.load();
+  }
+}
+
+void mutex::unlock_slow() {
+  std::uint32_t seen = word_.load();
+  if ((seen & mutex_word::locked) == 0) panic("unlock of unlocked sync::mutex");
+  for (;;) {
+    if (word_.try_release(seen)) return;
+    if ((seen & mutex_word::queued) != 0 &&
+        ((seen & mutex_word::woken) == 0 || (seen & mutex_word::starving) != 0)) {
+      break;
+    }
+  }
+  mutex_waiter* next = nullptr;
+  bool hand_over = false;
+  {
+    internal::raw_lock const lock(queue_lock_);
+    hand_over = (word_.load() & mutex_word::starving) != 0;
+    next = queue_.pop_claimed();
+    if (queue_.empty()) word_.drop_queue();
+  }
+  if (next == nullptr) {
+    word_.release(false);
+    return;
+  }
+  if (hand_over) {
+    next->owns = true;
+  } else {
+    word_.release(true);
+  }
+  next->ticket.finish();
+}
+
+}  // namespace vole::sync

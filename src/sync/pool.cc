@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// sync::pool: a magazine per worker in front of a shared depot. Invariants and locks: vole/sync/pool.h.
+
+#include "vole/sync/pool.h"
+
+#include <algorithm>
+#include <new>
+
+#include "runtime/processor.h"
+
+namespace vole::internal {
+
+pool_core::~pool_core() {
+  atomic<magazine*>* const all = magazines_.load(memory_order_acquire);  // pairs with make_magazine
+  for (std::size_t i = 0; all != nullptr && i < magazines_max; ++i) {
+    magazine* const m = all[i].load(memory_order_acquire);  // pairs with make_magazine
+    if (m == nullptr) continue;
+    for (std::size_t k = 0; k < m->count; ++k) destroy_(m->objects[k]);
+    delete m;
+  }
+  delete[] all;
+  raw_lock const lock(mu_);
+  for (std::size_t k = 0; k < depot_count_; ++k) destroy_(depot_[k]);
+  delete[] depot_;
+}
+
+// Null: the caller runs on a thread that has no magazine.
+pool_core::magazine* pool_core::own_magazine() noexcept {
+  worker const* const w = current_worker();
+  if (w == nullptr || w->index >= magazines_max) return nullptr;
+  atomic<magazine*>* const all = magazines_.load(memory_order_acquire);  // pairs with make_magazine
+  if (all != nullptr) {
+    // relaxed, no partner: only this thread stores here
+    if (magazine* const m = all[w->index].load(memory_order_relaxed)) return m;
+  }
+  return make_magazine(w->index);
+}
+
+pool_core::magazine* pool_core::make_magazine(std::size_t index) noexcept {
+  raw_lock const lock(mu_);
+  atomic<magazine*>* all = magazines_.load(memory_order_relaxed);
+  if (all == nullptr) {
+    all = new (std::nothrow) atomic<magazine*>[magazines_max]{};
+    if (all == nullptr) return nullptr;
+    magazines_.store(all, memory_order_release);  // pairs with own_magazine
+  }
+  auto* const m = new (std::nothrow) magazine;
+  all[index].store(m, memory_order_release);  // pairs with the destructor
+  return m;
+}
+
+void* pool_core::get() noexcept {
+  magazine* const own = own_magazine();
+  if (own != nullptr && own->count != 0) return own->objects[--own->count];
+  return refill(own);
+}
+
+void pool_core::put(void* object) noexcept {
+  magazine* const own = own_magazine();
+  if (own != nullptr && own->count != magazine_size) {
+    own->objects[own->count++] = object;
+  } else {
+    flush(own, object);
+  }
+}
+
+// Takes one object from the depot, and half a magazine with it.
+void* pool_core::refill(magazine* own) noexcept {
+  raw_lock const lock(mu_);
+  if (depot_count_ == 0) return nullptr;
+  void* const object = depot_[--depot_count_];
+  while (own != nullptr && own->count < magazine_size / 2 && depot_count_ != 0) {
+    own->objects[own->count++] = depot_[--depot_count_];
+  }
+  return object;
+}
+
+// Puts an object into the depot, and half the magazine with it; what finds no room is destroyed.
+void pool_core::flush(magazine* own, void* object) noexcept {
+  void* surplus[magazine_size + 1];
+  std::size_t count = 0;
+  surplus[count++] = object;
+  while (own != nullptr && own->count > magazine_size / 2) {
+    surplus[count++] = own->objects[--own->count];
+  }
+  {
+    raw_lock const lock(mu_);
+    if (depot_count_ + count > depot_room_ && depot_room_ < depot_max) {
+      std::size_t const room = std::min(depot_max, std::max(depot_room_ * 2, 4 * magazine_size));
+      if (void** const bigger = new (std::nothrow) void*[room]) {
+        std::copy_n(depot_, depot_count_, bigger);
+        delete[] depot_;
+        depot_ = bigger;
+        depot_room_ = room;
+      }
+    }
+    while (count != 0 && depot_count_ < depot_room_) depot_[depot_count_++] = surplus[--count];
+  }
+  while (count != 0) destroy_(surplus[--count]);
+}
+
+}  // namespace vole::internal

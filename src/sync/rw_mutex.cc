@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+// The slow paths of sync::rw_mutex. Invariants and locks: vole/sync/rw_mutex.h.
+
+#include "vole/sync/rw_mutex.h"
+
+#include "vole/assert.h"
+
+namespace vole::sync {
+
+using internal::mutex_waiter;
+using internal::wake_reason;
+using waiter_list = internal::waiter_list<mutex_waiter>;
+
+namespace {
+
+void finish_all(waiter_list& admitted) {
+  while (mutex_waiter* const w = admitted.pop_front()) w->ticket.finish();
+}
+
+}  // namespace
+
+rw_mutex::~rw_mutex() {
+  // Whoever still leaves has given the lock up, but may be on its last steps through this object.
+  writers_.lock();
+  writers_.unlock();
+  internal::raw_lock const lock(queue_lock_);
+}
+
+// --- readers -------------------------------------------------------------------------------------------
+
+bool rw_mutex::try_rlock() {
+  std::uint32_t seen = word_.load(internal::memory_order_relaxed);
+  while ((seen & writer_bits) == 0) {
+    // pairs with rw_mutex.cc:unlock
+    if (word_.compare_exchange_weak(seen, seen + one_reader, internal::memory_order_acquire,
+                                    internal::memory_order_relaxed)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// The caller is counted in word_, and has seen a writer.
+wake_reason rw_mutex::rlock_slow(internal::park_limit const& limit) {
+  mutex_waiter self;
+  {
+    internal::raw_lock const lock(queue_lock_);
+    if (permits_ > 0) {
+      --permits_;
+      return wake_reason::ready;
+    }
+    std::uint32_t const seen = word_.load(internal::memory_order_relaxed);
+    VOLE_ASSERT((seen & writer_bits) != 0, "a reader that saw a writer has no permit");
+    if ((seen & pending) != 0 && writer_ == nullptr) {
+      count_entered(1);
+      return wake_reason::ready;
+    }
+    queue_.push_back(self);
+  }
+  wake_reason const reason = self.ticket.park(internal::wait_reason::rw_mutex_rlock, limit);
+  if (reason != wake_reason::ready) leave_queue(self);
+  return reason;
+}
+
+// The caller has waited as long as it may, and counts itself out.
+void rw_mutex::leave_queue(mutex_waiter& self) {
+  {
+    internal::raw_lock const lock(queue_lock_);
+    // Not linked: a writer has left meanwhile, and there is a permit for this reader, unless another has used it.
+    if (queue_.remove(self) || permits_ == 0) {
+      word_.fetch_sub(one_reader, internal::memory_order_relaxed);
+      return;
+    }
+    --permits_;
+  }
+  leave();
+}
+
+// Lets n more readers in under a writer that gave up.
+void rw_mutex::count_entered(std::int32_t n) {
+  if (n == 0) return;
+  if (departing_.fetch_add(n, internal::memory_order_relaxed) == 0) ++early_;
+}
+
+// The caller has counted itself out of word_ under a writer that is pending.
+void rw_mutex::runlock_slow(std::uint32_t before) {
+  if (before < one_reader || (before & writing) != 0) {
+    panic("runlock of sync::rw_mutex not locked for reading");
+  }
+  // pairs with itself and rw_mutex.cc:lock_until: the writer sees what all readers have done
+  if (departing_.fetch_sub(1, internal::memory_order_acq_rel) != 1) return;
+  waiter_list admitted;
+  {
+    internal::raw_lock const lock(queue_lock_);
+    if (early_ > 0) {
+      --early_;  // readers were let in after all had left: the last of those will end it
+      return;
+    }
+    end_pending(admitted);
+  }
+  finish_all(admitted);
+}
+
+// Nobody is inside: the writer goes in, or else the readers do. Fills the list with those to be woken.
+void rw_mutex::end_pending(waiter_list& admitted) {
+  mutex_waiter* const w = writer_;
+  writer_ = nullptr;
+  if (w != nullptr && w->claim()) {
+    // One step from pending to writing: new readers see one or the other.
+    word_.fetch_xor(pending | writing, internal::memory_order_acq_rel);
+    admitted.push_back(*w);
+    return;
+  }
+  std::uint32_t const before = word_.fetch_and(~std::uint32_t{pending}, internal::memory_order_acq_rel);
+  std::uint32_t waiting = count(before);
+  admit_queue(admitted);
+  for (mutex_waiter* r = admitted.front(); r != nullptr; r = r->next) --waiting;
+  permits_ += waiting;
+}
+
+// Claims all readers that wait; those that have ended otherwise count themselves out.
+void rw_mutex::admit_queue(waiter_list& admitted) {
+  while (mutex_waiter* const r = queue_.pop_claimed()) admitted.push_back(*r);
+}
+
+// --- writers -------------------------------------------------------------------------------------------
+
+wake_reason rw_mutex::lock_until(internal::park_limit const& limit) {
+  wake_reason const reason = writers_.lock_until(limit);
+  if (reason != wake_reason::ready) return reason;
+  std::uint32_t expected = 0;
+  // pairs with rw_mutex.h:runlock
+  if (word_.compare_exchange_strong(expected, writing, internal::memory_order_acquire,
+                                    internal::memory_order_relaxed)) {
+    return wake_reason::ready;
+  }
+  return wait_for_readers(limit);
+}
+
+bool rw_mutex::try_lock() {
+  if (!writers_.try_lock()) return false;
+  std::uint32_t expected = 0;
+  // pairs with rw_mutex.h:runlock
+  if (word_.compare_exchange_strong(expected, writing, internal::memory_order_acquire,
+                                    internal::memory_order_relaxed)) {
+    return true;
+  }
+  writers_.unlock();
+  return false;
+}
+
+// The caller holds writers_.
+wake_reason rw_mutex::wait_for_readers(internal::park_limit const& limit) VOLE_NO_THREAD_SAFETY_ANALYSIS {
+  mutex_waiter self;
+  {
+    internal::raw_lock const lock(queue_lock_);
+    std::uint32_t const before = word_.fetch_or(pending, internal::memory_order_acquire);
+    if ((before & pending) == 0) {
+      auto const inside = static_cast<std::int32_t>(count(before));
+      // pairs with rw_mutex.cc:runlock_slow. Some of those inside may have left since, and subtracted already.
+      if (departing_.fetch_add(inside, internal::memory_order_acq_rel) == -inside) {
+        word_.fetch_xor(pending | writing, internal::memory_order_acq_rel);
+        return wake_reason::ready;
+      }
+    }
+    writer_ = &self;
+  }
+  wake_reason const reason = self.ticket.park(internal::wait_reason::rw_mutex_lock, limit);
+  if (reason != wake_reason::ready) {
+    give_up(self);
+    writers_.unlock();
+  }
+  return reason;
+}
+
+// Lets the readers in that wait for a writer that no longer wants to come.
+void rw_mutex::give_up(mutex_waiter& self) {
+  waiter_list admitted;
+  {
+    internal::raw_lock const lock(queue_lock_);
+    if (writer_ == &self) {
+      writer_ = nullptr;
+      admit_queue(admitted);
+      std::int32_t entered = 0;
+      for (mutex_waiter* r = admitted.front(); r != nullptr; r = r->next) ++entered;
+      count_entered(entered);
+    }
+  }
+  finish_all(admitted);
+}
+
+void rw_mutex::unlock() {
+  std::uint32_t expected = writing;
+  // pairs with rw_mutex.h:rlock, rw_mutex.cc:lock_until
+  if (!word_.compare_exchange_strong(expected, 0, internal::memory_order_release,
+                                     internal::memory_order_relaxed)) {
+    if ((expected & writing) == 0) panic("unlock of sync::rw_mutex not locked for writing");
+    waiter_list admitted;
+    {
+      internal::raw_lock const lock(queue_lock_);
+      // pairs with rw_mutex.h:rlock, rw_mutex.cc:rlock_slow
+      std::uint32_t const before = word_.fetch_and(~std::uint32_t{writing}, internal::memory_order_acq_rel);
+      std::uint32_t waiting = count(before);
+      admit_queue(admitted);
+      for (mutex_waiter* r = admitted.front(); r != nullptr; r = r->next) --waiting;
+      permits_ += waiting;
+    }
+    finish_all(admitted);
+  }
+  writers_.unlock();
+}
+
+}  // namespace vole::sync
