@@ -183,6 +183,11 @@ void scheduler::report_deadlock() noexcept {
   // A plain thread of the program may still wake somebody: workers, the monitor and the thread in run() are ours,
   // and ThreadSanitizer keeps one of its own.
   if (threads_in_process() > worker_count_.load(memory_order_relaxed) + 2 + VOLE_TSAN) return;
+  {
+    // One that was there at the first look may have woken somebody, and ended before it could be counted.
+    raw_lock const lock(mu_);
+    if (!looks_deadlocked()) return;
+  }
   std::string const text =
       "fatal error: all goroutines are asleep - deadlock!\n\n" + runtime::dump_goroutines();
   write_all(STDERR_FILENO, text);
