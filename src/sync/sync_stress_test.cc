@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// The primitives under load, with waits that end early: nobody is forgotten, nothing is counted twice.
+#include <gtest/gtest.h>
+
+#include <thread>
+#include <vector>
+
+#include "vole/chan.h"
+#include "vole/go.h"
+#include "vole/runtime.h"
+#include "vole/sync.h"
+#include "vole/time.h"
+
+namespace vole {
+namespace {
+
+using internal::wake_reason;
+using namespace std::chrono_literals;
+
+internal::park_limit in(duration d) { return {.deadline = time::now() + d}; }
+
+TEST(sync_stress, mutex_with_waits_that_end_early) {
+  sync::mutex mu;
+  int counter = 0;
+  internal::atomic<int> locked{0};
+  sync::wait_group wg;
+  auto const body = [&](int g) {
+    for (int i = 0; i < 1500; ++i) {
+      if ((i + g) % 3 == 0) {
+        mu.lock();
+      } else if (mu.lock_until(in(std::chrono::microseconds(i % 50))) != wake_reason::ready) {
+        continue;
+      }
+      ++counter;
+      if (i % 11 == 0) runtime::yield();
+      mu.unlock();
+      locked.fetch_add(1);
+    }
+  };
+  for (int g = 0; g < 12; ++g) wg.go([&, g] { body(g); });
+  std::thread outside([&] { body(99); });
+  outside.join();
+  wg.wait();
+  EXPECT_EQ(counter, locked.load());
+  EXPECT_TRUE(mu.try_lock());
+  mu.unlock();
+}
+
+TEST(sync_stress, mutex_in_hand_off_mode) {
+  sync::mutex mu;
+  int counter = 0;
+  sync::wait_group wg;
+  for (int g = 0; g < 6; ++g) {
+    wg.go([&, g] {
+      for (int i = 0; i < 40; ++i) {
+        mu.lock();
+        ++counter;
+        if ((i + g) % 4 == 0) time::sleep(200us);  // long enough that somebody starves
+        mu.unlock();
+      }
+    });
+  }
+  wg.wait();
+  EXPECT_EQ(counter, 240);
+}
+
+TEST(sync_stress, semaphore_with_waits_that_end_early) {
+  sync::semaphore sem(5);
+  internal::atomic<int> out{0};
+  sync::wait_group wg;
+  for (int g = 0; g < 12; ++g) {
+    wg.go([&, g] {
+      for (int i = 0; i < 600; ++i) {
+        int const n = (i + g) % 5 + 1;
+        if (i % 2 == 0) {
+          sem.acquire(n);
+        } else if (sem.acquire_until(n, in(std::chrono::microseconds(i % 40))) !=
+                   wake_reason::ready) {
+          continue;
+        }
+        EXPECT_LE(out.fetch_add(n) + n, 5);
+        if (i % 7 == 0) runtime::yield();
+        out.fetch_sub(n);
+        sem.release(n);
+      }
+    });
+  }
+  wg.wait();
+  EXPECT_TRUE(sem.try_acquire(5));
+  sem.release(5);
+}
+
+TEST(sync_stress, cond_as_a_bounded_queue) {
+  sync::mutex mu;
+  sync::cond not_full(mu);
+  sync::cond not_empty(mu);
+  std::vector<int> queue;
+  constexpr int each = 1500;
+  long sum = 0;
+  sync::wait_group wg;
+  for (int g = 0; g < 4; ++g) {
+    wg.go([&] {
+      for (int i = 1; i <= each; ++i) {
+        std::lock_guard<sync::mutex> const lock(mu);
+        not_full.wait([&] { return queue.size() < 4; });
+        queue.push_back(i);
+        not_empty.signal();
+      }
+    });
+    wg.go([&] {
+      for (int i = 0; i < each; ++i) {
+        std::lock_guard<sync::mutex> const lock(mu);
+        while (queue.empty()) {
+          static_cast<void>(not_empty.wait_until(in(std::chrono::microseconds(i % 60))));
+        }
+        sum += queue.back();
+        queue.pop_back();
+        not_full.signal();
+      }
+    });
+  }
+  wg.wait();
+  EXPECT_EQ(sum, 4L * each * (each + 1) / 2);
+}
+
+TEST(sync_stress, wait_group_waited_for_by_many) {
+  for (int round = 0; round < 300; ++round) {
+    sync::wait_group work;
+    sync::wait_group waiting;
+    internal::atomic<int> done{0};
+    work.add(4);
+    for (int i = 0; i < 4; ++i) {
+      go([&] {
+        done.fetch_add(1);
+        work.done();
+      });
+      waiting.go([&, i] {
+        while (work.wait_until(in(std::chrono::microseconds(i * 5))) != wake_reason::ready) {
+        }
+        EXPECT_EQ(done.load(), 4);
+      });
+    }
+    waiting.wait();
+  }
+}
+
+TEST(sync_stress, once_by_goroutines_and_threads) {
+  for (int round = 0; round < 100; ++round) {
+    sync::once once;
+    int runs = 0;
+    sync::wait_group wg;
+    auto const use = [&] {
+      once.call([&] { ++runs; });
+      EXPECT_EQ(runs, 1);
+    };
+    for (int i = 0; i < 4; ++i) wg.go(use);
+    std::thread outside(use);
+    outside.join();
+    wg.wait();
+  }
+}
+
+}  // namespace
+}  // namespace vole

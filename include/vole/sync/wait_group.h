@@ -11,6 +11,7 @@
 // ORDERING  what a goroutine did before done() is seen after wait().
 
 #include <cstdint>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -59,11 +60,9 @@ class wait_group {
   template <class Fn>
   void go(spawn_options const& options, Fn&& fn) {
     add(1);
-    vole::go(options, [this, held = std::decay_t<Fn>(std::forward<Fn>(fn))]() mutable {
-      {
-        std::decay_t<Fn> run(std::move(held));
-        run();
-      }
+    vole::go(options, [this, held = std::optional<std::decay_t<Fn>>(std::forward<Fn>(fn))]() mutable {
+      (*held)();
+      held.reset();
       done();
     });
   }
