@@ -102,9 +102,9 @@ enum class stream : unsigned char {
 };
 
 struct command {
-  std::vector<std::string> argv;  // argv[0] is looked up in PATH unless it has a slash
-  std::string dir;                // empty: ours
-  std::optional<std::vector<std::string>> env;  // "NAME=value"; none: ours
+  std::vector<std::string> argv = {};  // argv[0] is looked up in PATH unless it has a slash
+  std::string dir = {};                // empty: ours
+  std::optional<std::vector<std::string>> env = {};  // "NAME=value"; none: ours
   stream input = stream::null;
   stream output = stream::inherit;
   stream errors = stream::inherit;
@@ -174,7 +174,7 @@ struct run_result {
 };
 
 struct run_options {
-  std::string input;                   // what the child reads
+  std::string input = {};              // what the child reads
   std::size_t bytes_max = 64UL << 20;  // of each stream
   duration kill_after =
       duration::zero();  // from SIGTERM, sent when ctx ends, to SIGKILL; zero: SIGKILL at once

@@ -189,9 +189,9 @@ TEST(task_death, has_nothing_to_give_twice) {
 
 TEST(scope, waits_for_its_goroutines) {
   int sum = 0;
+  chan<int> numbers(0);
   {
     scope s(live());
-    chan<int> numbers(0);
     s.go([&] {
       for (int const n : numbers) sum += n;
     });

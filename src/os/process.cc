@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <spawn.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +22,14 @@
 
 namespace vole::os {
 namespace {
+
+// glibc 2.36 declares these two without extern "C".
+int open_pidfd(pid_t pid) {
+  return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+}
+int send_signal(int pidfd, int which) {
+  return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, which, nullptr, 0));
+}
 
 // A pipe, or /dev/null, for one stream of a child.
 struct child_stream {
@@ -195,7 +203,7 @@ result<process> process::start(command const& what) {
     return what.dir.empty() ? errors::from_errno(code, "start {}", program)
                             : errors::from_errno(code, "start {} in {}", program, what.dir);
   }
-  descriptor pidfd(::pidfd_open(made->pid, 0));
+  descriptor pidfd(open_pidfd(made->pid));
   error err = pidfd.good() ? made->pidfd.open(std::move(pidfd)) : errors::from_errno(errno);
   for (std::size_t i = 0; i < 3 && !err; ++i)
     err = open_end(std::move(streams[i].ours), made->ends[i]);
@@ -228,8 +236,7 @@ result<exit_status> process::wait(context const& ctx) {
 }
 
 error process::signal(int which) {
-  if (::pidfd_send_signal(state_->pidfd.fd(), which, nullptr, 0) == 0 || errno == ESRCH)
-    return nullptr;
+  if (send_signal(state_->pidfd.fd(), which) == 0 || errno == ESRCH) return nullptr;
   return errors::from_errno(errno, "send {} to process {}", signal_name(which), state_->pid);
 }
 
