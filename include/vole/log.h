@@ -10,8 +10,7 @@
 //
 // INVARIANTS
 //   - One line is one write to the sink and holds no line break of its own: every key and value is
-//   escaped, so that
-//     input cannot forge a line or a field.
+//     escaped, so that input cannot forge a line or a field.
 //   - request_id and trace_id come from the context of the call, if it carries them.
 //   - A secret<T> never prints its content.
 #pragma once
@@ -107,6 +106,8 @@ class value {
   template <std::unsigned_integral U>
     requires(!std::same_as<U, bool> && !std::same_as<U, char>)
   constexpr value(U u) noexcept : kind_(kind::uint64), uint_(u) {}
+  template <std::same_as<char> C>
+  value(C) = delete;  // a view cannot hold a character: pass a text
   constexpr value(double f) noexcept : kind_(kind::float64), float_(f) {}
   constexpr value(std::string_view s) noexcept
       : kind_(kind::text), object_(s.data()), size_(s.size()) {}
@@ -222,14 +223,15 @@ result<format> parse_format(std::string_view text);
 struct options {
   format form = format::text;
   level minimum = level::info;
-  std::shared_ptr<sink> to;  // null: to_stderr()
+  std::shared_ptr<sink> to = nullptr;  // null: to_stderr()
   // Where the time of a line comes from; null: the system clock. For tests and examples.
-  std::function<std::chrono::system_clock::time_point()> clock;
+  std::function<std::chrono::system_clock::time_point()> clock = nullptr;
 };
 
 // logger writes lines to a sink; copies and with() share its level and sink. A default-made one
-// discards everything. Safety:  any goroutine or thread.        Cost:    below the level: one load
-// and a branch; else one write(2).
+// discards everything.
+// Safety:  any goroutine or thread.
+// Cost:    below the level: one load and a branch; else one write(2).
 class logger {
  public:
   logger() = default;
@@ -241,8 +243,8 @@ class logger {
   }
 
   // debug, info, warn, error, log write a line, if its level is enabled.
-  // Blocks:  parks while another line is being written to the sink.        Cancels: no. Errors:
-  // none; see sink.
+  // Blocks:  parks while another line is being written to the sink.  Cancels: no.
+  // Errors:  none; see sink.
   void debug(context const& ctx, std::string_view message,
              std::initializer_list<attr> attrs = {}) const {
     if (enabled(level::debug)) write(ctx, level::debug, message, attrs);

@@ -10,12 +10,10 @@
 //
 // INVARIANTS
 //   - A counter, gauge or histogram is a pointer into its registry: good while a copy of the
-//   registry or one of its
-//     families lives. It may be used from any goroutine or thread.
+//     registry or one of its families lives. It may be used from any goroutine or thread.
 //   - A series, once made, lives as long as the registry. A family has at most series_max of them:
-//   what comes later is
-//     counted in one series whose labels all read "overflow", so that labels taken from input
-//     cannot eat the memory.
+//     what comes later is counted in one series whose labels all read "overflow", so that labels
+//     taken from input cannot eat the memory.
 // Source: Prometheus "Exposition formats", text-based format 0.0.4.
 #pragma once
 
@@ -46,7 +44,8 @@ using labels = std::initializer_list<std::string_view>;
 class counter {
  public:
   counter() = default;  // counts nothing: add() does nothing
-  // add counts n more.        Cost: about 5 ns, and no line shared between processors.
+  // add counts n more.
+  // Cost:    about 5 ns, and no line shared between processors.
   void add(std::uint64_t n = 1) const noexcept;
   std::uint64_t value() const noexcept;
 
@@ -91,9 +90,10 @@ class histogram {
 };
 
 // family is a metric with labels: with(values) is the series of these values, in the order of the
-// names. Panics:  another number of values than the family has names (caller's bug). Cost:    a
-// look-up without a lock, about 30 ns; the first time a lock and an allocation. Keep the handle
-// where you can.
+// names.
+// Panics:  another number of values than the family has names (caller's bug).
+// Cost:    a look-up without a lock, about 30 ns; the first time a lock and an allocation. Keep the
+//          handle where you can.
 template <class Handle>
 class family {
  public:
@@ -125,8 +125,7 @@ enum class callback_type : std::uint8_t { counter, gauge };
 // registry holds families and shows them. Copies are handles to one registry.
 // Asking again for a name with the same type, help, labels and buckets gives the same metric.
 // Panics:  a name or label name that Prometheus does not allow; the same name for another metric;
-// bounds that do not
-//          rise (caller's bug: names are constants of the program).
+//          bounds that do not rise (caller's bug: names are constants of the program).
 class registry {
  public:
   static constexpr std::size_t series_max = 5000;

@@ -49,8 +49,9 @@ struct span_context {
 
 // parse_traceparent reads the value of a traceparent header: "00-<32 hex>-<16 hex>-<2 hex>". A
 // version above 00 is read as 00 with more behind it; of the flags only "sampled" is taken, as the
-// standard asks. Errors:  text that is not one, with what is wrong and at which byte.        Cost:
-// 0 allocations when well formed.
+// standard asks.
+// Errors:  text that is not one, with what is wrong and at which byte.
+// Cost:    0 allocations when well formed.
 result<span_context> parse_traceparent(std::string_view text);
 
 // format_traceparent is the value of the header to send: version 00.
@@ -58,13 +59,14 @@ std::string format_traceparent(span_context const& span);
 
 // parse_tracestate checks the value of a tracestate header (several header lines: joined by ",")
 // and returns it without the optional blanks and the empty members: at most 32 members, keys and
-// values as the standard spells them. Errors:  the first bad member, by number; the standard then
-// drops tracestate and keeps traceparent.
+// values as the standard spells them.
+// Errors:  the first bad member, by number; the standard then drops tracestate and keeps
+//          traceparent.
 result<std::string> parse_tracestate(std::string_view text);
 
 // with_member returns state with key=value in front, the place of whoever changed it last, and the
-// key's old member gone. Over 32 members the last one goes.        Errors:  a key or value that the
-// standard forbids.
+// key's old member gone. Over 32 members the last one goes.
+// Errors:  a key or value that the standard forbids.
 result<std::string> with_member(std::string_view state, std::string_view key,
                                 std::string_view value);
 
@@ -72,8 +74,8 @@ result<std::string> with_member(std::string_view state, std::string_view key,
 // is not valid (a new trace is to be begun), a bad tracestate is dropped.
 span_context extract(std::string_view traceparent, std::string_view tracestate);
 
-// new_trace_id and new_span_id are random and valid; unique over processes, not secret. Cost: about
-// 10 ns.
+// new_trace_id and new_span_id are random and valid; unique over processes, not secret.
+// Cost:    about 10 ns.
 trace_id new_trace_id();
 span_id new_span_id();
 
