@@ -363,7 +363,11 @@ bool scheduler::retire_if_surplus(worker& w) noexcept {
 
 goroutine* scheduler::adopt(worker& w, goroutine_chain& chain) noexcept {
   goroutine* const first = chain.pop();
-  if (first == nullptr) return nullptr;
+  if (first == nullptr) {
+    // A hangup hook fired by the poll may have started a goroutine right here, after the ring was looked at.
+    goroutine* const next = w.held->queue.take_next();
+    return next != nullptr ? next : w.held->queue.take();
+  }
   bool const more = chain.count > 0;
   while (goroutine* g = chain.pop()) push_local(*w.held, g);
   if (more) wake_one();
