@@ -119,19 +119,18 @@ result<host_port> split_host_port(std::string_view text) {
     return errors::make("address \"{}\": {}", text, why);
   };
   std::size_t const colon = text.rfind(':');
-  if (colon == std::string_view::npos) return refuse("missing port");
+  std::size_t const bracket = text.rfind(']');
+  bool const no_colon = colon == text.npos || (bracket != text.npos && colon < bracket);
+  if (no_colon) return refuse("missing port");
   std::string_view host = text.substr(0, colon);
   std::string_view const port = text.substr(colon + 1);
   if (host.starts_with('[')) {
-    if (!host.ends_with(']')) {
-      return refuse(host.find(']') == host.npos ? "missing ']'" : "missing port");
-    }
+    if (!host.ends_with(']')) return refuse("missing ']'");
     host = host.substr(1, host.size() - 2);
   } else if (host.find(':') != host.npos) {
     return refuse("an IPv6 address with a port needs brackets: [::1]:80");
   }
   if (host.find_first_of("[]") != host.npos) return refuse("unexpected bracket");
-  if (port.find_first_of("[]") != port.npos) return refuse("missing port");
   return host_port{std::string(host), std::string(port)};
 }
 

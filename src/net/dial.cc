@@ -38,6 +38,7 @@ bool is_self_connected(int fd, net::address const& to) {
 }
 
 connection connect_one(context const& ctx, net::address const& to, dial_options const& options) {
+  if (error err = ctx.err()) return err;
   auto const raw = to_sockaddr(to);
   if (!raw) return raw.error();
   int const fd = sys::socket(raw->family());
