@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
+#include <utility>
 #include <vector>
 
 #include "runtime/scheduler.h"
@@ -17,17 +19,6 @@
 
 namespace vole::internal {
 namespace {
-
-char const* state_text(goroutine_snapshot const& g) {
-  switch (g.state) {
-    case goroutine_state::runnable: return "runnable";
-    case goroutine_state::running: return "running";
-    case goroutine_state::parked: return to_text(g.why);
-    case goroutine_state::blocking: return "blocking call";
-    case goroutine_state::dead: break;
-  }
-  return "dead";
-}
 
 worker* worker_running(goroutine const& g) {
   struct search {
@@ -99,6 +90,17 @@ std::string age(duration waiting) {
 
 }  // namespace
 
+char const* state_text(goroutine_snapshot const& g) {
+  switch (g.state) {
+    case goroutine_state::runnable: return "runnable";
+    case goroutine_state::running: return "running";
+    case goroutine_state::parked: return to_text(g.why);
+    case goroutine_state::blocking: return "blocking call";
+    case goroutine_state::dead: break;
+  }
+  return "dead";
+}
+
 void for_each_goroutine(void (*visit)(void*, goroutine_snapshot const&), void* arg) noexcept {
   visitor v{visit, arg, current_goroutine()};
   the_scheduler().stacks().for_each_block(
@@ -136,6 +138,30 @@ void append_creator(std::string& to, std::uintptr_t created_by, std::uint64_t pa
   to += fmt::format("\n\t{}:{}\n", f.file.empty() ? "?" : f.file, f.line);
 }
 
+std::string dump_text(std::vector<goroutine_snapshot> all, std::size_t bytes_max) {
+  std::sort(all.begin(), all.end(), [](auto const& a, auto const& b) { return a.id < b.id; });
+  std::vector<std::uintptr_t> pcs;
+  for (goroutine_snapshot const& g : all) {
+    for (std::size_t i = 0; i < g.depth; ++i) pcs.push_back(i == 0 ? g.pcs[0] : g.pcs[i] - 1);
+    if (g.created_by != 0) pcs.push_back(g.created_by - 1);
+  }
+  std::sort(pcs.begin(), pcs.end());
+  pcs.erase(std::unique(pcs.begin(), pcs.end()), pcs.end());
+  symbol::symbolize(pcs);  // all at once; what is found is kept for the calls below
+  std::string text;
+  for (goroutine_snapshot const& g : all) {
+    if (text.size() >= bytes_max) {
+      text += "... further goroutines left out\n";
+      break;
+    }
+    text += fmt::format("goroutine {} [{}{}]:\n", g.id, state_text(g), age(g.waiting));
+    append_frames(text, g.pcs, g.depth);
+    append_creator(text, g.created_by, g.parent_id);
+    text += '\n';
+  }
+  return text;
+}
+
 void report_no_thread(unsigned workers) noexcept {
   static constinit atomic<std::int64_t> said{0};
   std::int64_t const now = internal::now().time_since_epoch().count();
@@ -160,15 +186,7 @@ std::string dump_goroutines() {
         static_cast<std::vector<goroutine_snapshot>*>(arg)->push_back(g);
       },
       &all);
-  std::sort(all.begin(), all.end(), [](auto const& a, auto const& b) { return a.id < b.id; });
-  std::string text;
-  for (goroutine_snapshot const& g : all) {
-    text += fmt::format("goroutine {} [{}{}]:\n", g.id, internal::state_text(g), internal::age(g.waiting));
-    internal::append_frames(text, g.pcs, g.depth);
-    internal::append_creator(text, g.created_by, g.parent_id);
-    text += '\n';
-  }
-  return text;
+  return internal::dump_text(std::move(all), std::numeric_limits<std::size_t>::max());
 }
 
 }  // namespace vole::runtime

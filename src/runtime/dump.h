@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "runtime/goroutine.h"
 
@@ -28,6 +29,12 @@ struct goroutine_snapshot {
 // for_each_goroutine calls visit(arg, snapshot) for each that lives. From any thread, or goroutine.
 // Cost: about 1 us each, plus a signal for each that runs.
 void for_each_goroutine(void (*visit)(void* arg, goroutine_snapshot const& g), void* arg) noexcept;
+
+// state_text is what a dump says of its state: "running", "chan receive".
+char const* state_text(goroutine_snapshot const& g);
+
+// dump_text writes them in the order of their ids; it ends with the goroutine that reaches bytes_max.
+std::string dump_text(std::vector<goroutine_snapshot> all, std::size_t bytes_max);
 
 // append_frames adds "function\n\tfile:line +0xoffset\n" for each pc; append_creator adds "created by ..." likewise.
 void append_frames(std::string& to, std::uintptr_t const* pcs, std::size_t depth);

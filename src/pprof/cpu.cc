@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// CPU profiles: counts the sampler's stacks and renders them.
+//
+// INVARIANTS
+//   - stacks is written by the sampler's deliveries only, which stop when the capture stops; it is
+//     read after that.
+//   - A stack is kept once, with its pcs moved into the calls that they return to, and a weight.
+// LOCKS  none here: the sampler's lock orders the deliveries.
+// Source: Go runtime/pprof (StartCPUProfile, proto.go).
+
+#include <chrono>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "vole/errors.h"
+#include "vole/go.h"
+#include "vole/internal/clock.h"
+#include "vole/pprof.h"
+
+#include "pprof/profile.h"
+#include "runtime/sample.h"
+
+namespace vole::pprof {
+namespace {
+
+namespace sample = internal::sample;
+
+using stack = std::vector<std::uintptr_t>;
+struct stack_hash {
+  std::size_t operator()(stack const& pcs) const noexcept { return hash_stack(pcs); }
+};
+
+// into_calls moves return addresses into the calls before them; the leaf stands where it stood.
+stack into_calls(std::span<std::uintptr_t const> pcs) {
+  if (pcs.empty()) return {lost_samples_pc};
+  stack moved(pcs.begin(), pcs.end());
+  for (std::size_t i = 1; i < moved.size(); ++i) --moved[i];
+  return moved;
+}
+
+}  // namespace
+
+struct cpu_profile::state {
+  std::chrono::system_clock::time_point begun;
+  time_point begun_monotonic;
+  std::unordered_map<stack, std::int64_t, stack_hash> stacks;
+  sample::cpu_capture capture{[](void* self, sample::cpu_sample const& taken) {
+                                auto& s = *static_cast<state*>(self);
+                                s.stacks[into_calls(taken.pcs)] +=
+                                    static_cast<std::int64_t>(taken.weight);
+                              },
+                              this};
+
+  profile_data data() {
+    constexpr std::int64_t period_ns = 1'000'000'000 / sample::cpu_hz;
+    profile_data all{.sample_types = {{"samples", "count"}, {"cpu", "nanoseconds"}},
+                     .period_type = {"cpu", "nanoseconds"},
+                     .period = period_ns,
+                     .begun = begun,
+                     .lasted = internal::now() - begun_monotonic,
+                     .samples = {}};
+    for (auto& [pcs, weight] : stacks) {
+      all.samples.push_back({.pcs = pcs, .values = {weight, weight * period_ns}, .labels = {}});
+    }
+    return all;
+  }
+};
+
+cpu_profile::cpu_profile(std::unique_ptr<state> own) noexcept : state_(std::move(own)) {}
+cpu_profile::cpu_profile(cpu_profile&&) noexcept = default;
+cpu_profile& cpu_profile::operator=(cpu_profile&&) noexcept = default;
+cpu_profile::~cpu_profile() = default;
+
+result<cpu_profile> start_cpu() {
+  auto own = std::make_unique<cpu_profile::state>();
+  own->begun = std::chrono::system_clock::now();
+  own->begun_monotonic = internal::now();
+  if (int const failure = own->capture.start(); failure != 0) {
+    return errors::from_errno(failure, "start the processor-time timers of the profiler");
+  }
+  return cpu_profile(std::move(own));
+}
+
+std::string cpu_profile::stop() {
+  if (state_ == nullptr) return {};
+  std::unique_ptr<state> const own = std::move(state_);
+  own->capture.stop();
+  profile_data const all = own->data();
+  return blocking([&] { return gzip(encode(all)); });
+}
+
+}  // namespace vole::pprof

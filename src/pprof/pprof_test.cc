@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "vole/pprof.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <map>
+#include <protozero/pbf_reader.hpp>
+#include <set>
+#include <string>
+#include <string_view>
+#include <time.h>
+#include <vector>
+#include <zlib.h>
+
+#include "vole/chan.h"
+#include "vole/go.h"
+#include "vole/sync.h"
+#include "vole/testing.h"
+
+#include "pprof/counted_text.h"
+#include "pprof/profile.h"
+
+namespace vole::pprof {
+namespace {
+
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+// --- a reader of profile.proto, as strict as pprof's own
+// --------------------------------------------
+
+std::string gunzip(std::string_view packed) {
+  z_stream stream{};
+  EXPECT_EQ(inflateInit2(&stream, 15 + 16), Z_OK);
+  std::string out;
+  char piece[1 << 16];
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
+  stream.avail_in = static_cast<uInt>(packed.size());
+  int status = Z_OK;
+  while (status == Z_OK) {
+    stream.next_out = reinterpret_cast<Bytef*>(piece);
+    stream.avail_out = sizeof piece;
+    status = inflate(&stream, Z_NO_FLUSH);
+    out.append(piece, sizeof piece - stream.avail_out);
+  }
+  EXPECT_EQ(status, Z_STREAM_END);
+  inflateEnd(&stream);
+  return out;
+}
+
+struct read_function {
+  std::int64_t name = 0;
+  std::int64_t system_name = 0;
+  std::int64_t file = 0;
+};
+struct read_location {
+  std::uint64_t mapping = 0;
+  std::uint64_t address = 0;
+  std::vector<std::pair<std::uint64_t, std::int64_t>> lines;
+};
+struct read_mapping {
+  std::uint64_t start = 0;
+  std::uint64_t limit = 0;
+  std::int64_t file = 0;
+  std::int64_t build_id = 0;
+  int flags = 0;
+};
+struct read_sample {
+  std::vector<std::uint64_t> locations;
+  std::vector<std::int64_t> values;
+  std::vector<std::pair<std::int64_t, std::int64_t>> labels;
+};
+
+struct read_profile {
+  explicit read_profile(std::string const& bytes) {
+    protozero::pbf_reader message(bytes);
+    while (message.next()) {
+      switch (message.tag()) {
+        case 1:
+          types.push_back(pair_of(message.get_message()));
+          break;
+        case 2:
+          samples.push_back(sample_of(message.get_message()));
+          break;
+        case 3:
+          read_mapping_of(message.get_message());
+          break;
+        case 4:
+          read_location_of(message.get_message());
+          break;
+        case 5:
+          read_function_of(message.get_message());
+          break;
+        case 6:
+          strings.push_back(message.get_string());
+          break;
+        case 9:
+          time_nanos = message.get_int64();
+          break;
+        case 10:
+          duration_nanos = message.get_int64();
+          break;
+        case 11:
+          period_type = pair_of(message.get_message());
+          break;
+        case 12:
+          period = message.get_int64();
+          break;
+        default:
+          ADD_FAILURE() << "field " << message.tag();
+          message.skip();
+      }
+    }
+  }
+
+  static std::pair<std::int64_t, std::int64_t> pair_of(protozero::pbf_reader m) {
+    std::pair<std::int64_t, std::int64_t> p;
+    while (m.next()) (m.tag() == 1 ? p.first : p.second) = m.get_int64();
+    return p;
+  }
+  static read_sample sample_of(protozero::pbf_reader m) {
+    read_sample s;
+    while (m.next()) {
+      if (m.tag() == 1) {
+        for (auto const id : m.get_packed_uint64()) s.locations.push_back(id);
+      } else if (m.tag() == 2) {
+        for (auto const v : m.get_packed_int64()) s.values.push_back(v);
+      } else {
+        s.labels.push_back(pair_of(m.get_message()));
+      }
+    }
+    return s;
+  }
+  void read_mapping_of(protozero::pbf_reader m) {
+    read_mapping at;
+    std::uint64_t id = 0;
+    while (m.next()) {
+      switch (m.tag()) {
+        case 1:
+          id = m.get_uint64();
+          break;
+        case 2:
+          at.start = m.get_uint64();
+          break;
+        case 3:
+          at.limit = m.get_uint64();
+          break;
+        case 5:
+          at.file = m.get_int64();
+          break;
+        case 6:
+          at.build_id = m.get_int64();
+          break;
+        case 7:
+        case 8:
+        case 9:
+        case 10:
+          at.flags += m.get_bool() ? 1 : 0;
+          break;
+        default:
+          m.skip();
+      }
+    }
+    EXPECT_TRUE(mappings.emplace(id, at).second);
+    if (first_mapping == 0) first_mapping = id;
+  }
+  void read_location_of(protozero::pbf_reader m) {
+    read_location at;
+    std::uint64_t id = 0;
+    while (m.next()) {
+      switch (m.tag()) {
+        case 1:
+          id = m.get_uint64();
+          break;
+        case 2:
+          at.mapping = m.get_uint64();
+          break;
+        case 3:
+          at.address = m.get_uint64();
+          break;
+        case 4: {
+          auto const [function, line] = pair_of(m.get_message());
+          at.lines.emplace_back(static_cast<std::uint64_t>(function), line);
+          break;
+        }
+        default:
+          m.skip();
+      }
+    }
+    EXPECT_TRUE(locations.emplace(id, at).second);
+  }
+  void read_function_of(protozero::pbf_reader m) {
+    read_function f;
+    std::uint64_t id = 0;
+    while (m.next()) {
+      switch (m.tag()) {
+        case 1:
+          id = m.get_uint64();
+          break;
+        case 2:
+          f.name = m.get_int64();
+          break;
+        case 3:
+          f.system_name = m.get_int64();
+          break;
+        case 4:
+          f.file = m.get_int64();
+          break;
+        default:
+          m.skip();
+      }
+    }
+    EXPECT_TRUE(functions.emplace(id, f).second);
+  }
+
+  std::string const& text(std::int64_t id) const {
+    return strings.at(static_cast<std::size_t>(id));
+  }
+
+  // check holds the profile to what pprof refuses to read otherwise.
+  void check() const {
+    ASSERT_FALSE(strings.empty());
+    EXPECT_EQ(strings[0], "");
+    EXPECT_EQ(std::set(strings.begin(), strings.end()).size(), strings.size());
+    EXPECT_FALSE(functions.contains(0));
+    EXPECT_FALSE(locations.contains(0));
+    EXPECT_FALSE(mappings.contains(0));
+    for (read_sample const& s : samples) {
+      EXPECT_EQ(s.values.size(), types.size());
+      for (std::uint64_t const id : s.locations) EXPECT_TRUE(locations.contains(id));
+    }
+    for (auto const& [id, at] : locations) {
+      EXPECT_FALSE(at.lines.empty());
+      for (auto const& [function, line] : at.lines) EXPECT_TRUE(functions.contains(function));
+      if (at.mapping == 0) continue;
+      EXPECT_GE(at.address, mappings.at(at.mapping).start);
+      EXPECT_LT(at.address, mappings.at(at.mapping).limit);
+    }
+    for (auto const& [id, m] : mappings) EXPECT_EQ(m.flags, 4);
+  }
+
+  // value_of sums value number `which` of all samples with that function in their stack.
+  std::int64_t value_of(std::string const& function, std::size_t which) const {
+    std::int64_t sum = 0;
+    for (read_sample const& s : samples) {
+      bool const has = std::any_of(s.locations.begin(), s.locations.end(), [&](std::uint64_t id) {
+        auto const& lines = locations.at(id).lines;
+        return std::any_of(lines.begin(), lines.end(), [&](auto const& l) {
+          return text(functions.at(l.first).name).find(function) != std::string::npos;
+        });
+      });
+      if (has) sum += s.values.at(which);
+    }
+    return sum;
+  }
+
+  std::vector<std::pair<std::int64_t, std::int64_t>> types;
+  std::vector<read_sample> samples;
+  std::map<std::uint64_t, read_mapping> mappings;
+  std::map<std::uint64_t, read_location> locations;
+  std::map<std::uint64_t, read_function> functions;
+  std::vector<std::string> strings;
+  std::pair<std::int64_t, std::int64_t> period_type;
+  std::uint64_t first_mapping = 0;
+  std::int64_t time_nanos = 0;
+  std::int64_t duration_nanos = 0;
+  std::int64_t period = 0;
+};
+
+// --- work to be found
+// --------------------------------------------------------------------------------
+
+[[gnu::noinline]] void busy_work(int ms) {
+  auto const used = [] {
+    timespec t{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return t.tv_sec * 1000 + t.tv_nsec / 1'000'000;
+  };
+  volatile std::uint64_t work = 1;
+  for (auto const end = used() + ms; used() < end;) {
+    for (int i = 0; i < 20'000; ++i) work = work * 31 + 7;
+  }
+}
+
+[[gnu::noinline]] void wait_at_the_gate(chan<int> const& gate) {
+  gate.recv();
+  asm volatile("");  // no tail call: this frame is looked for
+}
+
+// Goroutines that wait in wait_at_the_gate until this goes out of scope.
+class waiters {
+ public:
+  explicit waiters(int n) {
+    for (int i = 0; i < n; ++i) {
+      ended_.go([this] { wait_at_the_gate(gate_); });
+    }
+    testing::wait_until_parked(static_cast<std::size_t>(n));
+  }
+  ~waiters() {
+    gate_.close();
+    ended_.wait();
+  }
+
+ private:
+  chan<int> gate_{0};
+  sync::wait_group ended_;
+};
+
+TEST(pprof_cpu, names_the_function_that_worked_with_its_time) {
+  result<cpu_profile> cpu = start_cpu();
+  ASSERT_TRUE(cpu) << cpu.error().message();
+  busy_work(300);
+  std::string const packed = cpu->stop();
+  EXPECT_EQ(cpu->stop(), "");
+  read_profile const p(gunzip(packed));
+  p.check();
+  ASSERT_EQ(p.types.size(), 2U);
+  EXPECT_EQ(p.text(p.types[0].first), "samples");
+  EXPECT_EQ(p.text(p.types[0].second), "count");
+  EXPECT_EQ(p.text(p.types[1].first), "cpu");
+  EXPECT_EQ(p.text(p.types[1].second), "nanoseconds");
+  EXPECT_EQ(p.text(p.period_type.first), "cpu");
+  EXPECT_EQ(p.period, 10'000'000);
+  EXPECT_GT(p.time_nanos, 1'600'000'000'000'000'000);
+  EXPECT_GE(p.duration_nanos, 290'000'000);
+  std::int64_t const samples = p.value_of("busy_work", 0);
+  EXPECT_GE(samples, 20);
+  EXPECT_LE(samples, 40);
+  EXPECT_EQ(p.value_of("busy_work", 1), samples * 10'000'000);
+}
+
+TEST(pprof_cpu, keeps_both_names_the_file_and_the_program_first) {
+  result<cpu_profile> cpu = start_cpu();
+  ASSERT_TRUE(cpu);
+  busy_work(100);
+  read_profile const p(gunzip(cpu->stop()));
+  bool found = false;
+  for (auto const& [id, f] : p.functions) {
+    if (p.text(f.name) != "vole::pprof::(anonymous namespace)::busy_work(int)") continue;
+    found = true;
+    EXPECT_THAT(p.text(f.system_name), StartsWith("_ZN4vole5pprof"));
+    EXPECT_THAT(p.text(f.file), ::testing::EndsWith("src/pprof/pprof_test.cc"));
+  }
+  EXPECT_TRUE(found);
+  EXPECT_EQ(p.first_mapping, 1U);
+  EXPECT_THAT(p.text(p.mappings.at(1).file), HasSubstr("vole_pprof_test"));
+  EXPECT_THAT(p.text(p.mappings.at(1).build_id), ContainsRegex("^[0-9a-f]*$"));
+}
+
+TEST(pprof_cpu, two_profiles_overlap) {
+  result<cpu_profile> one = start_cpu();
+  result<cpu_profile> two = start_cpu();
+  ASSERT_TRUE(one);
+  ASSERT_TRUE(two);
+  busy_work(150);
+  EXPECT_GE(read_profile(gunzip(one->stop())).value_of("busy_work", 0), 8);
+  EXPECT_GE(read_profile(gunzip(two->stop())).value_of("busy_work", 0), 8);
+}
+
+TEST(pprof_goroutine, proto_counts_stacks_and_says_what_they_wait_for) {
+  waiters const five(5);
+  read_profile const p(gunzip(lookup("goroutine")->write(0)));
+  p.check();
+  EXPECT_EQ(p.text(p.types.at(0).first), "goroutine");
+  EXPECT_EQ(p.period, 1);
+  EXPECT_EQ(p.value_of("wait_at_the_gate", 0), 5);
+  bool labelled = false;
+  for (read_sample const& s : p.samples) {
+    ASSERT_EQ(s.labels.size(), 1U);
+    EXPECT_EQ(p.text(s.labels[0].first), "wait_reason");
+    labelled |= p.text(s.labels[0].second) == "chan receive" && s.values[0] == 5;
+  }
+  EXPECT_TRUE(labelled);
+}
+
+TEST(pprof_goroutine, counts_are_text_in_gos_form) {
+  waiters const three(3);
+  std::string const text = lookup("goroutine")->write(1);
+  EXPECT_THAT(text, StartsWith("goroutine profile: total "));
+  EXPECT_THAT(text, ContainsRegex("\n3 @( 0x[0-9a-f]+)+\n"
+                                  "# labels: \\{\"wait_reason\":\"chan receive\"\\}\n"
+                                  "#\t0x[0-9a-f]+\t"));
+  EXPECT_THAT(text, ContainsRegex("\n#\t0x[0-9a-f]+\t+.*wait_at_the_gate.*\\+0x[0-9a-f]+"
+                                  "\t+.*pprof_test.cc:[0-9]+\n"));
+}
+
+TEST(pprof_goroutine, dump_shows_each_with_reason_place_and_creator) {
+  waiters const two(2);
+  std::string const text = lookup("goroutine")->write(2);
+  EXPECT_THAT(text, ContainsRegex("(^|\n)goroutine [0-9]+ \\[chan receive\\]:\n"));
+  EXPECT_THAT(text, ContainsRegex("wait_at_the_gate[^\n]*\n\t[^\n]*pprof_test.cc:[0-9]+"));
+  EXPECT_THAT(text, ContainsRegex("\ncreated by [^\n]* in goroutine [0-9]+\n\t"));
+  EXPECT_THAT(text, HasSubstr("[running]:\n"));
+}
+
+TEST(pprof_lookup, finds_what_there_is) {
+  EXPECT_EQ(lookup("nothing"), nullptr);
+  std::vector<profile const*> const all = profiles();
+  EXPECT_TRUE(std::is_sorted(all.begin(), all.end(),
+                             [](auto const* a, auto const* b) { return a->name() < b->name(); }));
+  for (profile const* p : all) {
+    EXPECT_EQ(lookup(p->name()), p);
+    EXPECT_GT(p->count(), 0U);
+    EXPECT_FALSE(p->description().empty());
+  }
+}
+
+TEST(pprof_threadcreate, counts_threads_by_name) {
+  read_profile const p(gunzip(lookup("threadcreate")->write(0)));
+  p.check();
+  std::int64_t sum = 0;
+  for (read_sample const& s : p.samples) sum += s.values[0];
+  EXPECT_GE(sum, 1);
+  EXPECT_THAT(lookup("threadcreate")->write(1), StartsWith("threadcreate profile: total "));
+}
+
+TEST(pprof_proto, lost_samples_have_gos_name) {
+  profile_data const data{.sample_types = {{"samples", "count"}},
+                          .period_type = {"cpu", "nanoseconds"},
+                          .period = 1,
+                          .begun = {},
+                          .lasted = {},
+                          .samples = {{.pcs = {lost_samples_pc}, .values = {7}, .labels = {}}}};
+  read_profile const p(encode(data));
+  p.check();
+  EXPECT_EQ(p.value_of("runtime/pprof.lostProfileEvent", 0), 7);
+}
+
+TEST(pprof_text, labels_are_json) {
+  EXPECT_EQ(json_object("a", "b"), R"({"a":"b"})");
+  EXPECT_EQ(json_object("a", "q\"\\\n"), "{\"a\":\"q\\\"\\\\\\u000a\"}");
+}
+
+}  // namespace
+}  // namespace vole::pprof

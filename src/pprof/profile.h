@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// A profile in memory and its form as profile.proto. No shared state.
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace vole::pprof {
+
+struct value_type {
+  std::string_view type;  // "cpu"
+  std::string_view unit;  // "nanoseconds"
+};
+
+struct text_label {
+  std::string_view key;
+  std::string_view value;
+};
+
+// One stack with its values. The pcs are leaf first, each inside the call it stands for (a return
+// address minus one).
+struct stack_sample {
+  std::vector<std::uintptr_t> pcs;
+  std::vector<std::int64_t> values;  // one for each of profile_data::sample_types
+  std::vector<text_label> labels;    // at most one value for a key
+};
+
+struct profile_data {
+  std::vector<value_type> sample_types;
+  value_type period_type;
+  std::int64_t period = 0;
+  std::chrono::system_clock::time_point begun;
+  std::chrono::nanoseconds lasted{0};  // 0: a moment
+  std::vector<stack_sample> samples;
+};
+
+// A pc that stands for "samples were lost here"; shown under Go's name for that.
+inline constexpr std::uintptr_t lost_samples_pc = 1;
+inline constexpr std::string_view lost_samples_name = "runtime/pprof.lostProfileEvent";
+
+// encode symbolizes the pcs and writes profile.proto.
+// Blocks: the thread, while symbols are read: call it inside blocking().
+std::string encode(profile_data const& data);
+
+// gzip compresses, fast rather than small.
+std::string gzip(std::string_view bytes);
+
+// hash_stack is a hash of a stack, for tables of stacks.
+std::uint64_t hash_stack(std::span<std::uintptr_t const> pcs) noexcept;
+
+}  // namespace vole::pprof
