@@ -78,16 +78,18 @@ class context {
   static context todo() noexcept { return {}; }
 
   // with_cancel is a child of parent that also ends when its handle is called or destroyed.
-  static std::pair<context, cancel_handle> with_cancel(context const& parent);
+  [[nodiscard]] static std::pair<context, cancel_handle> with_cancel(context const& parent);
   // with_cancel_cause is with_cancel by the name it has in Go: every handle takes a cause.
-  static std::pair<context, cancel_handle> with_cancel_cause(context const& parent);
+  [[nodiscard]] static std::pair<context, cancel_handle> with_cancel_cause(context const& parent);
   // with_deadline is a child of parent that also ends at `deadline`, then with `cause` if one is
   // given.
-  static std::pair<context, cancel_handle> with_deadline(context const& parent, time_point deadline,
-                                                         error cause = {});
+  [[nodiscard]] static std::pair<context, cancel_handle> with_deadline(context const& parent,
+                                                                       time_point deadline,
+                                                                       error cause = {});
   // with_timeout is with_deadline(parent, now + timeout).
-  static std::pair<context, cancel_handle> with_timeout(context const& parent, duration timeout,
-                                                        error cause = {});
+  [[nodiscard]] static std::pair<context, cancel_handle> with_timeout(context const& parent,
+                                                                      duration timeout,
+                                                                      error cause = {});
   // with_value is a child of parent in which value<Key>() is `value`.
   template <context_key Key>
   static context with_value(context const& parent, typename Key::value_type value);
