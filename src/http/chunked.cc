@@ -64,6 +64,13 @@ void chunk_decoder::skip_data(std::uint64_t bytes) {
   if (left_ == 0) state_ = state::data_end;
 }
 
+void chunk_decoder::unread_data(std::uint64_t bytes) {
+  if (bytes == 0) return;
+  VOLE_ASSERT(state_ == state::data || state_ == state::data_end, "no data was shown");
+  left_ += bytes;
+  state_ = state::data;
+}
+
 // take_framing makes one step over what is not data; false: more bytes are needed, or it failed.
 bool chunk_decoder::take_framing(std::string_view in, std::size_t& at) {
   switch (state_) {
@@ -143,8 +150,8 @@ bool chunk_decoder::take_trailer(std::string_view in, std::size_t& at) {
       break;
   }
   for (auto const& field : trailer_.fields()) {
-    if (forbidden_trailer(field.name.in(in))) {
-      return fail(400, "field that a trailer must not hold", field.name.at);
+    if (forbidden_trailer(field.name.in(section))) {
+      return fail(400, "field that a trailer must not hold", at + field.name.at);
     }
   }
   trailer_text_ = section.substr(0, trailer_.size());

@@ -42,6 +42,8 @@ class chunk_decoder {
   // decoder, to be reported by skip_data. 0 outside of a chunk's data.
   std::uint64_t data_left() const { return state_ == state::data ? left_ : 0; }
   void skip_data(std::uint64_t bytes);
+  // unread_data puts the end of the data just shown back: it will be given again.
+  void unread_data(std::uint64_t bytes);
 
   std::span<field_place const> trailers() const { return trailer_.fields(); }
   parse_failure const& failure() const { return failure_; }

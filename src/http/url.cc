@@ -119,13 +119,11 @@ std::string escape_location(std::string_view text) {
 
 bool is_clean_path(std::string_view path) {
   if (path.empty() || path.front() != '/') return false;
-  // Only a slash with a slash or a dot behind it can begin what must be cleaned.
-  for (std::size_t at = path.find('/'); at + 1 < path.size(); at = path.find('/', at + 1)) {
-    char const next = path[at + 1];
-    if (next == '/') return false;
-    if (next != '.') continue;
-    std::string_view const segment = path.substr(at + 1, path.find('/', at + 1) - at - 1);
-    if (segment == "." || segment == "..") return false;
+  while (!path.empty()) {
+    path.remove_prefix(1);  // the slash
+    std::string_view const segment = path.substr(0, path.find('/'));
+    path.remove_prefix(segment.size());
+    if (segment == "." || segment == ".." || (segment.empty() && !path.empty())) return false;
   }
   return true;
 }

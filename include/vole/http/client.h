@@ -25,19 +25,20 @@ class conn;
 namespace vole::http {
 
 namespace internal {
+class client_pool;
 struct client_exchange;
-}
+}  // namespace internal
 
 // client_request is what to send.
 //   client.send(ctx, {.method = "PUT", .url = "http://127.0.0.1:8080/v1/x", .body = text})
 struct client_request {
   std::string method = "GET";
-  std::string url;               // absolute: "http://host[:port]/path?query"
-  headers header;                // Host, Content-Length and framing are added
-  std::string body;              // the whole body, or
+  std::string url = {};          // absolute: "http://host[:port]/path?query"
+  headers header = {};           // Host, Content-Length and framing are added
+  std::string body = {};         // the whole body, or
   io::reader* stream = nullptr;  // a stream, chunked unless stream_bytes says how long it is; it
                                  // must live until send() returns
-  std::optional<std::uint64_t> stream_bytes;
+  std::optional<std::uint64_t> stream_bytes = {};
 };
 
 // response is an answer whose body is still on its way. Destroying it gives the connection back to
@@ -54,7 +55,7 @@ class response {
   std::string const& url() const;  // where the answer came from, after redirects
   std::optional<std::uint64_t> content_length() const;
 
-  // body streams the content; its reads end with the ctx given to them, and with that of send().
+  // body streams the content; the context given to a read ends it, that of send() is history.
   io::reader& body();
   // read_all reads the whole body, at most `limit` bytes; more is an error.
   result<std::string> read_all(context const& ctx, std::size_t limit = 16 * 1024 * 1024);
@@ -75,9 +76,10 @@ struct client_options {
   std::size_t header_fields_max = 100;
   int redirects_max = 10;  // 0: redirects are returned like any answer
   // Asked before each redirect; an error stops it and is returned. Empty: all are followed.
-  std::function<error(std::string_view from, std::string_view to)> on_redirect;
+  std::function<error(std::string_view from, std::string_view to)> on_redirect = {};
   // How to connect; empty: net::dial. For tests (a pipe) and proxies.
-  std::function<result<std::unique_ptr<net::conn>>(context const&, std::string_view address)> dial;
+  std::function<result<std::unique_ptr<net::conn>>(context const&, std::string_view address)> dial =
+      {};
   std::string user_agent = "vole";
 };
 
@@ -116,8 +118,7 @@ class client {
   client_stats stats() const;
 
  private:
-  struct core;
-  std::shared_ptr<core> core_;
+  std::shared_ptr<internal::client_pool> pool_;
 };
 
 }  // namespace vole::http

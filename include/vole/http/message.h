@@ -53,9 +53,9 @@ inline constexpr int switching_protocols = 101, ok = 200, created = 201, accepte
 // status_text is the reason phrase of a code ("Not Found"), or "" for an unknown one.
 std::string_view status_text(int code);
 
-inline constinit const errors::sentinel body_too_large{"http: request body too large"};
-inline constinit const errors::sentinel body_timeout{"http: request body came too slowly"};
-inline constinit const errors::sentinel body_malformed{"http: malformed request body"};
+inline constinit const errors::sentinel body_too_large{"http: body too large"};
+inline constinit const errors::sentinel body_timeout{"http: body came too slowly"};
+inline constinit const errors::sentinel body_malformed{"http: malformed body"};
 inline constinit const errors::sentinel body_not_allowed{"http: this status or method has no body"};
 inline constinit const errors::sentinel content_length_exceeded{
     "http: wrote more than the declared content-length"};

@@ -3,6 +3,7 @@
 // No shared state after registration: handle() before serving, then any number of goroutines match.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string_view>
 
@@ -42,6 +43,10 @@ class mux {
   // try_handle is handle for patterns that are not fixed in the program: it returns what handle
   // panics with.
   error try_handle(std::string_view pattern, handler h);
+
+  // on_unmatched gives the answers to requests that no pattern matches: status is 404, or 405 with
+  // Allow already set. Default: a line of text.
+  void on_unmatched(std::function<void(response_writer&, request&, int status)> answer);
 
   // serve matches and runs; it sets req.pattern() and the path values.
   void serve(response_writer& res, request& req) const;

@@ -22,6 +22,10 @@ class listener;
 
 namespace vole::http {
 
+namespace internal {
+struct server_core;
+}
+
 // request_record is what on_request_done is told. Its views die with the call.
 struct request_record {
   std::string_view method;
@@ -39,19 +43,19 @@ struct request_record {
 // server_hooks: http sees no logger and no metrics; it tells. Each may be empty; they are called on
 // the connection's goroutine and must not block for long.
 struct server_hooks {
-  std::function<void(request_record const&)> on_request_done;
+  std::function<void(request_record const&)> on_request_done = {};
   // A message that was refused before any handler saw it (400, 408, 414, 431, 501, 505), or a
   // connection that broke. Silent ends (idle timeout, client closed between requests) are no error.
-  std::function<void(std::string_view remote_addr, error const& err)> on_connection_error;
+  std::function<void(std::string_view remote_addr, error const& err)> on_connection_error = {};
   // A C++ exception came out of the handler; the client was answered 500 where that was possible.
-  std::function<void(request& req, std::string_view what)> on_exception;
+  std::function<void(request& req, std::string_view what)> on_exception = {};
   // Accepting failed (descriptors used up, ...); the server tries again after a pause.
-  std::function<void(error const& err)> on_accept_error;
+  std::function<void(error const& err)> on_accept_error = {};
 };
 
 // server_options: everything that can hurt is limited by default.
 struct server_options {
-  http::handler handler;
+  http::handler handler = {};
 
   duration header_timeout = std::chrono::seconds(5);        // first byte to the end of the head
   duration idle_timeout = std::chrono::seconds(75);         // between requests
@@ -66,9 +70,9 @@ struct server_options {
   std::uint64_t body_bytes_max = 1024 * 1024;     // else body_too_large; see max_body
   std::size_t connections_max = 65'536;           // past it: 503 and close
 
-  // What request contexts derive from, for values. Its end cancels nothing by itself: see shutdown.
-  std::optional<context> base_context;
-  server_hooks hooks;
+  // What the contexts of requests derive from; background when there is none.
+  std::optional<context> base_context = {};
+  server_hooks hooks = {};
 };
 
 // server_stats is a snapshot for metrics.
@@ -108,8 +112,7 @@ class server {
   server_stats stats() const;
 
  private:
-  struct core;
-  std::shared_ptr<core> core_;
+  std::shared_ptr<internal::server_core> core_;
 };
 
 }  // namespace vole::http

@@ -14,10 +14,10 @@
 namespace vole::http {
 
 struct sse_event {
-  std::string_view data;          // any number of lines
-  std::string_view name;          // "event:"; "" for the default, "message"
-  std::string_view id;            // "id:"; the browser sends the last one back as Last-Event-ID
-  std::optional<duration> retry;  // how long the browser waits before it connects again
+  std::string_view data = {};  // any number of lines
+  std::string_view name = {};  // "event:"; "" for the default, "message"
+  std::string_view id = {};    // "id:"; the browser sends the last one back as Last-Event-ID
+  std::optional<duration> retry = {};  // how long the browser waits before it connects again
 };
 
 // sse turns a response into an event stream: text/event-stream, no caching, no proxy buffering.

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// http/pprof.h: the profiles of vole/pprof.h over HTTP, for `go tool pprof
+// http://host:port/debug/pprof/profile`.
+#pragma once
+
+#include "vole/http/mux.h"
+
+namespace vole::http {
+
+// handle_pprof registers the pages of Go's net/http/pprof below /debug/pprof/:
+//
+//   (index)       HTML: what there is, with counts
+//   profile       CPU profile over ?seconds=N (30)
+//   goroutine  ?debug=0 proto, 1 counts per stack, 2 a dump of each; ?seconds=N: what changed
+//   meanwhile threadcreate  threads; same parameters symbol  names of program counters, in the
+//   query or the body of a POST: 0x1234+0x5678 cmdline  the command line, arguments divided by NUL
+//
+// They show code, stacks and the command line: give them a mux of their own on a private address,
+// never the one of the public service. Any number of requests may capture at the same time; one
+// that is given up ends its capture.
+// Source: Go net/http/pprof. Differs: captures overlap; heap, allocs, block, mutex and trace are
+//   not there: 404.
+void handle_pprof(mux& pages);
+
+}  // namespace vole::http

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// The two buffers of a connection: what has been read and not yet understood, what has been written
+// and not yet sent. No shared state.
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "vole/assert.h"
+#include "vole/io.h"
+
+namespace vole::http::internal {
+
+// input_buffer is filled at its end and consumed at its front. While it is pinned, bytes that were
+// ever shown stay where they are until unpin(): a message's views point at them.
+class input_buffer {
+ public:
+  static constexpr std::size_t first_bytes = 4096;
+  static constexpr std::size_t kept_bytes_max = 16 * 1024;
+
+  std::string_view view() const { return {data_.get() + begin_, end_ - begin_}; }
+  std::size_t size() const { return end_ - begin_; }
+  bool empty() const { return begin_ == end_; }
+  void consume(std::size_t bytes) {
+    VOLE_ASSERT(bytes <= size(), "{} of {} bytes", bytes, size());
+    begin_ += bytes;
+  }
+
+  // room returns space for at least `least` bytes behind the content; commit makes it content.
+  std::span<std::byte> room(std::size_t least) {
+    if (begin_ == end_ && !pinned_) begin_ = end_ = 0;
+    if (capacity_ - end_ < least) make_room(least);
+    return std::as_writable_bytes(std::span(data_.get() + end_, capacity_ - end_));
+  }
+  void commit(std::size_t bytes) { end_ += bytes; }
+
+  void pin() { pinned_ = true; }
+  void unpin() {
+    pinned_ = false;
+    retired_.clear();
+  }
+
+  // reset forgets the content, and what a large message made it grow to.
+  void reset() {
+    unpin();
+    begin_ = end_ = 0;
+    if (capacity_ > kept_bytes_max) {
+      data_.reset();
+      capacity_ = 0;
+    }
+  }
+
+ private:
+  void make_room(std::size_t least) {
+    std::size_t const kept = size();
+    if (!pinned_ && capacity_ - kept >= least && begin_ >= capacity_ / 2) {
+      std::memmove(data_.get(), data_.get() + begin_, kept);
+    } else {
+      std::size_t bytes = first_bytes;
+      while (bytes < 2 * kept || bytes - kept < least) bytes *= 2;
+      auto fresh = std::make_unique_for_overwrite<char[]>(bytes);
+      if (kept != 0) std::memcpy(fresh.get(), data_.get() + begin_, kept);
+      if (pinned_ && data_ != nullptr) retired_.push_back(std::move(data_));
+      data_ = std::move(fresh);
+      capacity_ = bytes;
+    }
+    begin_ = 0;
+    end_ = kept;
+  }
+
+  std::unique_ptr<char[]> data_;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+  std::size_t capacity_ = 0;
+  bool pinned_ = false;
+  std::vector<std::unique_ptr<char[]>> retired_;
+};
+
+// output_buffer grows at its end and is sent as a whole.
+class output_buffer {
+ public:
+  static constexpr std::size_t first_bytes = 4096;
+  static constexpr std::size_t kept_bytes_max = 64 * 1024;
+
+  std::size_t size() const { return size_; }
+  char* data() { return data_.get(); }
+  std::string_view view() const { return {data_.get(), size_}; }
+
+  // reserve makes sure that `more` bytes fit behind the content.
+  void reserve(std::size_t more) {
+    if (capacity_ - size_ < more) grow(more);
+  }
+  // The appends count on an earlier reserve.
+  void append(std::string_view text) {
+    std::memcpy(data_.get() + size_, text.data(), text.size());
+    size_ += text.size();
+  }
+  void resize(std::size_t size) { size_ = size; }
+  void clear() { size_ = 0; }
+
+  void reset() {
+    size_ = 0;
+    if (capacity_ > kept_bytes_max) {
+      data_.reset();
+      capacity_ = 0;
+    }
+  }
+
+ private:
+  void grow(std::size_t more) {
+    std::size_t bytes = first_bytes;
+    while (bytes - size_ < more || bytes < size_) bytes *= 2;
+    auto fresh = std::make_unique_for_overwrite<char[]>(bytes);
+    if (size_ != 0) std::memcpy(fresh.get(), data_.get(), size_);
+    data_ = std::move(fresh);
+    capacity_ = bytes;
+  }
+
+  std::unique_ptr<char[]> data_;
+  std::size_t size_ = 0;
+  std::size_t capacity_ = 0;
+};
+
+}  // namespace vole::http::internal

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/client_conn.h"
+
+#include <array>
+#include <limits>
+
+#include "vole/assert.h"
+
+#include "http/chunked.h"
+#include "http/message_access.h"
+#include "http/scan.h"
+
+namespace vole::http::internal {
+
+namespace {
+
+constexpr std::size_t stream_bytes = 32 * 1024;
+constexpr duration continue_timeout = std::chrono::seconds(1);
+constexpr int interim_heads_max = 8;
+constexpr std::uint64_t leftover_bytes_max = 64 * 1024;
+
+inline constinit const errors::sentinel malformed_response{"malformed response"};
+
+// What the client writes itself.
+bool own_field(std::string_view name) {
+  return equal_fold(name, "host") || equal_fold(name, "content-length") ||
+         equal_fold(name, "transfer-encoding");
+}
+
+bool needs_length(std::string_view method) {
+  return method == "POST" || method == "PUT" || method == "PATCH";
+}
+
+std::string render_head(client_request const& req, absolute_url const& url,
+                        client_options const& options) {
+  std::string out;
+  out.reserve(256);
+  out.append(req.method).append(" ").append(url.target).append(" HTTP/1.1\r\nHost: ");
+  out.append(url.authority).append("\r\n");
+  if (!options.user_agent.empty() && !req.header.has("User-Agent")) {
+    out.append("User-Agent: ").append(options.user_agent).append("\r\n");
+  }
+  for (auto const& field : req.header) {
+    if (own_field(field.name)) continue;
+    out.append(field.name).append(": ").append(field.value).append("\r\n");
+  }
+  if (req.stream != nullptr && !req.stream_bytes) {
+    out.append("Transfer-Encoding: chunked\r\n");
+  } else {
+    std::uint64_t const length = req.stream != nullptr ? *req.stream_bytes : req.body.size();
+    if (length != 0 || needs_length(req.method)) {
+      out.append("Content-Length: ").append(std::to_string(length)).append("\r\n");
+    }
+  }
+  out.append("\r\n");
+  return out;
+}
+
+}  // namespace
+
+bool client_conn::stale() {
+  if (!in_.empty()) return true;
+  conn_->set_read_deadline(time_point::min());
+  // An idle connection has nothing to read; one that has is at its end, or out of step.
+  error const err = conn_->wait_readable(context::background());
+  bool const quiet = err && errors::is(err, net::timed_out);
+  conn_->set_read_deadline(never);
+  return !quiet;
+}
+
+void client_conn::close() {
+  static_cast<void>(conn_->close());  // nobody is left to hear that closing failed
+}
+
+result<received_head> client_conn::exchange(context const& ctx, client_request const& req,
+                                            absolute_url const& url, client_options const& options,
+                                            headers& header, bool& answered) {
+  in_.unpin();
+  keep_alive_ = !has_list_token(req.header.get("Connection"), "close");
+  bool body_left = false;
+  error sent = send_request(ctx, req, url, options, body_left);
+  if (!sent && body_left) {
+    // Expect: 100-continue: the server may refuse before it has seen the body.
+    conn_->set_read_deadline(vole::internal::now() + continue_timeout);
+    auto early = read_head(ctx, req.method, header, answered);
+    if (early && early->status >= 200) {
+      keep_alive_ = false;
+      return early;
+    }
+    bool const go_on = early || (!answered && errors::is(early.error(), net::timed_out));
+    if (!go_on || ctx.err()) return early;
+    sent = send_body(ctx, req);
+  }
+  if (ctx.err()) return sent ? sent : ctx.err();
+  duration const patience = sent ? std::chrono::seconds(1) : options.response_header_timeout;
+  conn_->set_read_deadline(vole::internal::deadline_after(patience));
+  auto head = read_final_head(ctx, req.method, header, answered);
+  conn_->set_read_deadline(never);
+  if (sent) {
+    // The server may have answered and closed without taking the whole request.
+    keep_alive_ = false;
+    if (!head) return sent;
+  }
+  if (!head && errors::is(head.error(), net::timed_out)) {
+    return errors::wrap(head.error(), "wait for the response");
+  }
+  return head;
+}
+
+error client_conn::send_request(context const& ctx, client_request const& req,
+                                absolute_url const& url, client_options const& options,
+                                bool& body_left) {
+  out_ = render_head(req, url, options);
+  bool const has_body = req.stream != nullptr || !req.body.empty();
+  body_left = has_body && equal_fold(req.header.get("Expect"), "100-continue");
+  if (body_left || req.stream != nullptr) {
+    error err = conn_->write(ctx, io::bytes(out_));
+    if (err || body_left) return err;
+    return send_stream(ctx, req);
+  }
+  io::bytes_view const parts[] = {io::bytes(out_), io::bytes(req.body)};
+  return conn_->writev(ctx, std::span(parts, has_body ? 2 : 1));
+}
+
+error client_conn::send_body(context const& ctx, client_request const& req) {
+  return req.stream != nullptr ? send_stream(ctx, req) : conn_->write(ctx, io::bytes(req.body));
+}
+
+error client_conn::send_stream(context const& ctx, client_request const& req) {
+  auto const buffer = std::make_unique_for_overwrite<std::byte[]>(stream_bytes);
+  io::bytes_span const room(buffer.get(), stream_bytes);
+  bool const chunked = !req.stream_bytes;
+  std::uint64_t left = req.stream_bytes.value_or(std::numeric_limits<std::uint64_t>::max());
+  while (left != 0) {
+    auto got = req.stream->read(ctx, room.first(std::min<std::uint64_t>(left, stream_bytes)));
+    if (!got) return errors::wrap(got.error(), "read the request's body");
+    if (*got == 0) {
+      if (!chunked) return errors::make("request's body ended {} bytes early", left);
+      return conn_->write(ctx, io::bytes("0\r\n\r\n"));
+    }
+    left -= *got;
+    std::array<char, chunk_head_bytes_max> head;
+    char* const end = head.data() + head.size();
+    char const* const begin = chunk_head(end, *got);
+    io::bytes_view const parts[] = {io::bytes({begin, static_cast<std::size_t>(end - begin)}),
+                                    room.first(*got), io::bytes("\r\n")};
+    error err = chunked ? conn_->writev(ctx, parts) : conn_->write(ctx, room.first(*got));
+    if (err) return err;
+  }
+  return nullptr;
+}
+
+result<received_head> client_conn::read_final_head(context const& ctx, std::string_view method,
+                                                   headers& header, bool& answered) {
+  for (int i = 0; i < interim_heads_max; ++i) {
+    auto head = read_head(ctx, method, header, answered);
+    if (!head || head->status >= 200) return head;
+    if (head->status == status::switching_protocols) {
+      return errors::wrap(malformed_response, "protocol switch nobody asked for");
+    }
+  }
+  return errors::wrap(malformed_response, "too many interim responses");
+}
+
+// read_head reads one head, interim or final, and leaves the input behind it.
+result<received_head> client_conn::read_head(context const& ctx, std::string_view method,
+                                             headers& header, bool& answered) {
+  parser_.reset();
+  in_.unpin();
+  for (parse_state state = parse_state::more; state != parse_state::done;) {
+    if (!in_.empty()) {
+      answered = true;
+      state = parser_.parse(in_.view());
+      if (state == parse_state::done) break;
+      if (state == parse_state::failed) {
+        return errors::wrap(malformed_response, "{}", parser_.failure().what);
+      }
+    }
+    auto got = conn_->read(ctx, in_.room(1024));
+    if (!got) return std::move(got).error();
+    if (*got == 0) return io::unexpected_end;
+    in_.commit(*got);
+  }
+  std::string_view const bytes = in_.view().substr(0, parser_.size());
+  received_head head;
+  parse_failure why;
+  if (!read_response_head(parser_, bytes, method, head.info, why)) {
+    return errors::wrap(malformed_response, "{}", why.what);
+  }
+  head.status = parser_.status();
+  header.clear();
+  auto& fields = message_access::fields(header);
+  for (field_place const& field : parser_.fields()) {
+    fields.push_back({field.name.in(bytes), field.value.in(bytes)});
+  }
+  in_.pin();
+  in_.consume(bytes.size());
+  return head;
+}
+
+void client_conn::start_body(received_head const& head, body_stream& body, headers& trailer) {
+  keep_alive_ = keep_alive_ && head.info.keep_alive;
+  body.begin(head.info, in_, *this, trailer, std::numeric_limits<std::uint64_t>::max());
+}
+
+result<std::size_t> client_conn::receive(context const& ctx, io::bytes_span to) {
+  if (buffered_only_) return errors::make("not all of the body is here");
+  return conn_->read(ctx, to);
+}
+
+bool client_conn::recycle(body_stream& body) {
+  if (!keep_alive_ || body.err()) return false;
+  // What is here already may be dropped; for more than that a new connection is cheaper.
+  buffered_only_ = true;
+  bool const over = body.done() || body.drain(context::background(), leftover_bytes_max);
+  buffered_only_ = false;
+  if (!over || !in_.empty()) return false;
+  in_.reset();
+  return true;
+}
+
+}  // namespace vole::http::internal
