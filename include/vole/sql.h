@@ -39,9 +39,20 @@
 #include "vole/sql/rows.h"
 #include "vole/time.h"
 
+namespace vole::sql {
+class tx;
+}
 namespace vole::internal {
+
 class sql_database;
 class sql_session;
+
+// A view of the closure of a transaction, which its caller keeps alive.
+struct sql_body {
+  void* fn;
+  error (*call)(void* fn, sql::tx& tx);
+};
+
 }  // namespace vole::internal
 
 namespace vole::sql {
@@ -203,6 +214,7 @@ class [[nodiscard]] tx final : public executor {
   result<exec_result> do_exec(context const&, std::string_view, std::span<param const>) override;
   error mark(context const& ctx);
   error unmark(context const& ctx, bool keep);
+  void release();
 
   std::unique_ptr<vole::internal::sql_session> owned_;
   vole::internal::sql_session* session_;  // null when finished
@@ -324,12 +336,7 @@ class db final : public executor {
   result<rows> do_stream(context const&, std::string_view, std::span<param const>) override;
   result<exec_result> do_exec(context const&, std::string_view, std::span<param const>) override;
 
-  // A view of a closure: transact() keeps the closure alive.
-  struct body {
-    void* fn;
-    error (*call)(void* fn, tx& tx);
-  };
-  error run(context const& ctx, tx_options const& options, body fn);
+  error run(context const& ctx, tx_options const& options, vole::internal::sql_body body);
 
   template <class Fn>
   auto transact(context const& ctx, tx_options const& options, Fn& fn)

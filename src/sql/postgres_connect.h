@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// From a URL to an established connection. No shared state: a target is immutable once made.
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sql/postgres_conn.h"
+
+namespace vole::internal {
+
+// pg_target is a parsed URL with vole's defaults filled in.
+class pg_target {
+ public:
+  // Errors:  what is wrong with the URL, without its password.
+  static result<pg_target> parse(std::string_view url, std::string_view application_name);
+
+  // connect resolves the names, then tries the servers in turn.
+  // Errors:  "connect to 127.0.0.1:5432: connection refused", one for each address tried; pg_error.
+  // Cancels: with ctx, also while libpq's own part is under way.
+  result<pg_handle> connect(context const& ctx) const;
+
+  // The servers as the errors name them: "127.0.0.1:5432".
+  std::string name() const;
+
+ private:
+  struct server {
+    std::string host;  // a name, an address, or the folder of a unix socket; empty: libpq's default
+    std::string address;  // numeric; empty: libpq need not look anything up
+    std::string port;
+  };
+
+  result<std::vector<server>> resolve(context const& ctx) const;
+
+  std::vector<std::pair<std::string, std::string>> options_;  // all but host, hostaddr and port
+  std::vector<server> servers_;
+  bool port_given_ = false;
+};
+
+// The errors in libpq's account of a failed connect, parted by server.
+error pg_connect_error(std::string_view account, std::string_view target);
+
+}  // namespace vole::internal

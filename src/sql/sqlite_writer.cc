@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+// Invariants and locks: sqlite_writer.h.
+#include "sql/sqlite_writer.h"
+
+#include <sqlite3.h>
+#include <vector>
+
+namespace vole::internal {
+
+error member_session::before_statement() {
+  sqlite_writer::group& group = writer_.group_;
+  if (!group.begun) {
+    if (error err = conn().control("BEGIN IMMEDIATE")) return err;
+    group.begun = true;
+    group.since = now();
+  }
+  if (ran_) return {};
+  if (group.release_due) {
+    if (error err = conn().control("RELEASE SAVEPOINT vole_member")) return err;
+    group.release_due = false;
+  }
+  // The first member needs none: to undo it is to roll back all there is.
+  if (group.count > 0 && !single_) {
+    if (error err = conn().control("SAVEPOINT vole_member")) return err;
+    marked_ = true;
+  }
+  ran_ = true;
+  return {};
+}
+
+error member_session::do_begin(context const&, sql::tx_options const&) {
+  return errors::make("a transaction is open already");
+}
+
+writer_session::~writer_session() {
+  do_end_stream();
+  do_abandon();
+  writer_->leave();
+}
+
+error writer_session::do_begin(context const& ctx, sql::tx_options const&) {
+  return on_disk(ctx, *shared_, conn(), [&] { return conn().control("BEGIN IMMEDIATE"); });
+}
+
+error writer_session::do_commit(context const& ctx) {
+  error err = sqlite_session::do_commit(ctx);
+  if (!err) writer_->count_commit(1);
+  return sqlite_code(err) == SQLITE_IOERR ? mark_error(sql::outcome_unknown, std::move(err)) : err;
+}
+
+sqlite_writer::waiter* sqlite_writer::pop_waiter() {
+  while (waiter* const first = queue_.pop_front()) {
+    --waiting_;
+    if (first->claim()) return first;
+  }
+  return nullptr;
+}
+
+error sqlite_writer::take(context const& ctx, bool joins) {
+  waiter me;
+  me.joins = joins;
+  {
+    raw_lock const lock(mu_);
+    if (closed_) return sql::closed;
+    if (!held_) {
+      held_ = true;
+      return {};
+    }
+    queue_.push_back(me);
+    ++waiting_;
+    ++waits_total_;
+  }
+  time_point const since = now();
+  wake_reason const reason = me.ticket.park(wait_reason::pool_wait, ctx);
+  {
+    raw_lock const lock(mu_);
+    if (queue_.remove(me)) --waiting_;
+    wait_total_ += now() - since;
+  }
+  if (me.refused) return sql::closed;
+  return errors::wrap(wait_error(ctx, reason), "wait for the writer");
+}
+
+void sqlite_writer::leave() {
+  waiter* next;
+  {
+    raw_lock const lock(mu_);
+    next = pop_waiter();
+    if (next == nullptr) held_ = false;
+  }
+  if (next != nullptr) next->ticket.finish();
+}
+
+error sqlite_writer::run(context const& ctx, int attempts_max, bool single, sql_body body) {
+  for (int attempt = 1;; ++attempt) {
+    // What was once lost with a group runs alone, and so does what may run only once.
+    bool const joins = attempt == 1 && attempts_max > 1;
+    if (error err = take(ctx, joins)) return err;
+    turn done = take_turn(ctx, single, body);
+    if (!done.again || attempt >= attempts_max) return std::move(done.err);
+  }
+}
+
+sqlite_writer::turn sqlite_writer::take_turn(context const& ctx, bool single, sql_body body) {
+  member_session session(shared_, *this, single);
+  error err;
+  {
+    sql::tx tx = session.borrow();
+    try {
+      err = body.call(body.fn, tx);
+    } catch (...) {
+      // Somebody else's exception goes through; the other members must not pay for it.
+      static_cast<void>(end_turn(ctx, session, errors::make("the closure threw an exception")));
+      throw;
+    }
+  }
+  if (!err) err = session.swallowed();
+  return end_turn(ctx, session, std::move(err));
+}
+
+// The closure has ended. Undo it or count it in; then pass the group on, or commit it.
+sqlite_writer::turn sqlite_writer::end_turn(context const& ctx, member_session& session,
+                                            error err) {
+  if (err && undo(session)) {
+    tell_members(outcome::again, {});
+    leave();
+    return {std::move(err), false};
+  }
+  if (!err && session.ran_) {
+    ++group_.count;
+    group_.release_due = session.marked_;
+  }
+  if (group_.count == 0) {
+    if (group_.begun) blocking([this] { static_cast<void>(conn_->control("ROLLBACK")); });
+    group_ = {};
+    leave();
+    return {std::move(err), false};
+  }
+  member me;
+  bool const room = group_.count < shared_->options.group_max &&
+                    now() - group_.since < shared_->options.group_time_max;
+  if (room && pass_on(me)) return wait_for_group(ctx, me, std::move(err));
+  auto [ended, failure] = commit_group(ctx);
+  leave();
+  if (ended == outcome::committed) return {std::move(err), false};
+  return {std::move(failure), ended == outcome::again};
+}
+
+sqlite_writer::turn sqlite_writer::wait_for_group(context const& ctx, member& me, error err) {
+  wake_reason const reason = me.ticket.park(wait_reason::pool_wait, ctx);
+  if (reason == wake_reason::ready) {
+    if (me.ended == outcome::committed) return {std::move(err), false};
+    return {std::move(me.failure), me.ended == outcome::again};
+  }
+  {
+    raw_lock const lock(mu_);
+    members_.remove(me);
+  }
+  if (err) return {std::move(err), false};  // its own changes were undone: that much is known
+  return {mark_error(sql::outcome_unknown, wait_error(ctx, reason)), false};
+}
+
+// undo takes back what a failed member changed. True: SQLite has rolled the whole group back.
+bool sqlite_writer::undo(member_session& session) {
+  if (!group_.begun || !session.ran_) return false;
+  bool const lost = blocking([&] {
+    if (conn_->autocommit()) return true;
+    if (group_.count == 0) return false;  // end_turn rolls back
+    if (!session.marked_) return false;   // one statement, undone by SQLite
+    error err = conn_->control("ROLLBACK TO SAVEPOINT vole_member");
+    if (!err) err = conn_->control("RELEASE SAVEPOINT vole_member");
+    if (err && !conn_->autocommit()) static_cast<void>(conn_->control("ROLLBACK"));
+    return static_cast<bool>(err);
+  });
+  if (lost) group_ = {};
+  return lost;
+}
+
+// pass_on gives the writer, with its open group, to the next in line if that one joins groups.
+bool sqlite_writer::pass_on(member& me) {
+  waiter* next = nullptr;
+  {
+    raw_lock const lock(mu_);
+    while (next == nullptr) {
+      waiter* const first = queue_.front();
+      if (first == nullptr || !first->joins) return false;
+      queue_.pop_front();
+      --waiting_;
+      if (first->claim()) next = first;
+    }
+    members_.push_back(me);
+  }
+  next->ticket.finish();
+  return true;
+}
+
+std::pair<sqlite_writer::outcome, error> sqlite_writer::commit_group(context const& ctx) {
+  hook_timer const timer(*shared_->hooks, sql::operation::commit);
+  // On behalf of all: no member's context ends it.
+  error err =
+      on_disk(context::background(), *shared_, *conn_, [this] { return conn_->control("COMMIT"); });
+  timer.done(ctx, err, group_.count);
+  outcome ended = outcome::committed;
+  if (err) {
+    // One member's deferred constraint must not be the others' failure: each tries again alone.
+    bool const others = group_.count > 1;
+    ended = others && sqlite_code(err) == SQLITE_CONSTRAINT ? outcome::again : outcome::failed;
+    blocking([this] {
+      if (!conn_->autocommit()) static_cast<void>(conn_->control("ROLLBACK"));
+    });
+    bool const unknown = sqlite_code(err) == SQLITE_IOERR;
+    err = errors::wrap(std::move(err), "commit");
+    if (unknown) err = mark_error(sql::outcome_unknown, std::move(err));
+  } else {
+    count_commit(group_.count);
+  }
+  group_ = {};
+  tell_members(ended, err);
+  return {ended, std::move(err)};
+}
+
+void sqlite_writer::tell_members(outcome ended, error const& failure) {
+  std::vector<member*> told;
+  {
+    raw_lock const lock(mu_);
+    while (member* const m = members_.pop_claimed()) told.push_back(m);
+  }
+  for (member* const m : told) {
+    m->ended = ended;
+    m->failure = failure;
+    m->ticket.finish();
+  }
+}
+
+void sqlite_writer::count_commit(int transactions) {
+  raw_lock const lock(mu_);
+  transactions_total_ += transactions;
+  ++commits_total_;
+}
+
+error sqlite_writer::close(context const& ctx) {
+  if (error err = enter(ctx)) return errors::is(err, sql::closed) ? error{} : err;
+  std::vector<waiter*> refused;
+  {
+    raw_lock const lock(mu_);
+    closed_ = true;
+    held_ = false;
+    while (waiter* const w = pop_waiter()) refused.push_back(w);
+  }
+  for (waiter* const w : refused) {
+    w->refused = true;
+    w->ticket.finish();
+  }
+  conn_.reset();
+  return {};
+}
+
+void sqlite_writer::fill(sql::stats& stats) const {
+  raw_lock const lock(mu_);
+  stats.waiting += waiting_;
+  stats.waits_total += waits_total_;
+  stats.wait_total += wait_total_;
+  stats.transactions_total = transactions_total_;
+  stats.commits_total = commits_total_;
+}
+
+}  // namespace vole::internal
