@@ -78,7 +78,7 @@ void monitor::start() noexcept {
 
 void monitor::wake_if_asleep() noexcept {
   int expected = asleep;
-  if (word.load(memory_order_relaxed) == asleep && word.compare_exchange_strong(expected, awake)) {
+  if (word.load() == asleep && word.compare_exchange_strong(expected, awake)) {
     futex_wake(word, 1);
   }
 }
@@ -135,7 +135,7 @@ void monitor::look_at_processors(scheduler& s, bool* candidates) noexcept {
     processor* const p = slot.load(memory_order_acquire);  // pairs with scheduler.cc:take_free
     if (p == nullptr) break;
     std::uint64_t const tick = p->tick.load(memory_order_relaxed);
-    worker* const w = p->holder.load(memory_order_relaxed);
+    worker* const w = p->holder.load(memory_order_acquire);  // pairs with scheduler.cc:hold, worker.cc:start_worker
     bool const running = p->state.load(memory_order_relaxed) == processor_state::running && w != nullptr &&
                          w->on_cpu.load(memory_order_relaxed) != nullptr;
     if (!running || tick != p->seen_tick) {
@@ -156,9 +156,7 @@ void monitor::look_at_processors(scheduler& s, bool* candidates) noexcept {
     }
     if (!p->queue.empty()) neglected = true;
   }
-  unsigned const spares = s.spares_.load(memory_order_relaxed) - s.surplus_.load(memory_order_relaxed);
-  if (stuck > spares) add_spares(s, stuck - spares);
-  if (stuck < spares) drop_spares(s, spares - stuck);
+  match_spares(s, stuck);
   if (neglected) s.wake_one();
   // All may be busy for long with nobody at the descriptors.
   if (!s.poller_blocked_.load() && the_netpoller().handles() > 0 &&
@@ -170,37 +168,49 @@ void monitor::look_at_processors(scheduler& s, bool* candidates) noexcept {
   }
 }
 
-void monitor::add_spares(scheduler& s, unsigned count) noexcept {
-  for (; count > 0; --count) {
-    raw_lock const lock(s.mu_);
-    processor* const p = s.take_free();
-    if (p == nullptr) return;
-    p->spare = true;
-    s.spares_.fetch_add(1, memory_order_relaxed);
-    s.handoffs_.fetch_add(1, memory_order_relaxed);
-    s.start_worker(p, false);
+// match_spares brings the spare processors, those told to go not counted, to the number of stuck ones.
+void monitor::match_spares(scheduler& s, unsigned stuck) noexcept {
+  while (true) {
+    processor* leaving = nullptr;
+    {
+      raw_lock const lock(s.mu_);
+      unsigned const spares = s.spares_.load(memory_order_relaxed) - s.surplus_.load(memory_order_relaxed);
+      if (spares == stuck) return;
+      if (spares < stuck) {
+        if (!add_spare(s)) return;
+        continue;
+      }
+      leaving = take_idle_spare(s);
+      if (leaving == nullptr) s.surplus_.fetch_add(1, memory_order_relaxed);
+    }
+    if (leaving != nullptr) s.release_spare(leaving);
   }
 }
 
-void monitor::drop_spares(scheduler& s, unsigned count) noexcept {
-  for (; count > 0; --count) {
-    processor* idle_spare = nullptr;
-    {
-      raw_lock const lock(s.mu_);
-      for (processor** at = &s.idle_; *at != nullptr; at = &(*at)->next) {
-        if (!(*at)->spare) continue;
-        idle_spare = *at;
-        *at = idle_spare->next;
-        s.idle_count_.store(--s.idle_count_locked_, memory_order_relaxed);
-        break;
-      }
-    }
-    if (idle_spare != nullptr) {
-      s.release_spare(idle_spare);
-    } else {
-      s.surplus_.fetch_add(1, memory_order_relaxed);
-    }
+bool monitor::add_spare(scheduler& s) noexcept {
+  if (s.surplus_.load(memory_order_relaxed) > 0) {  // one that was told to go may stay
+    s.surplus_.fetch_sub(1, memory_order_relaxed);
+    return true;
   }
+  processor* const p = s.take_free();
+  if (p == nullptr) return false;
+  p->spare = true;
+  s.spares_.fetch_add(1, memory_order_relaxed);
+  s.handoffs_.fetch_add(1, memory_order_relaxed);
+  s.start_worker(p, false);
+  return true;
+}
+
+processor* monitor::take_idle_spare(scheduler& s) noexcept {
+  for (processor** at = &s.idle_; *at != nullptr; at = &(*at)->next) {
+    processor* const p = *at;
+    if (!p->spare) continue;
+    *at = p->next;
+    s.idle_count_.store(--s.idle_count_locked_);
+    s.spares_.fetch_sub(1, memory_order_relaxed);
+    return p;
+  }
+  return nullptr;
 }
 
 }  // namespace vole::internal

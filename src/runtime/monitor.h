@@ -5,6 +5,7 @@
 namespace vole::internal {
 
 class scheduler;
+struct processor;
 
 class monitor {
  public:
@@ -20,8 +21,9 @@ class monitor {
  private:
   static void* main(void* arg) noexcept;
   static void look_at_processors(scheduler& s, bool* candidates) noexcept;
-  static void add_spares(scheduler& s, unsigned count) noexcept;
-  static void drop_spares(scheduler& s, unsigned count) noexcept;
+  static void match_spares(scheduler& s, unsigned stuck) noexcept;
+  static bool add_spare(scheduler& s) noexcept;           // the caller holds scheduler::mu_
+  static processor* take_idle_spare(scheduler& s) noexcept;  // the caller holds scheduler::mu_
 };
 
 }  // namespace vole::internal

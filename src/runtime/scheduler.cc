@@ -380,7 +380,7 @@ void scheduler::hand_over(processor* p) noexcept {
 
 void scheduler::hold(worker& w, processor* p) noexcept {
   p->state.store(processor_state::running, memory_order_relaxed);
-  p->holder.store(&w, memory_order_relaxed);
+  p->holder.store(&w, memory_order_release);  // pairs with monitor.cc:look_at_processors
   w.held = p;
 }
 
@@ -403,7 +403,7 @@ processor* scheduler::take_idle() noexcept {
   processor* const p = idle_;
   if (p == nullptr) return nullptr;
   idle_ = p->next;
-  idle_count_.store(--idle_count_locked_, memory_order_relaxed);
+  idle_count_.store(--idle_count_locked_);  // seq_cst: pairs with monitor.cc:main, which sets its word and reads this
   p->tick.store(p->tick.load(memory_order_relaxed) + 1, memory_order_relaxed);
   monitor::wake_if_asleep();
   return p;
@@ -440,7 +440,6 @@ void scheduler::release_spare(processor* p) noexcept {
   p->next = free_;
   free_ = p;
   processor_count_.fetch_sub(1, memory_order_relaxed);
-  spares_.fetch_sub(1, memory_order_relaxed);
 }
 
 // --- counters --------------------------------------------------------------------------------------------

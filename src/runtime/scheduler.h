@@ -91,6 +91,7 @@ class scheduler {
   goroutine* adopt(worker& w, goroutine_chain& chain) noexcept;
   time_point next_timer() noexcept;
   void stop_worker(worker& w) noexcept;
+  void wait_for_processor(worker& w) noexcept;
   void overflow_to_global(goroutine_chain& chain) noexcept;
   void push_local(processor& p, goroutine* g) noexcept;
   void note_slice(processor& p) noexcept;
@@ -121,6 +122,7 @@ class scheduler {
   atomic<std::uint32_t> spinning_{0};     // workers that look for work
   atomic<std::uint32_t> processor_count_{0};
   atomic<std::uint32_t> worker_count_{0};
+  // Written under mu_.
   atomic<std::uint32_t> spares_{0};       // spare processors in use or idle
   atomic<std::uint32_t> surplus_{0};      // of these, how many shall go
   atomic<bool> poller_blocked_{false};    // a worker sleeps in epoll

@@ -346,13 +346,15 @@ bool scheduler::any_ring_filled() noexcept {
 
 bool scheduler::retire_if_surplus(worker& w) noexcept {
   if (surplus_.load(memory_order_relaxed) == 0 || !w.held->spare) return false;
-  std::uint32_t n = surplus_.load(memory_order_relaxed);
-  do {
-    if (n == 0) return false;
-  } while (!surplus_.compare_exchange_weak(n, n - 1));
-  if (w.spinning) {
-    w.spinning = false;
-    spinning_.fetch_sub(1);
+  {
+    raw_lock const lock(mu_);
+    if (surplus_.load(memory_order_relaxed) == 0) return false;
+    surplus_.fetch_sub(1, memory_order_relaxed);
+    spares_.fetch_sub(1, memory_order_relaxed);
+    if (w.spinning) {
+      w.spinning = false;
+      spinning_.fetch_sub(1);
+    }
   }
   release_spare(unhold(w));
   wake_one();
