@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+# Installs BUILD into an empty prefix, builds CONSUMER against it and runs it. Says how long a file
+# that includes vole/http.h took to compile.
+function(run what)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE text ERROR_VARIABLE text)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "${what}: ${status}\n${text}")
+  endif()
+  set(output "${text}" PARENT_SCOPE)
+endfunction()
+
+file(REMOVE_RECURSE ${WORK})
+file(MAKE_DIRECTORY ${WORK})
+run("install" ${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix)
+
+# The package must not lean on the tree it was built from.
+file(GLOB_RECURSE scripts ${WORK}/prefix/*.cmake)
+foreach(script IN LISTS scripts)
+  file(READ ${script} text)
+  string(FIND "${text}" "${BUILD}" at)
+  if(NOT at EQUAL -1)
+    message(FATAL_ERROR "${script} names the build tree")
+  endif()
+endforeach()
+
+run("configure" ${CMAKE_COMMAND} -S ${CONSUMER} -B ${WORK}/build -G ${GENERATOR}
+    -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_PREFIX_PATH=${WORK}/prefix -DCMAKE_BUILD_TYPE=Release)
+run("build" ${CMAKE_COMMAND} --build ${WORK}/build)
+run("run" ${WORK}/build/consumer)
+if(NOT output STREQUAL "sum 5050\n")
+  message(FATAL_ERROR "the consumer says: ${output}")
+endif()
+
+if(EXISTS ${WORK}/prefix/include/vole/http.h)
+  string(TIMESTAMP before "%s%f")
+  run("compile http" ${COMPILER} -std=c++23 -O0 -c -I${WORK}/prefix/include
+      -o ${WORK}/uses_http.o ${CONSUMER}/uses_http.cc)
+  string(TIMESTAMP after "%s%f")
+  math(EXPR milliseconds "(${after} - ${before}) / 1000")
+  message(STATUS "a file that includes vole/http.h compiles in ${milliseconds} ms")
+endif()
