@@ -18,10 +18,10 @@ enum class scope {
 // scope.
 scope scope_after(std::string head) {
   static std::regex const templates(
-      R"(template\s*<[^{}]*?>\s*(?=\b(class|struct|union|requires|inline|constexpr|static|auto|friend|\w)))");
+      R"(template\s*<[^{}]*?>\s*(?=\b(class|struct|union|requires|\w)))");
   static std::regex const access(R"(\b(public|private|protected)\s*:(?!:))");
-  static std::regex const open(
-      R"(^\s*(inline\s+|export\s+|typedef\s+|static\s+|constexpr\s+)*((namespace|class|struct|union)\b|extern\s*"\s*"))");
+  static std::regex const open(R"(^\s*((inline|typedef|static|constexpr)\s+)*)"
+                               R"(((namespace|class|struct|union)\b|extern\s*"\s*"))");
   static std::regex const other(
       R"(^\s*(enum\b|concept\b|using\b)|(^|[^=!<>+\-*/&|^])=\s*$|\breturn\s*$)");
   head = std::regex_replace(head, access, "");

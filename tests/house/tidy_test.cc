@@ -64,6 +64,21 @@ TEST(tidy, try_stands_alone) {
   expect_kept(&try_in_expression);
 }
 
+TEST(tidy, scripts_begin_with_their_licence) {
+  std::vector<violation> bad;
+  for (auto const& path : files({".ci", "bench", "cmake", "cmd", "examples", "src", "tests"},
+                                {"CMakeLists.txt", ".cmake", ".sh", ".awk", ".S"})) {
+    std::istringstream text(read_text(path));
+    std::string line;
+    std::getline(text, line);
+    if (line.starts_with("#!")) std::getline(text, line);
+    if (line.find("SPDX-License-Identifier: Apache-2.0") == std::string::npos) {
+      bad.push_back({path, 1, "the first line names the licence"});
+    }
+  }
+  EXPECT_TRUE(bad.empty()) << list(bad);
+}
+
 // The words of all build files, without comments.
 std::set<std::string> words_of_build_files() {
   std::set<std::string> words;
