@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What a driver implements: a database, and a session, which is one connection in the hands of one goroutine.
-// The public calls of a session are the same for both drivers and stand in session.cc; they refuse what a
-// transaction's state forbids, call the driver, and report to the hooks.
+// What a driver implements: a database, and a session, which is one connection in the hands of one
+// goroutine. The public calls of a session are the same for both drivers and stand in session.cc;
+// they refuse what a transaction's state forbids, call the driver, and report to the hooks.
 //
 // INVARIANTS
-//   A session is used by one goroutine at a time. Its state goes none -> open -> (failed <-> open by savepoint)
-//   -> none. In `failed` no statement reaches the driver.
+//   A session is used by one goroutine at a time. Its state goes none -> open -> (failed <-> open
+//   by savepoint) -> none. In `failed` no statement reaches the driver.
 //   While a stream is open no other statement reaches the driver.
 //   Destroying a session gives its connection back, whatever state it is in.
 
@@ -86,7 +86,8 @@ class sql_session {
   error swallowed() const;
   static sql_session& of(sql::tx& tx) { return *tx.session_; }
   bool in_transaction() const { return state_ != state::none; }
-  // A tx on this session, which stays the caller's; end_borrowed is the end of one that was left open.
+  // A tx on this session, which stays the caller's; end_borrowed is the end of one that was left
+  // open.
   sql::tx borrow();
   void end_borrowed() noexcept;
   // The transaction is a closure's: its return ends it, and nothing streams from it.
@@ -144,7 +145,8 @@ class sql_database {
   virtual error close(context const&) = 0;
 };
 
-// retry_pause waits before the attempt-th retry of a transaction: full jitter, doubling, 100 ms at most.
+// retry_pause waits before the attempt-th retry of a transaction: full jitter, doubling, 100 ms at
+// most.
 error retry_pause(context const& ctx, int attempt);
 
 }  // namespace vole::internal

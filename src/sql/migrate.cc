@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Each migration and its row in schema_migrations are one transaction, which first looks again at what was applied: so
-// two processes on one SQLite file take turns by its write lock. On PostgreSQL an advisory lock is held around it all,
-// since there two transactions could both look before either writes. No shared state.
+// Each migration and its row in schema_migrations are one transaction, which first looks again at
+// what was applied: so two processes on one SQLite file take turns by its write lock. On PostgreSQL
+// an advisory lock is held around it all, since there two transactions could both look before
+// either writes. No shared state.
 #include "vole/sql/migrate.h"
 
 #include <algorithm>

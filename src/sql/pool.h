@@ -2,17 +2,21 @@
 #pragma once
 // A bounded pool of connections with a FIFO wait under the caller's context.
 //
-// Connections are dialled by goroutines of the pool, never by the caller: a caller whose context ends returns
-// at once, and the connection that was on its way serves the next one.
+// Connections are dialled by goroutines of the pool, never by the caller: a caller whose context
+// ends returns at once, and the connection that was on its way serves the next one.
 //
 // INVARIANTS
-//   open_ counts connections that are idle or out; connecting_ the dials under way; open_ + connecting_ <= open_max.
-//   Waiters and idle connections never exist at the same time; the queue is served in order, by put() or by a dial.
-//   While there are waiters, connecting_ >= min(waiters, open_max - open_): nobody waits for a connection that
-//   nobody will make.
+//   open_ counts the connections that are idle or out, connecting_ the dials under way; together they
+//   are at most open_max.
+//   Waiters and idle connections never exist at the same time; put() and dials serve the queue in
+//   its order.
+//   While there are waiters, connecting_ >= min(waiters, open_max - open_): nobody waits for a
+//   connection that nobody will make.
 //   A dial that fails answers one waiter with its error.
-//   A closed pool has no waiter and no idle connection; drained_ is closed when open_ and connecting_ are 0 too.
-// LOCKS  mu_ guards all state; leaf, never held over a park, a dial, a hook or a connection's destructor.
+//   A closed pool has no waiter and no idle connection; drained_ is closed when open_ and
+//   connecting_ are 0 too.
+// LOCKS  mu_ guards all state; leaf, never held over a park, a dial, a hook or the destructor of a
+//   connection.
 
 #include <cstdint>
 #include <functional>
@@ -32,7 +36,8 @@
 
 namespace vole::internal {
 
-// What a pool holds. The destructor closes the connection; it may take a moment and runs under no lock.
+// What a pool holds. The destructor closes the connection; it may take a moment and runs under no
+// lock.
 class pooled {
  public:
   virtual ~pooled() = default;
@@ -68,7 +73,8 @@ class pool : public std::enable_shared_from_this<pool> {
   // put gives a connection back; a broken one is closed, and replaced if somebody waits.
   void put(std::unique_ptr<pooled> connection, bool usable);
 
-  // close refuses new callers, sends the waiting ones away and waits until all connections are closed.
+  // close refuses new callers, sends the waiting ones away and waits until all connections are
+  // closed.
   error close(context const& ctx);
   // shut is close without the wait.
   void shut();

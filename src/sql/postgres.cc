@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The PostgreSQL driver: a session from the pool for each call. Shared state: the pool's, and counters.
+// The PostgreSQL driver: a session from the pool for each call. Shared state: the pool's, and
+// counters.
 #include "vole/sql/postgres.h"
 
 #include <algorithm>

@@ -18,7 +18,8 @@ constexpr std::size_t stream_rows_max = 256;
 constexpr std::size_t stream_bytes_max = 256 << 10;
 constexpr int tls_reads = 2;  // rule (3)
 
-// A send that cannot go on looks for input at least this often: the server may itself wait for us to read.
+// A send that cannot go on looks for input at least this often: the server may itself wait for us
+// to read.
 constexpr std::chrono::milliseconds flush_look(20);
 
 std::size_t payload_bytes(PGresult const* row) {
@@ -73,13 +74,13 @@ bool pg_conn::readable_now() const {
   return ::poll(&at, 1, 0) > 0;
 }
 
-// take_input reads what is there; false: the connection is lost.
-bool pg_conn::take_input() {
-  must_look_ = true;
-  if (PQconsumeInput(pg_.get()) != 1) return false;
+// nothing_left says that no input is to be had but by waiting: rules (1) and (3).
+bool pg_conn::nothing_left() {
+  if (readable_now()) return false;
   if (PQsslInUse(pg_.get()) == 0) return true;
-  for (int i = 0; i < tls_reads && PQisBusy(pg_.get()) != 0; ++i) {
-    if (PQconsumeInput(pg_.get()) != 1) return false;
+  for (int i = 0; i < tls_reads; ++i) {
+    // A connection that breaks here is found broken by the next read.
+    if (PQconsumeInput(pg_.get()) != 1 || PQisBusy(pg_.get()) == 0) return false;
   }
   return true;
 }
@@ -87,7 +88,7 @@ bool pg_conn::take_input() {
 // await_result returns when PQgetResult will not wait.
 error pg_conn::await_result(context const& ctx, park_limit const& limit) {
   while (PQisBusy(pg_.get()) != 0) {
-    if (!must_look_ || !readable_now()) {
+    if (!must_look_ || nothing_left()) {
       switch (poll_->wait(poll_mode::read, limit)) {
         case poll_result::ready:
           break;
@@ -98,7 +99,8 @@ error pg_conn::await_result(context const& ctx, park_limit const& limit) {
           return lost();
       }
     }
-    if (!take_input()) return lost();
+    must_look_ = true;
+    if (PQconsumeInput(pg_.get()) != 1) return lost();
   }
   return {};
 }
@@ -136,7 +138,8 @@ error pg_conn::sync(context const& ctx) {
   return err;
 }
 
-// read_until_sync reads the answer. last: the result of the last command; the error is the first command's that failed.
+// read_until_sync reads the answer. last: the result of the last command; the error is the first
+// command's that failed.
 error pg_conn::read_until_sync(context const& ctx, pg_result& last) {
   error first;
   for (int nulls = 0; nulls < 2;) {
@@ -190,7 +193,8 @@ error pg_conn::drain(context const& ctx) {
   return in_flight_ || broken_ ? err : error{};
 }
 
-// Encodes the arguments: text, which the server reads as whatever type it expects, and bytes as they are.
+// Encodes the arguments: text, which the server reads as whatever type it expects, and bytes as
+// they are.
 error pg_conn::encode(sql_params args) {
   if (args.size() > 65535) return errors::make("{} arguments: at most 65535", args.size());
   values_.clear();
@@ -349,7 +353,8 @@ error pg_conn::script(context const& ctx, std::string const& text) {
 error pg_conn::start_stream(context const& ctx, std::string_view text, sql_params args,
                             std::string const& begin) {
   if (error err = prepare_request(ctx, text, args)) return err;
-  // Single-row mode can be asked for the first command of a request only: what goes ahead has its own round trip.
+  // Single-row mode can be asked for the first command of a request only: what goes ahead has its
+  // own round trip.
   bool const preparing = statements_.find(text) == nullptr;
   if (preparing || !begin.empty()) {
     if (!begin.empty()) {

@@ -1,26 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// One connection to a PostgreSQL server: libpq, non-blocking, always in pipeline mode, on the netpoller.
+// One connection to a PostgreSQL server: libpq, non-blocking, always in pipeline mode, on the
+// netpoller.
 //
-// A request is some commands and one Sync, sent together: [BEGIN] [Parse] Bind-Describe-Execute Sync. Its answer is read
-// up to the Sync's. So the first statement of a transaction, prepared for the first time, is one round trip.
+// A request is some commands and one Sync, sent together: [BEGIN] [Parse] Bind-Describe-Execute
+// Sync. Its answer is read up to the Sync's. So the first statement of a transaction, prepared for
+// the first time, is one round trip.
 //
 // INVARIANTS
-//   in_flight_: something was sent whose Sync was not read. Only then may input be waited for; a connection goes back
-//   to the pool only when it is false.
+//   in_flight_: something was sent whose Sync was not read. Only then may input be waited for; a
+//   connection goes back to the pool only when it is false.
 //   statements_ holds what the server has prepared; a statement enters it when it was answered.
 // WHY NO WAKE-UP IS LOST
-//   The netpoller reports edges: an edge comes when bytes arrive, and once. libpq does not read until EAGAIN: it takes
-//   what its buffer has room for. So after input was taken, bytes may be left for which no edge will ever come (a row
-//   of 1 MiB that arrives in one burst). The rule:
-//     (1) After taking input, never park before the kernel was asked (poll(2), which sees levels) and had nothing.
-//         Bytes that come after that question make an edge, which the poll_handle keeps until a wait uses it up.
-//     (2) Directly after sending, park without asking: the answer's bytes come later than the request, and only waits
-//         of await_result use up edges, so their edge is still to come or kept. What an earlier wait used up was of
-//         bytes before the last Sync, and those have been read.
-//     (3) TLS has a level of its own: a record is decrypted whole, up to 16 KiB, and libpq may leave a part of it in
-//         OpenSSL, where poll(2) cannot see it. libpq offers at least 8 KiB of room to each read, so two more reads
-//         after the kernel's buffer was empty find it all.
+//   The netpoller reports edges: an edge comes when bytes arrive, and once. libpq does not read
+//   until EAGAIN: it takes what its buffer has room for. So after input was taken, bytes may be
+//   left for which no edge will ever come (a row of 1 MiB that arrives in one burst). The rule:
+//     (1) After taking input, never park before the kernel was asked (poll(2), which sees levels)
+//         and had nothing. Bytes that come after that question make an edge, which the poll_handle
+//         keeps until a wait uses it up.
+//     (2) Directly after sending, park without asking: the answer's bytes come later than the
+//         request, and only waits of await_result use up edges, so their edge is still to come or
+//         kept. What an earlier wait used up was of bytes before the last Sync, and those have been
+//         read.
+//     (3) TLS has a level of its own: a record is decrypted whole, up to 16 KiB, and libpq may
+//         leave a part of it in OpenSSL, where poll(2) cannot see it. libpq offers at least 8 KiB
+//         of room to each read, so two more reads after the kernel's buffer was empty find it all.
 //   Spurious edges cost a look. While sending, libpq may read too; it uses up no edge by that.
 // LOCKS  none: a connection belongs to the session that holds it.
 
@@ -73,7 +77,8 @@ class pg_rows final : public sql_batch {
   pg_result all_;
 };
 
-// Rows of a stream: libpq gives each as a result of its own; the last one has the columns and no row.
+// Rows of a stream: libpq gives each as a result of its own; the last one has the columns and no
+// row.
 class pg_single_rows final : public sql_batch {
  public:
   void add(pg_result row) { rows_.push_back(std::move(row)); }
@@ -106,7 +111,8 @@ class pg_conn final : public pooled {
   bool in_flight() const { return in_flight_; }
   bool in_transaction() const { return PQtransactionStatus(pg_.get()) != PQTRANS_IDLE; }
 
-  // run runs one statement, prepared; `begin`, when not empty, goes ahead of it in the same round trip.
+  // run runs one statement, prepared; `begin`, when not empty, goes ahead of it in the same round
+  // trip.
   // Errors:  pg_error; connection_lost; the context's, and then the answer is still in flight.
   result<pg_result> run(context const& ctx, std::string_view text, sql_params args,
                         std::string const& begin);
@@ -122,7 +128,8 @@ class pg_conn final : public pooled {
 
   // drain reads and drops the answer that is in flight.
   error drain(context const& ctx);
-  // cancel asks the server to interrupt what runs. Blocks its thread until the server has taken note.
+  // cancel asks the server to interrupt what runs. Blocks its thread until the server has taken
+  // note.
   void cancel();
   // After DISCARD ALL: the server has forgotten its statements.
   void forget_statements();
@@ -144,7 +151,7 @@ class pg_conn final : public pooled {
   error next_result(context const& ctx, pg_result& out);
   error read_until_sync(context const& ctx, pg_result& last);
   error read_all_simple(context const& ctx);
-  bool take_input();
+  bool nothing_left();
   bool readable_now() const;
   error lost();
 

@@ -148,8 +148,8 @@ result<pg_target> pg_target::parse(std::string_view url, std::string_view applic
     std::erase_if(made.options_, [](auto const& o) { return o.first == "application_name"; });
     made.options_.emplace_back("application_name", application_name);
   }
-  // Kerberos would read files and look names up inside libpq: who wants it says so. A peer that is gone without a
-  // word is noticed in time.
+  // Kerberos would read files and look names up inside libpq: who wants it says so. A peer that is
+  // gone without a word is noticed in time.
   for (auto const& [key, value] :
        {std::pair{"client_encoding", "UTF8"}, std::pair{"gssencmode", "disable"},
         std::pair{"fallback_application_name", "vole"}, std::pair{"keepalives_idle", "30"},
@@ -215,7 +215,8 @@ result<std::vector<pg_target::server>> pg_target::resolve(context const& ctx) co
 namespace {
 
 error wait_for_socket(context const& ctx, PGconn* pg, PostgresPollingStatusType wanted) {
-  // A handle for each wait: libpq goes to another server with another socket, which may have the same number.
+  // A handle for each wait: libpq goes to another server with another socket, which may have the
+  // same number.
   poll_handle* poll = nullptr;
   if (int const code = poll_handle::open(PQsocket(pg), &poll); code != 0) {
     return errors::from_errno(code);

@@ -184,7 +184,8 @@ error pg_session::do_rollback(context const& ctx) {
   return done ? error{} : failed(std::move(done).error(), statement_kind::transaction);
 }
 
-// The transaction is to go without its context: in the quarantine, or at once on a connection that is still wanted.
+// The transaction is to go without its context: in the quarantine, or at once on a connection that
+// is still wanted.
 void pg_session::do_abandon() noexcept {
   begin_due_.clear();
   if (conn_ == nullptr) return;

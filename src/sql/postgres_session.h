@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A session on a PostgreSQL connection, and what becomes of a connection that cannot go back to its pool at once.
+// A session on a PostgreSQL connection, and what becomes of a connection that cannot go back to its
+// pool at once.
 //
 // INVARIANTS
 //   conn_ is null once the connection was lost or quarantined: every further call says so.
 //   A connection reaches the pool only with no answer in flight and outside of a transaction.
 // QUARANTINE
-//   When a context ends, its caller returns at once. The connection goes to a goroutine of its own: that asks the
-//   server to cancel, waits until the server has taken note (libpq's PQcancel returns then) and until the statement's
-//   answer is in, rolls back, and makes one more round trip, which a cancel that came too late may hit. Only then
-//   does the connection serve again; when any of it fails, or takes longer than the cancel timeout, it is closed.
+//   When a context ends, its caller returns at once. The connection goes to a goroutine of its own:
+//   that asks the server to cancel, waits until the server has taken note (libpq's PQcancel returns
+//   then) and until the statement's answer is in, rolls back, and makes one more round trip, which
+//   a cancel that came too late may hit. Only then does the connection serve again; when any of it
+//   fails, or takes longer than the cancel timeout, it is closed.
 
 #include <memory>
 #include <string>

@@ -11,8 +11,8 @@
 
 namespace vole::internal {
 
-// sql_stream is the source of a streamed row set. It and its session know of each other: whichever goes first
-// tells the other.
+// sql_stream is the source of a streamed row set. It and its session know of each other: whichever
+// goes first tells the other.
 class sql_stream final : public sql_source {
  public:
   sql_stream(sql_session* session, std::unique_ptr<sql_session> owner)

@@ -52,8 +52,8 @@ bool not_null_violation(error const& err) {
 bool retryable(error const& err) {
   if (errors::is(err, outcome_unknown)) return false;
   if (auto const* pg = errors::as<postgres::pg_error>(err)) {
-    // The last two: a prepared statement whose tables were altered, or that the server has forgotten; it is
-    // prepared anew.
+    // The last two: a prepared statement whose tables were altered, or that the server has
+    // forgotten; it is prepared anew.
     return pg->code == "40001" || pg->code == "40P01" || pg->code == "26000" ||
            (pg->code == "0A000" && pg->routine == "RevalidateCachedQuery");
   }

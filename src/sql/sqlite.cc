@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The SQLite driver: which connection a statement goes to. Reads go to the readers; what writes, or may, goes to
-// the writer. Shared state: the pool's and the writer's.
+// The SQLite driver: which connection a statement goes to. Reads go to the readers; what writes, or
+// may, goes to the writer. Shared state: the pool's and the writer's.
 #include "vole/sql/sqlite.h"
 
 #include "vole/assert.h"

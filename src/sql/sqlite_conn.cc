@@ -252,7 +252,8 @@ result<sqlite_statement*> sqlite_conn::prepare(std::string_view text) {
   return statements_.insert(text, *std::move(made));
 }
 
-// The names, and their number, change when the statement was compiled anew after a change of the schema.
+// The names, and their number, change when the statement was compiled anew after a change of the
+// schema.
 void sqlite_conn::refresh_names(sqlite_statement& statement) {
   sqlite3_stmt* const handle = statement.handle.get();
   int const reprepared = sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_REPREPARE, 0);

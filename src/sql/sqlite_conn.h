@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// One SQLite connection and the rows it reads. Everything here may touch the disk: call it in blocking().
+// One SQLite connection and the rows it reads. Everything here may touch the disk: call it in
+// blocking().
 //
-// A statement ends when its limit does: SQLite asks every 1,000 steps of its machine (some 10 us). sqlite3_interrupt
-// is not used: it would hit whatever statement runs when it arrives.
-// Statements run on the caller's stack, so SQLite's limits on recursion are set for goroutine stacks.
-// No shared state: a connection belongs to the session that holds it.
+// A statement ends when its limit does: SQLite asks every 1,000 steps of its machine (some 10 us).
+// sqlite3_interrupt is not used: it would hit whatever statement runs when it arrives.
+// Statements run on the caller's stack, so SQLite's limits on recursion are set for goroutine
+// stacks. No shared state: a connection belongs to the session that holds it.
 
 #include <cstddef>
 #include <cstdint>

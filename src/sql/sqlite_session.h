@@ -27,7 +27,8 @@ struct sqlite_shared {
 class busy_pauses {
  public:
   explicit busy_pauses(duration timeout) : until_(deadline_after(timeout)) {}
-  // True: look again. Else `failed` says why not: it is left as it was, or becomes the context's error.
+  // True: look again. Else `failed` says why not: it is left as it was, or becomes the context's
+  // error.
   bool again(context const& ctx, error& failed);
 
  private:
@@ -35,7 +36,8 @@ class busy_pauses {
   int round_ = 0;
 };
 
-// on_disk runs fn, which uses conn, off the processor and under the limit of ctx, again while the database is busy.
+// on_disk runs fn, which uses conn, off the processor and under the limit of ctx, again while the
+// database is busy.
 template <class Fn>
 error on_disk(context const& ctx, sqlite_shared& shared, sqlite_conn& conn, Fn&& fn) {
   if (error ended = ctx.err()) return ended;

@@ -2,27 +2,31 @@
 #pragma once
 // The one writer of a SQLite database, and the commits it shares out.
 //
-// Whoever holds the writer may use its connection. Holders follow each other in the order they came. A closure
-// given to run() is a member of a group: the first member begins a transaction, each further one works behind a
-// savepoint of its own, and instead of committing passes the open transaction on to the next member that waits.
-// The last one commits, one sync for all, and tells every member. With nobody waiting a closure commits at once:
-// a group grows only as fast as callers come, and an idle database adds no delay.
+// Whoever holds the writer may use its connection. Holders follow each other in the order they
+// came. A closure given to run() is a member of a group: the first member begins a transaction,
+// each further one works behind a savepoint of its own, and instead of committing passes the open
+// transaction on to the next member that waits. The last one commits, one sync for all, and tells
+// every member. With nobody waiting a closure commits at once: a group grows only as fast as
+// callers come, and an idle database adds no delay.
 //
-// A member answers only after the group's commit, also when its closure failed: it may have failed because of
-// what an earlier member wrote (a taken key), and that must be durable before anybody hears of it.
+// A member answers only after the group's commit, also when its closure failed: it may have failed
+// because of what an earlier member wrote (a taken key), and that must be durable before anybody
+// hears of it.
 //
-// SQLite may roll a whole transaction back because of one statement (an interrupt, a full disk), and a deferred
-// constraint may fail the group's commit. Then every other member runs its closure again, alone.
+// SQLite may roll a whole transaction back because of one statement (an interrupt, a full disk),
+// and a deferred constraint may fail the group's commit. Then every other member runs its closure
+// again, alone.
 //
 // INVARIANTS
-//   held_ says whether somebody holds the writer. The group and the connection belong to the holder.
+//   held_ says whether somebody holds the writer. The group and the connection are the holder's.
 //   While nobody holds the writer, no transaction is open and the group is empty.
 //   The writer passes with an open group only to a waiter that joins groups.
-//   group_.members are parked; a member whose context ends leaves the list by itself, not knowing the outcome.
-// LOCKS  mu_ guards held_, closed_, the queue, the list of members and the counters; leaf, never held over a park
-//        or a statement.
-// REJECTED  One goroutine that runs all closures: their statements would run on its stack, under its context, and
-//        profiles and dumps would name it instead of the callers.
+//   group_.members are parked; a member whose context ends leaves the list by itself, not knowing
+//   the outcome.
+// LOCKS  mu_ guards held_, closed_, the queue, the list of members and the counters; leaf, never
+//   held over a park or a statement.
+// REJECTED  One goroutine that runs all closures: their statements would run on its stack, under
+//   its context, and profiles and dumps would name it instead of the callers.
 
 #include <cstdint>
 #include <memory>
@@ -43,8 +47,8 @@ class sqlite_writer : public std::enable_shared_from_this<sqlite_writer> {
   sqlite_writer(std::shared_ptr<sqlite_shared> shared, std::unique_ptr<sqlite_conn> conn)
       : shared_(std::move(shared)), conn_(std::move(conn)) {}
 
-  // run runs a closure as a member of a group, again when the group was lost. single: the closure is one
-  // statement, which SQLite undoes by itself when it fails.
+  // run runs a closure as a member of a group, again when the group was lost. single: the closure
+  // is one statement, which SQLite undoes by itself when it fails.
   error run(context const& ctx, int attempts_max, bool single, sql_body body);
 
   // enter takes the writer alone; leave gives it to the next.

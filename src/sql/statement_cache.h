@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Prepared statements of one connection, by text, least recently used first out. No shared state: it belongs to
-// whoever holds the connection.
+// Prepared statements of one connection, by text, least recently used first out. No shared state:
+// it belongs to whoever holds the connection.
 
 #include <cstddef>
 #include <list>

@@ -24,8 +24,9 @@ extern char** environ;
 namespace vole::testing {
 namespace {
 
-// $1 folder, $2 where the programs are, $3 "fresh" for a new cluster, $4 options of the server, the rest: what runs a
-// program as another user. Says "ready" or what failed; then waits for an order, or for the pipe to close.
+// $1 folder, $2 where the programs are, $3 "fresh" for a new cluster, $4 options of the server, the
+// rest: what runs a program as another user. Says "ready" or what failed; then waits for an order,
+// or for the pipe to close.
 constexpr char const* keeper_script = R"(
 dir=$1 bin=$2 fresh=$3 options=$4
 shift 4

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A PostgreSQL server for tests: a cluster of its own in a temporary folder, on a free loopback port.
-// It goes with the object, and also when the test program dies: a shell holds the server and watches a pipe.
-// As root it runs under another user, since PostgreSQL refuses root. No shared state.
+// A PostgreSQL server for tests: a cluster of its own in a temporary folder, on a free loopback
+// port. It goes with the object, and also when the test program dies: a shell holds the server and
+// watches a pipe. As root it runs under another user, since PostgreSQL refuses root. No shared
+// state.
 
 #include <memory>
 #include <string>
@@ -21,7 +22,8 @@ class postgres_server {
   static std::string missing();
 
   // start makes a cluster and starts its server. settings: "name=value", as in postgresql.conf.
-  // Blocks:  some seconds. The folder's durability settings are PostgreSQL's own: fsync and synchronous_commit on.
+  // Blocks:  some seconds. The folder's durability settings are PostgreSQL's own: fsync and
+  //          synchronous_commit on.
   static result<std::unique_ptr<postgres_server>> start(std::vector<std::string> settings = {});
   ~postgres_server();
   postgres_server(postgres_server const&) = delete;
@@ -32,7 +34,8 @@ class postgres_server {
   int port() const { return port_; }
   std::string const& folder() const { return folder_; }
 
-  // crash ends the server at once, without a checkpoint; stop lets it end its work; resume starts it again.
+  // crash ends the server at once, without a checkpoint; stop lets it end its work; resume starts
+  // it again.
   error crash() { return end("immediate"); }
   error stop() { return end("fast"); }
   error resume() { return spawn(false); }
