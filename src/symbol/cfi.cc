@@ -254,11 +254,7 @@ bool find_table(std::uintptr_t pc, function_table* table) {
 // The machine that turns a table's instructions into the row of one pc.
 class row_machine {
  public:
-  row_machine(function_table const& table, std::uintptr_t pc) : table_(table), pc_(pc) {
-#if defined(__aarch64__)
-    row_.cfa_register = sp_number;
-#endif
-  }
+  row_machine(function_table const& table, std::uintptr_t pc) : table_(table), pc_(pc) {}
 
   bool run() {
     if (!run(table_.common)) return false;
