@@ -82,6 +82,7 @@ time_point netpoller::poll(goroutine_chain& ready, time_point const* deadline) n
     }
   }
   int const n = ::epoll_pwait2(epoll_fd_, events, events_per_poll, wait, nullptr);
+  static_cast<void>(handles_.load(memory_order_acquire));  // pairs with netpoller.cc:poll_handle::open
   set_collecting(&ready);
   for (int i = 0; i < n; ++i) {
     std::uint64_t const data = events[i].data.u64;
@@ -125,13 +126,15 @@ int poll_handle::open(int fd, poll_handle** out) noexcept {
   epoll_event e{};
   e.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
   e.data.u64 = pack(h, sequence);
+  // The kernel hands h over to whoever polls next; this says the same in the language's terms.
+  net.handles_.fetch_add(1, memory_order_release);  // pairs with netpoller.cc:netpoller::poll
   if (::epoll_ctl(net.epoll_fd_, EPOLL_CTL_ADD, fd, &e) != 0) {
     int const failure = errno;
+    net.handles_.fetch_sub(1, memory_order_relaxed);
     h->closed_ = true;
     h->release();
     return failure;
   }
-  net.handles_.fetch_add(1, memory_order_relaxed);
   *out = h;
   return 0;
 }
