@@ -55,6 +55,27 @@ class [[nodiscard]] cpu_profile {
 // Cost:    about 3 us per sample, 100 samples a second for each busy processor.
 result<cpu_profile> start_cpu();
 
+// delta is a profile of what changes between begin_delta and finish.
+class [[nodiscard]] delta {
+ public:
+  delta(delta&&) noexcept;
+  delta& operator=(delta&&) noexcept;
+  ~delta();
+
+  // finish renders the difference as profile.proto, gzipped; values may be negative.
+  // Blocks: as cpu_profile::stop.
+  std::string finish();
+
+ private:
+  struct state;
+  friend class profile;
+  explicit delta(std::unique_ptr<state> own) noexcept;
+
+  std::unique_ptr<state> state_;
+};
+
+struct profile_data;
+
 // profile is one of the profiles that always exist.
 class profile {
  public:
@@ -67,19 +88,24 @@ class profile {
   // profile has such a form: every entry by itself (goroutine: as a dump).
   // Blocks: as cpu_profile::stop.
   std::string write(int debug) const;
+  // begin_delta starts to watch how it changes.
+  delta begin_delta() const;
 
  private:
   friend struct profile_list;
+  friend class delta;
   using count_fn = std::size_t (*)();
-  using write_fn = std::string (*)(int debug);
+  using collect_fn = profile_data (*)();
+  using text_fn = std::string (*)(int debug);
   constexpr profile(std::string_view name, std::string_view description, count_fn count,
-                    write_fn write) noexcept
-      : name_(name), description_(description), count_(count), write_(write) {}
+                    collect_fn collect, text_fn text) noexcept
+      : name_(name), description_(description), count_(count), collect_(collect), text_(text) {}
 
   std::string_view name_;
   std::string_view description_;
   count_fn count_;
-  write_fn write_;
+  collect_fn collect_;
+  text_fn text_;  // debug 1 and 2
 };
 
 // lookup finds "goroutine" or "threadcreate"; null for another name.

@@ -74,7 +74,7 @@ void expect_proto(answer const& a, std::string_view file_name) {
   EXPECT_EQ(a.header.get("X-Content-Type-Options"), "nosniff");
 }
 
-[[gnu::noinline]] void spin_for_the_profile(internal::atomic<bool> const& stop) {
+[[gnu::noinline]] void spin_for_the_profile(vole::internal::atomic<bool> const& stop) {
   volatile std::uint64_t work = 1;
   while (!stop.load()) {
     for (int i = 0; i < 100'000; ++i) work = work * 31 + 7;
@@ -94,7 +94,7 @@ class spinner {
   }
 
  private:
-  internal::atomic<bool> stop_{false};
+  vole::internal::atomic<bool> stop_{false};
   sync::wait_group ended_;
 };
 
@@ -138,9 +138,9 @@ TEST(http_pprof, a_delta_needs_whole_positive_seconds_and_no_debug) {
 }
 
 TEST(http_pprof, a_cpu_profile_comes_after_its_time) {
-  time_point const begun = internal::now();
+  time_point const begun = vole::internal::now();
   expect_proto(get("/debug/pprof/profile?seconds=1"), "profile");
-  EXPECT_GE(internal::now() - begun, 1s);
+  EXPECT_GE(vole::internal::now() - begun, 1s);
 }
 
 TEST(http_pprof, captures_overlap) {
@@ -229,12 +229,12 @@ class pprof_server {
   // pprof runs `go tool pprof <arguments> <url>`; its words on stderr come with the output.
   std::string pprof(std::string const& arguments, std::string const& page) const {
     return run_command(
-        fmt::format("PPROF_TMPDIR={0} HOME={0} GOFLAGS= go tool pprof {1} "
+        fmt::format("PPROF_TMPDIR={0} go tool pprof {1} "
                     "'http://{2}/debug/pprof/{3}' 2>&1",
                     folder_, arguments, address(), page));
   }
   std::string file(std::string const& name) const { return folder_ + '/' + name; }
-  std::string address() const { return listener_->addr().to_string(); }
+  std::string address() const { return listener_->addr().text(); }
 
  private:
   mux pages_;

@@ -17,7 +17,6 @@
 #include "vole/go.h"
 
 #include "pprof/counted_text.h"
-#include "pprof/profile.h"
 #include "runtime/dump.h"
 
 namespace vole::pprof {
@@ -61,21 +60,6 @@ groups grouped_goroutines() {
   return all;
 }
 
-std::string as_proto() {
-  profile_data all{.sample_types = {{"goroutine", "count"}},
-                   .period_type = {"goroutine", "count"},
-                   .period = 1,
-                   .begun = std::chrono::system_clock::now(),
-                   .lasted = {},
-                   .samples = {}};
-  for (auto const& [key, count] : grouped_goroutines()) {
-    stack_sample s{.pcs = key.pcs, .values = {count}, .labels = {{reason_key, key.reason}}};
-    for (std::uintptr_t& pc : s.pcs) --pc;
-    all.samples.push_back(std::move(s));
-  }
-  return blocking([&] { return gzip(encode(all)); });
-}
-
 std::string as_counts() {
   std::vector<counted_stack> stacks;
   for (auto const& [key, count] : grouped_goroutines()) {
@@ -99,9 +83,24 @@ std::string as_dump() {
 
 }  // namespace
 
-std::string goroutine_profile(int debug) {
-  if (debug >= 2) return as_dump();
-  return debug == 1 ? as_counts() : as_proto();
+profile_data collect_goroutines() {
+  profile_data all{.sample_types = {{"goroutine", "count"}},
+                   .period_type = {"goroutine", "count"},
+                   .period = 1,
+                   .begun = std::chrono::system_clock::now(),
+                   .lasted = {},
+                   .samples = {}};
+  for (auto const& [key, count] : grouped_goroutines()) {
+    stack_sample s{
+        .pcs = key.pcs, .values = {count}, .labels = {{reason_key, std::string(key.reason)}}};
+    for (std::uintptr_t& pc : s.pcs) --pc;
+    all.samples.push_back(std::move(s));
+  }
+  return all;
+}
+
+std::string goroutines_as_text(int debug) {
+  return debug >= 2 ? as_dump() : as_counts();
 }
 
 }  // namespace vole::pprof

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The goroutine profile. No shared state.
+// The profiles that always exist: goroutines, threads. No shared state.
 
+#include <cstddef>
 #include <string>
+
+#include "pprof/profile.h"
 
 namespace vole::pprof {
 
-// goroutine_profile renders all goroutines that live: debug 0 profile.proto gzipped, 1 counts per
-// stack, 2 a dump of each.
-std::string goroutine_profile(int debug);
+// All goroutines that live: as a profile, and as text (debug 1: counts per stack, 2: a dump of
+// each).
+profile_data collect_goroutines();
+std::string goroutines_as_text(int debug);
 
-// threadcreate_profile counts the threads of the process, per name.
-std::string threadcreate_profile(int debug);
+// The threads of the process, counted by name.
+profile_data collect_threads();
+std::string threads_as_text(int debug);
 std::size_t count_threads();
 
 }  // namespace vole::pprof

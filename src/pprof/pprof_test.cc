@@ -409,6 +409,43 @@ TEST(pprof_lookup, finds_what_there_is) {
   }
 }
 
+TEST(pprof_goroutine, delta_shows_what_has_changed_since) {
+  waiters const there_before(2);
+  delta change = lookup("goroutine")->begin_delta();
+  {
+    waiters const came(3);
+    testing::wait_until_parked(5);
+    read_profile const p(gunzip(change.finish()));
+    p.check();
+    EXPECT_GT(p.duration_nanos, 0);
+    EXPECT_EQ(p.value_of("wait_at_the_gate", 0), 3);
+  }
+  read_profile const p(gunzip(change.finish()));
+  EXPECT_EQ(p.value_of("wait_at_the_gate", 0), 0);
+}
+
+TEST(pprof_proto, subtract_keeps_what_differs) {
+  auto const make = [](std::vector<stack_sample> samples) {
+    return profile_data{.sample_types = {{"x", "count"}},
+                        .period_type = {"x", "count"},
+                        .period = 1,
+                        .begun = {},
+                        .lasted = {},
+                        .samples = std::move(samples)};
+  };
+  profile_data now = make({{.pcs = {10, 20}, .values = {5}, .labels = {}},
+                           {.pcs = {10, 20}, .values = {5}, .labels = {{"k", "v"}}},
+                           {.pcs = {30}, .values = {1}, .labels = {}}});
+  subtract(now, make({{.pcs = {10, 20}, .values = {5}, .labels = {}},
+                      {.pcs = {10, 20}, .values = {2}, .labels = {{"k", "v"}}},
+                      {.pcs = {40}, .values = {7}, .labels = {}}}));
+  ASSERT_EQ(now.samples.size(), 3U);
+  EXPECT_EQ(now.samples[0].values, (std::vector<std::int64_t>{3}));
+  EXPECT_EQ(now.samples[0].labels, (std::vector<text_label>{{"k", "v"}}));
+  EXPECT_EQ(now.samples[1].values, (std::vector<std::int64_t>{1}));
+  EXPECT_EQ(now.samples[2].values, (std::vector<std::int64_t>{-7}));
+}
+
 TEST(pprof_threadcreate, counts_threads_by_name) {
   read_profile const p(gunzip(lookup("threadcreate")->write(0)));
   p.check();

@@ -13,9 +13,12 @@
 
 #include "pprof/profile.h"
 
+#include <algorithm>
 #include <limits>
+#include <map>
 #include <protozero/pbf_writer.hpp>
 #include <unordered_map>
+#include <utility>
 #include <zlib.h>
 
 #include "vole/assert.h"
@@ -228,6 +231,24 @@ class encoder {
 
 std::string encode(profile_data const& data) {
   return encoder(data).run();
+}
+
+void subtract(profile_data& from, profile_data const& before) {
+  using key = std::pair<std::vector<std::uintptr_t>, std::vector<text_label>>;
+  std::map<key, std::vector<std::int64_t>> sums;
+  for (stack_sample const& s : from.samples) sums[{s.pcs, s.labels}] = s.values;
+  for (stack_sample const& s : before.samples) {
+    std::vector<std::int64_t>& left = sums[{s.pcs, s.labels}];
+    left.resize(s.values.size());
+    for (std::size_t i = 0; i < s.values.size(); ++i) left[i] -= s.values[i];
+  }
+  from.samples.clear();
+  for (auto const& [stack, values] : sums) {
+    bool const changed = std::any_of(values.begin(), values.end(), [](auto v) { return v != 0; });
+    if (changed) {
+      from.samples.push_back({.pcs = stack.first, .values = values, .labels = stack.second});
+    }
+  }
 }
 
 std::string gzip(std::string_view bytes) {

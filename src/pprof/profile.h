@@ -3,6 +3,7 @@
 // A profile in memory and its form as profile.proto. No shared state.
 
 #include <chrono>
+#include <compare>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -18,7 +19,9 @@ struct value_type {
 
 struct text_label {
   std::string_view key;
-  std::string_view value;
+  std::string value;
+
+  auto operator<=>(text_label const&) const = default;
 };
 
 // One stack with its values. The pcs are leaf first, each inside the call it stands for (a return
@@ -45,6 +48,10 @@ inline constexpr std::string_view lost_samples_name = "runtime/pprof.lostProfile
 // encode symbolizes the pcs and writes profile.proto.
 // Blocks: the thread, while symbols are read: call it inside blocking().
 std::string encode(profile_data const& data);
+
+// subtract takes the values of `before`, a profile of the same kind, from those of `from` that have
+// the same stack and labels; what stands at zero then is left out.
+void subtract(profile_data& from, profile_data const& before);
 
 // gzip compresses, fast rather than small.
 std::string gzip(std::string_view bytes);

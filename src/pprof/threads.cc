@@ -9,17 +9,17 @@
 #include <fstream>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "vole/go.h"
-
 #include "pprof/counted_text.h"
 #include "pprof/goroutine.h"
-#include "pprof/profile.h"
 
 namespace vole::pprof {
 namespace {
+
+constexpr std::string_view thread_key = "thread";
 
 std::map<std::string, std::int64_t> threads_by_name() {
   std::map<std::string, std::int64_t> names;
@@ -45,26 +45,25 @@ std::size_t count_threads() {
   return count;
 }
 
-std::string threadcreate_profile(int debug) {
-  constexpr std::string_view key = "thread";
-  std::map<std::string, std::int64_t> const names = threads_by_name();
-  if (debug > 0) {
-    std::vector<counted_stack> stacks;
-    for (auto const& [name, count] : names) {
-      stacks.push_back({.pcs = {}, .count = count, .labels = json_object(key, name)});
-    }
-    return to_text("threadcreate", std::move(stacks));
-  }
+profile_data collect_threads() {
   profile_data all{.sample_types = {{"threadcreate", "count"}},
                    .period_type = {"threadcreate", "count"},
                    .period = 1,
                    .begun = std::chrono::system_clock::now(),
                    .lasted = {},
                    .samples = {}};
-  for (auto const& [name, count] : names) {
-    all.samples.push_back({.pcs = {}, .values = {count}, .labels = {{key, name}}});
+  for (auto const& [name, count] : threads_by_name()) {
+    all.samples.push_back({.pcs = {}, .values = {count}, .labels = {{thread_key, name}}});
   }
-  return blocking([&] { return gzip(encode(all)); });
+  return all;
+}
+
+std::string threads_as_text(int) {
+  std::vector<counted_stack> stacks;
+  for (auto const& [name, count] : threads_by_name()) {
+    stacks.push_back({.pcs = {}, .count = count, .labels = json_object(thread_key, name)});
+  }
+  return to_text("threadcreate", std::move(stacks));
 }
 
 }  // namespace vole::pprof
