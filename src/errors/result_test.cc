@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -42,6 +43,8 @@ TEST(result, takes_a_sentinel) {
 }
 
 TEST(result, moves_a_move_only_value_out) {
+  static_assert(!std::is_copy_constructible_v<result<std::unique_ptr<int>>>);
+  static_assert(std::is_nothrow_move_constructible_v<result<std::unique_ptr<int>>>);
   result<std::unique_ptr<int>> made = std::make_unique<int>(7);
   std::unique_ptr<int> const owned = *std::move(made);
   EXPECT_EQ(*owned, 7);

@@ -5,7 +5,8 @@
 // libdw.
 //
 // LOCKS  one raw lock inside the process-wide symbolizer, held over file reads: call it from a
-//        plain thread or inside blocking(), never from a signal handler.
+//        plain thread or inside blocking(), never from a signal handler. Long C++ names take up to
+//        160 KiB of stack.
 
 #include <cstddef>
 #include <cstdint>
