@@ -19,6 +19,9 @@ namespace {
 using internal::chan_outcome;
 using namespace std::chrono_literals;
 
+// Mostly too short for a partner to come, now and then long enough.
+duration patience(int turn) { return turn % 8 == 0 ? 20ms : duration(turn % 50 * 1us); }
+
 // Which of n numbers have come, each once.
 class tally {
  public:
@@ -110,17 +113,17 @@ TEST_P(chan_stress, waits_that_end_early_lose_nothing) {
   for (int s = 0; s < senders; ++s) {
     sending.go([=] {
       for (int i = s * each; i < (s + 1) * each; ++i) {
-        auto const patience = std::chrono::microseconds(i % 50);
-        while (c.send_until(int(i), {.deadline = time::now() + patience}) != chan_outcome::ok) {
+        for (int turn = i; c.send_until(int(i), {.deadline = time::now() + patience(turn)}) !=
+                           chan_outcome::ok;) {
+          ++turn;
         }
       }
     });
   }
   for (int r = 0; r < 4; ++r) {
     receiving.go([&, r] {
-      for (int round = r;; ++round) {
-        auto const patience = std::chrono::microseconds(round % 40);
-        auto const result = c.recv_until({.deadline = time::now() + patience});
+      for (int turn = r;; ++turn) {
+        auto const result = c.recv_until({.deadline = time::now() + patience(turn)});
         if (result.outcome == chan_outcome::closed) return;
         if (result.value.has_value()) got.add(*result.value);
       }
