@@ -22,6 +22,7 @@
 #include "base/futex.h"
 #include "runtime/dump.h"
 #include "runtime/netpoll.h"
+#include "runtime/sample.h"
 #include "runtime/scheduler.h"
 #include "runtime/signal.h"
 
@@ -90,6 +91,7 @@ void monitor::request_dump() noexcept {
 
 void* monitor::main(void*) noexcept {
   ::prctl(PR_SET_NAME, "vole-monitor");
+  sample::thread_started();
   scheduler& s = the_scheduler();
   time_point idle_since = never;
   time_point scavenged = internal::now();

@@ -14,13 +14,15 @@
 //     it belongs to: that of the goroutine on this worker, or of the thread. A stack pointer in
 //     neither (between two fibers, on a foreign stack) gives a sample of one frame.
 // LOCKS  sampler::mu_ (leaf) guards all but the records' atomics. The handler takes no lock,
-//        allocates nothing and touches no thread-local variable.
+//        allocates nothing and touches no thread-local variable but errno.
 // ORDERING a record's atomics are written before the timer is armed; the kernel orders that with
 //        the handler. In the ring: sample_ring.h.
-// REJECTED  setitimer: one timer for all threads, gives up to 80/20 between two that work equally
+// REJECTED  setitimer: one timer for all threads gives up to 80/20 between two that work equally
 //           (go#14434), and less than half of the truth on many processors (go#35057).
-//           perf_event_open: closed to containers by default. libunwind or libgcc in the handler:
-//           they take the loader's lock.
+//           perf_event_open: closed to containers by default.
+//           libunwind or libgcc in the handler: they take the loader's lock.
+//           looking for new threads every 10 ms: 0.5 % of a processor, and no help to threads that
+//           live shorter than that.
 // Source: Go runtime/signal_unix.go, os_linux.go (setThreadCPUProfiler); timer_create(2). Differs:
 //   any number of captures.
 
@@ -213,6 +215,13 @@ sampler& the_sampler() noexcept {
   return instance;
 }
 
+void let_sigprof_in() noexcept {
+  sigset_t only_ours;
+  ::sigemptyset(&only_ours);
+  ::sigaddset(&only_ours, SIGPROF);
+  ::pthread_sigmask(SIG_UNBLOCK, &only_ours, nullptr);
+}
+
 pid_t this_tid() noexcept {
   return static_cast<pid_t>(::syscall(SYS_gettid));
 }
@@ -248,6 +257,7 @@ void sampler::forget(record& r) noexcept {
 }
 
 void sampler::add_this_thread() noexcept {
+  let_sigprof_in();
   pid_t const tid = this_tid();
   thread_stack const stack = this_thread_stack();
   raw_lock const lock(mu_);
@@ -387,11 +397,7 @@ void sampler::end_collector() noexcept {
 void* sampler::collector_main(void* arg) noexcept {
   std::unique_ptr<std::uint32_t const> const generation(static_cast<std::uint32_t*>(arg));
   ::pthread_setname_np(::pthread_self(), "vole-sampler");
-  // The collector's own work belongs into the profile; all other signals stay blocked.
-  sigset_t only_ours;
-  ::sigemptyset(&only_ours);
-  ::sigaddset(&only_ours, SIGPROF);
-  ::pthread_sigmask(SIG_UNBLOCK, &only_ours, nullptr);
+  let_sigprof_in();  // its own work belongs into the profile; all other signals stay blocked
   the_sampler().collect(*generation);
   return nullptr;
 }

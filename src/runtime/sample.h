@@ -22,8 +22,10 @@ struct cpu_sample {
   std::span<std::uintptr_t const> pcs;
 };
 
-// thread_started is called by the runtime on each worker thread, first: so the sampler knows its
-// stack and its goroutines at once. Other threads are found by looking, within 100 ms.
+// thread_started is called by the runtime on each thread it makes, first: it lets SIGPROF in, and
+// the sampler knows its stack and its goroutines at once. Other threads are found by looking,
+// within 100 ms as a rule; what they use before is not seen. A thread that blocks SIGPROF is not
+// sampled.
 void thread_started() noexcept;
 
 // cpu_capture receives all samples taken between start() and stop().
