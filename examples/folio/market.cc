@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "market.h"
+
+#include "vole/time.h"
+
+namespace folio {
+
+market::market(price_series series, store& store, price_hub& hub, vole::log::logger logger,
+               vole::metrics::registry& registry)
+    : series_(std::move(series)),
+      store_(store),
+      hub_(hub),
+      logger_(std::move(logger)),
+      steps_(registry.counter("folio_feed_steps_total", "Months of prices replayed.")),
+      fills_(registry.counter("folio_feed_fills_total", "Open orders filled because the price reached them.")) {
+  registry.gauge_func("folio_price_subscribers", "Readers of the price stream.",
+                      [&hub] { return static_cast<double>(hub.subscribers()); });
+}
+
+error market::resume(context const& ctx) {
+  auto state = VOLE_TRY(store_.load_feed(ctx), "resume the price feed");
+  if (state.step) {
+    step_ = *state.step;
+    hub_.publish(state.prices);
+    logger_.info(ctx, "price feed resumed", {{"step", step_}});
+    return {};
+  }
+  VOLE_TRY(step(ctx), "start the price feed");
+  return {};
+}
+
+error market::run(context const& ctx, vole::duration pace) {
+  if (pace <= vole::duration::zero()) return {};
+  while (!vole::time::sleep(ctx, pace)) {
+    error const err = step(ctx);
+    if (err && !ctx.err()) logger_.error(ctx, "price feed step failed", {{"step", step_ + 1}, {"error", err}});
+  }
+  return {};
+}
+
+error market::step(context const& ctx) {
+  std::string const as_of = timestamp();
+  std::vector<price> prices;
+  for (quote const& q : series_.at(static_cast<std::size_t>(step_ + 1))) {
+    prices.push_back({q.symbol, q.price_minor, as_of});
+  }
+  // Saved first: what a client has seen, a restart shows again.
+  VOLE_TRY(store_.save_step(ctx, step_ + 1, prices), "save step {}", step_ + 1);
+  ++step_;
+  steps_.add();
+  hub_.publish(prices);
+  for (price const& p : prices) {
+    std::size_t const filled = VOLE_TRY(store_.fill_crossing(ctx, p), "fill orders for {}", p.symbol);
+    fills_.add(filled);
+  }
+  return {};
+}
+
+}  // namespace folio

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// market: the price feed at work: each step is saved, published, and fills the open orders that it reaches.
+#pragma once
+
+#include "feed.h"
+#include "store.h"
+#include "vole/log.h"
+#include "vole/metrics.h"
+
+namespace folio {
+
+class market {
+ public:
+  market(price_series series, store& store, price_hub& hub, vole::log::logger logger, vole::metrics::registry& registry);
+
+  // resume goes on where the database stands: the last saved prices, or the first month on a fresh one.
+  error resume(context const& ctx);
+
+  // run steps once per pace until ctx ends. A step that fails (the database is away) is logged and tried again at the
+  // next one.
+  error run(context const& ctx, vole::duration pace);
+
+  bool knows(std::string_view symbol) const noexcept { return series_.knows(symbol); }
+
+ private:
+  error step(context const& ctx);
+
+  price_series series_;
+  store& store_;
+  price_hub& hub_;
+  vole::log::logger logger_;
+  std::int64_t step_ = -1;  // the last one saved; owner: resume, then run's goroutine
+  vole::metrics::counter steps_;
+  vole::metrics::counter fills_;
+};
+
+}  // namespace folio

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// store: folio's data in SQL, the same on SQLite and PostgreSQL: users, the double-entry ledger, orders, prices.
+//
+// INVARIANTS (kept by the statements below and by the schema's checks)
+//   The entries of each transfer sum to zero per unit; an account's balance is the sum of its entries.
+//   A user's account holds balance - reserved >= 0; reserved is the sum over the user's open orders.
+//   What an answer with a 2xx status reports was committed, durably, before the answer began.
+//   An idempotency key's effect and its stored answer are committed together, or not at all.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model.h"
+#include "vole/context.h"
+#include "vole/result.h"
+#include "vole/sql.h"
+
+namespace folio {
+
+using vole::context;
+using vole::error;
+using vole::result;
+
+// What a request with an Idempotency-Key is answered, now and at every repetition, byte for byte.
+struct answer {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+};
+
+// An Idempotency-Key and what identifies the request that it came with.
+struct idempotency {
+  std::string key;
+  std::string request_hash;
+};
+
+// A refusal is an outcome, not a failure: it is stored under the key like any other answer.
+struct refusal {
+  int status = 409;
+  std::string code;
+  std::string detail;
+};
+using refuse_fn = std::function<answer(refusal const&)>;
+
+struct holding {
+  std::string unit;  // USD, or a symbol
+  std::int64_t balance = 0;
+  std::int64_t reserved = 0;
+};
+
+class store {
+ public:
+  explicit store(vole::sql::db db) : db_(std::move(db)) {}
+
+  // Errors: 409 user_exists when the id or the email is taken.
+  result<user> create_user(context const& ctx, user_request const& wanted);
+
+  // deposit books bank -> user. Errors: 404 user_not_found; 422 idempotency_key_reused.
+  result<answer> deposit(context const& ctx, idempotency const& idem, std::string const& user_id,
+                         deposit_request const& wanted, refuse_fn const& refuse);
+
+  // place_order fills at `price` when the order's type and limit allow it, else reserves and leaves it open.
+  // Refused, under its key: insufficient_funds, insufficient_shares. Errors: as deposit's.
+  result<answer> place_order(context const& ctx, idempotency const& idem, order_request const& wanted,
+                             std::int64_t price, refuse_fn const& refuse);
+
+  result<order> find_order(context const& ctx, std::string const& id);
+  // Errors: 404 order_not_found; 409 order_filled. An order that is cancelled already is returned as it is.
+  result<order> cancel_order(context const& ctx, std::string const& id);
+  // holdings of a user in order of unit. Errors: 404 user_not_found.
+  result<std::vector<holding>> holdings(context const& ctx, std::string const& user_id);
+
+  // fill_crossing fills the open orders that this price reaches, oldest first; returns how many.
+  result<std::size_t> fill_crossing(context const& ctx, price const& at);
+
+  struct feed_state {
+    std::optional<std::int64_t> step;  // none: the feed has never run on this database
+    std::vector<price> prices;
+  };
+  result<feed_state> load_feed(context const& ctx);
+  error save_step(context const& ctx, std::int64_t step, std::vector<price> const& prices);
+
+  vole::sql::db& db() noexcept { return db_; }
+
+ private:
+  vole::sql::db db_;
+};
+
+}  // namespace folio

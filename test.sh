@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Sets up what is missing, builds everything and runs all tests; the last line is "N passed, N failed".
+#   ./test.sh             all: the release tests, then base to context again under ASan+UBSan and under TSan
+#   ./test.sh NAME        only the release tests whose names match the regular expression NAME
+#   ./test.sh --soak      the long stress runs, ten minutes each; not part of the tests
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
+source cmake/setup.sh
+
+only=
+case ${1:-} in
+  --soak) exec tests/stress/soak.sh "${@:2}" ;;
+  -h | --help)
+    sed -n '3,7s/^# *//p' "${BASH_SOURCE[0]}"
+    exit 0
+    ;;
+  -*)
+    say "test.sh: unknown flag $1 (there are --soak and --help)"
+    exit 2
+    ;;
+  *) only=${1:-} ;;
+esac
+
+# What runs again under the sanitizers: everything that is concurrent by itself.
+sanitized=(base errors runtime chan sync context)
+# ThreadSanitizer runs as many tests at once as there are processors; the tests themselves are parallel.
+jobs=$(nproc)
+
+install_packages build test
+mkdir -p build/logs
+passed=0
+failed=0
+skipped=0
+
+# count LOG: adds what ctest said there, test by test.
+count() {
+  passed=$((passed + $(grep -cE '^ *[0-9]+/[0-9]+ Test +#[0-9]+: .* Passed ' "$1")))
+  failed=$((failed + $(grep -cE '^ *[0-9]+/[0-9]+ Test +#[0-9]+: .*\*\*\*(Failed|Timeout|Exception|Not Run|Subprocess)' "$1")))
+  skipped=$((skipped + $(grep -cE '^ *[0-9]+/[0-9]+ Test +#[0-9]+: .*\*\*\*(Skipped|Disabled)' "$1")))
+}
+
+# run preset what [ctest arguments]: runs them and counts; a log stays in build/logs.
+run() {
+  local preset=$1 what=$2
+  shift 2
+  say "Testing $what"
+  local log=build/logs/$preset.log
+  ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j "$jobs" "$@" >"$log" 2>&1
+  local status=$?
+  local before=$failed
+  count "$log"
+  if ((failed > before)); then
+    grep -vE ' Passed +[0-9.]+ sec$|^ +Start +[0-9]+:' "$log" >&2
+  elif ((status != 0)); then
+    tail -n 40 "$log" >&2
+    failed=$((failed + 1))
+  fi
+  grep -E '\*\*\*Skipped' "$log" | sed -E 's/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: ([^ ]+).*/skipped: \1/' >&2
+}
+
+build release
+if [[ -n $only ]]; then
+  run release "what matches $only" -R "$only"
+else
+  run release "everything, release"
+  for preset in asan tsan; do
+    targets=()
+    for room in "${sanitized[@]}"; do targets+=("vole_${room}_test"); done
+    build "$preset" "${targets[@]}"
+    run "$preset" "${sanitized[*]} under ${preset}" -R "^vole_($(IFS='|'; echo "${sanitized[*]}"))_test\."
+  done
+fi
+
+((skipped)) && say "$skipped skipped (named above)"
+echo "$passed passed, $failed failed"
+((failed == 0))

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the black-box tests of folio share: a server process, HTTP calls, a look into the database."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import threading
+import time
+
+
+def wait_until(what, seconds=20):
+    """Polls a condition of another process, which has no other way to tell."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        got = what()
+        if got:
+            return got
+        time.sleep(0.01)
+    raise AssertionError(f"not within {seconds} s: {what.__doc__ or what}")
+
+
+class Folio:
+    """One folio process on ports of its own."""
+
+    def __init__(self, program, database, *flags, folder=None):
+        self.program, self.database, self.flags = program, database, flags
+        self.folder = folder or tempfile.mkdtemp(prefix="folio-test-")
+        self.log_path = os.path.join(self.folder, "folio.log")
+        self.process = None
+
+    def start(self):
+        log = open(self.log_path, "ab")
+        size = os.path.getsize(self.log_path)
+        self.process = subprocess.Popen(
+            [self.program, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--database", self.database,
+             "--log-format", "json", *self.flags],
+            stdout=log, stderr=log, cwd=self.folder)
+        log.close()
+
+        def addresses():
+            """folio logs the addresses it listens on"""
+            assert self.process.poll() is None, f"folio ended with {self.process.returncode}:\n{self.log()[size:]}"
+            text = self.log()[size:]
+            found = dict(re.findall(r'"(public|admin)[^"]*":"(127\.0\.0\.1:\d+)"', text))
+            return found if '"ready"' in text or "folio is ready" in text else None
+        found = wait_until(addresses)
+        self.public, self.admin = found["public"], found["admin"]
+        return self
+
+    def log(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def log_lines(self):
+        return [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self, seconds=30):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(seconds)
+        return self.process.returncode
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        if self.process and self.process.poll() is None:
+            self.kill()
+
+
+class Answer:
+    def __init__(self, response, body):
+        self.status, self.headers, self.body = response.status, response.headers, body
+
+    def json(self):
+        return json.loads(self.body)
+
+
+def call(address, method, path, body=None, headers=None, timeout=20):
+    connection = http.client.HTTPConnection(address, timeout=timeout)
+    try:
+        if isinstance(body, (dict, list)):
+            body = json.dumps(body)
+        connection.request(method, path, body, headers or {})
+        response = connection.getresponse()
+        return Answer(response, response.read())
+    finally:
+        connection.close()
+
+
+class Client:
+    """Calls with a new idempotency key each, unless one is given."""
+    count = 0
+    lock = threading.Lock()
+
+    def __init__(self, folio):
+        self.folio = folio
+
+    def get(self, path):
+        return call(self.folio.public, "GET", path)
+
+    def delete(self, path):
+        return call(self.folio.public, "DELETE", path)
+
+    def post(self, path, body, key=None):
+        if key is None:
+            with Client.lock:
+                Client.count += 1
+                key = f"key-{os.getpid()}-{Client.count}"
+        return call(self.folio.public, "POST", path, body, {"Idempotency-Key": key} if key else {})
+
+    def user(self, name, deposit=0):
+        assert self.post("/v1/users", {"id": name, "email": f"{name}@example.org"}).status == 201
+        if deposit:
+            assert self.deposit(name, deposit).status == 201
+        return name
+
+    def deposit(self, user, amount, key=None, currency="USD"):
+        return self.post(f"/v1/users/{user}/deposits", {"amount_minor": amount, "currency": currency}, key)
+
+    def order(self, user, symbol, side, qty, limit=None, key=None):
+        body = {"user_id": user, "symbol": symbol, "side": side, "type": "limit" if limit else "market",
+                "qty_micro": qty}
+        if limit:
+            body["limit_minor"] = limit
+        return self.post("/v1/orders", body, key)
+
+    def price(self, symbol):
+        return self.get(f"/v1/prices?symbols={symbol}").json()["prices"][0]["price_minor"]
+
+    def portfolio(self, user):
+        return self.get(f"/v1/users/{user}/portfolio").json()
+
+
+class Database:
+    """Looks past folio into what it stored."""
+
+    def __init__(self, url):
+        self.url = url
+
+    def rows(self, query):
+        if self.url.startswith("sqlite:"):
+            connection = sqlite3.connect(self.url[len("sqlite:"):], timeout=20)
+            try:
+                return [list(map(str, row)) for row in connection.execute(query).fetchall()]
+            finally:
+                connection.close()
+        out = subprocess.run([find_postgres("psql"), "-X", "-A", "-t", "-F", "\t", "-c", query, self.url], check=True,
+                             capture_output=True, text=True)
+        return [line.split("\t") for line in out.stdout.splitlines() if line]
+
+    def check_ledger(self):
+        """Every transfer sums to zero per unit, every balance is the sum of its entries, no floor is broken."""
+        assert self.rows("select transfer_id, unit, sum(amount) from entries group by transfer_id, unit "
+                         "having sum(amount) <> 0") == []
+        assert self.rows("select a.id from accounts a left join entries e on e.account_id = a.id group by a.id, "
+                         "a.balance having a.balance <> coalesce(sum(e.amount), 0)") == []
+        assert self.rows("select id from accounts where allow_negative = 0 and (balance < reserved or reserved < 0)") == []
+        assert self.rows("select a.id from accounts a where a.owner not in ('bank', 'market') and a.reserved <> "
+                         "coalesce((select sum(o.reserved) from orders o where o.state = 'open' and o.user_id = a.owner "
+                         "and a.unit = case when o.side = 'buy' then 'USD' else o.symbol end), 0)") == []
+
+
+def find_postgres(program):
+    for folder in sorted((f"/usr/lib/postgresql/{v}/bin" for v in os.listdir("/usr/lib/postgresql")), reverse=True):
+        if os.access(os.path.join(folder, program), os.X_OK):
+            return os.path.join(folder, program)
+    return program
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
