@@ -242,7 +242,7 @@ TEST_P(net_conn, wait_readable_does_not_return_for_bytes_that_were_read) {
     }
     EXPECT_EQ(read_text(far()), "one message");
     sync::wait_group wg;
-    bool woke = false;
+    internal::atomic<bool> woke{false};
     auto const before = testing::parked();
     wg.go([&] {
       EXPECT_FALSE(far().wait_readable(ctx));

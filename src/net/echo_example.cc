@@ -12,7 +12,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// [serve]
 error serve_one(context const& ctx, net::conn& c) {
   io::buffered_reader lines(c);
   for (;;) {
@@ -39,9 +38,7 @@ void serve(context const& ctx, net::listener& l) {
   }
   clients.wait();
 }
-// [serve]
 
-// [talk]
 error talk(context const& ctx, std::string_view address) {
   auto const c = VOLE_TRY(net::dial(ctx, "tcp", address), "talk to the server");
   VOLE_TRY(io::write(ctx, *c, "hello\n"), "talk to the server");
@@ -50,7 +47,6 @@ error talk(context const& ctx, std::string_view address) {
   fmt::print("client: {}\n", answer);
   return nullptr;
 }
-// [talk]
 
 }  // namespace
 

@@ -33,7 +33,7 @@ peer_watch::~peer_watch() {
   std::uintptr_t expected = 0;
   // pairs with peer_watch.cc:run, both ways: its ticket, and what the function wrote
   if (state_.compare_exchange_strong(expected, reinterpret_cast<std::uintptr_t>(&ticket),
-                                     std::memory_order_acq_rel)) {
+                                     internal::memory_order_acq_rel)) {
     ticket.park(internal::wait_reason::task_wait);
   }
 }
@@ -45,7 +45,7 @@ void peer_watch::spawn(internal::hangup_hook* self) {
 void peer_watch::run() {
   on_closed_();
   // pairs with peer_watch.cc:~peer_watch
-  std::uintptr_t const waiter = state_.exchange(done, std::memory_order_acq_rel);
+  std::uintptr_t const waiter = state_.exchange(done, internal::memory_order_acq_rel);
   if (waiter == 0) return;
   auto* const ticket = reinterpret_cast<internal::park_ticket*>(waiter);
   if (ticket->try_claim()) ticket->finish();

@@ -137,7 +137,7 @@ result<std::unique_ptr<conn>> pipe_listener::dial(context const& ctx) {
 
 error pipe_listener::close() {
   // relaxed, no partner: only one caller may close the channel, which orders all else
-  if (!state_->is_closed.exchange(true, std::memory_order_relaxed)) state_->closing.close();
+  if (!state_->is_closed.exchange(true, internal::memory_order_relaxed)) state_->closing.close();
   return nullptr;
 }
 

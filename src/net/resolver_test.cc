@@ -35,9 +35,6 @@ class stuck_service {
     return std::vector{ip_address::loopback_v4()};
   }
   void answer_one() { EXPECT_EQ(::write(fds_[1], "x", 1), 1); }
-  blocking_resolver resolver(std::int64_t at_once) {
-    return {[this](std::string const& host) { return ask(host); }, at_once};
-  }
 
   internal::atomic<int> asking{0};
   internal::atomic<int> most_at_once{0};
@@ -45,6 +42,11 @@ class stuck_service {
  private:
   int fds_[2];
 };
+
+// Look-ups may outlive their callers: each keeps the service.
+blocking_resolver resolver_of(std::shared_ptr<stuck_service> const& service, std::int64_t at_once) {
+  return {[service](std::string const& host) { return service->ask(host); }, at_once};
+}
 
 TEST(net_resolver, finds_this_machine) {
   auto const ips = system_resolver().lookup(ctx, "localhost");
@@ -62,19 +64,19 @@ TEST(net_resolver, says_which_name_does_not_exist) {
 }
 
 TEST(net_resolver, lets_its_caller_go_when_the_context_ends) {
-  stuck_service service;
-  blocking_resolver names = service.resolver(4);
+  auto const service = std::make_shared<stuck_service>();
+  blocking_resolver names = resolver_of(service, 4);
   auto const [bounded, cancel] = context::with_timeout(ctx, 5ms);
   auto const ips = names.lookup(bounded, "slow.test");
   ASSERT_FALSE(ips);
   EXPECT_EQ(ips.error().message(), "look up slow.test: context deadline exceeded");
   EXPECT_TRUE(errors::as<op_error>(ips.error())->timeout());
-  service.answer_one();
+  service->answer_one();
 }
 
 TEST(net_resolver, runs_no_more_at_once_than_it_may) {
-  stuck_service service;
-  blocking_resolver names = service.resolver(2);
+  auto const service = std::make_shared<stuck_service>();
+  blocking_resolver names = resolver_of(service, 2);
   sync::wait_group wg;
   for (int i = 0; i < 6; ++i) {
     wg.go([&] { EXPECT_TRUE(names.lookup(ctx, "slow.test")); });
@@ -83,9 +85,9 @@ TEST(net_resolver, runs_no_more_at_once_than_it_may) {
   testing::wait_until_parked(6);
   auto const [bounded, cancel] = context::with_timeout(ctx, 1ms);
   EXPECT_FALSE(names.lookup(bounded, "one.too.many.test"));
-  for (int i = 0; i < 6; ++i) service.answer_one();
+  for (int i = 0; i < 6; ++i) service->answer_one();
   wg.wait();
-  EXPECT_EQ(service.most_at_once.load(), 2);
+  EXPECT_EQ(service->most_at_once.load(), 2);
 }
 
 }  // namespace
