@@ -19,8 +19,9 @@
 //   auto wanted = VOLE_TRY(json::decode<order>(body), "read the order");
 //   std::string text = json::encode(wanted);
 //
-// Fields may be: bool; integers of any width, which are exact; float and double; std::string; described structs and
-// enums; std::vector, std::optional and std::map<std::string, T> of these; types with json::text.
+// Fields may be: bool; integers of any width, which are exact; float and double; std::string;
+// described structs and enums; std::vector, std::optional and std::map<std::string, T> of these;
+// types with json::text.
 // No shared state.
 #pragma once
 
@@ -63,7 +64,8 @@ constexpr std::array<described_name<E>, 1 + sizeof...(N)> names(described_name<E
   return {first, rest...};
 }
 
-// text is the description of a type that is a string in JSON and reads and writes it itself: identifiers, dates, money.
+// text is the description of a type that is a string in JSON and reads and writes it itself:
+// identifiers, dates, money.
 template <class T>
 constexpr described_text<T> text(std::string (*format)(T const&),
                                  result<T> (*parse)(std::string_view)) {
@@ -85,7 +87,8 @@ enum class reason : std::uint8_t {
   bad_value,     // none of the names of an enum; what json::text's function has refused
 };
 
-// json_error says what is wrong and where: "items[2].qty_micro: want an integer, got a string (at byte 57)".
+// json_error says what is wrong and where: "items[2].qty_micro: want an integer, got a string (at
+// byte 57)".
 struct json_error final : errors::typed_base {
   json_error(reason why, std::string path, std::size_t offset, std::string text, error cause)
       : why(why),
@@ -107,8 +110,9 @@ struct json_error final : errors::typed_base {
 inline constexpr std::size_t depth_max = 64;
 
 // decode reads one T and nothing else from text.
-// Errors:  json_error. Nothing is coerced: unknown, missing and duplicate fields, wrong types, numbers that do not
-//          fit, bad UTF-8, data after the value and nesting beyond depth_max are all refused, the field named.
+// Errors:  json_error. Nothing is coerced: unknown, missing and duplicate fields, wrong types,
+//          numbers that do not fit, bad UTF-8, data after the value and nesting beyond depth_max
+//          are all refused, the field named.
 // Cost:    no tree of values is built; strings and vectors are filled in place.
 template <class T>
 result<T> decode(std::string_view text) {
@@ -118,8 +122,9 @@ result<T> decode(std::string_view text) {
   return decoded;
 }
 
-// encode writes v without white space, fields in the order of their description; an empty std::optional field is
-// left out. Strings that are not UTF-8 get U+FFFD for what is wrong in them; a number that is not finite is null.
+// encode writes v without white space, fields in the order of their description; an empty
+// std::optional field is left out. Strings that are not UTF-8 get U+FFFD for what is wrong in them;
+// a number that is not finite is null.
 // Panics: an enum value without a name (caller's bug).
 template <class T>
 std::string encode(T const& v) {
@@ -133,10 +138,12 @@ void append(std::string& to, T const& v) {
   internal::json_append(to, v);
 }
 
-// writer writes JSON step by step, for hot paths and for texts that are not a struct; it puts the commas.
+// writer writes JSON step by step, for hot paths and for texts that are not a struct; it puts the
+// commas.
 //   json::writer w(out);
 //   w.begin_object().field("symbol", symbol).field("price_minor", price).end_object();
-// Panics: ends that do not match begins, a key where none belongs or a value without one (caller's bugs).
+// Panics: ends that do not match begins, a key where none belongs or a value without one (caller's
+//         bugs).
 class writer {
  public:
   explicit writer(std::string& to) noexcept : to_(to) {}

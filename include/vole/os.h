@@ -41,8 +41,10 @@ struct signal_error final : errors::typed_base {
   int signal;
 };
 
-// signals receives the process's signals as values while it lives. Two may listen to the same one: both get it.
+// signals receives the process's signals as values while it lives. Two may listen to the same one:
+// both get it.
 // A signal that comes while 16 lie unread in the channel is dropped for it.
+// Workers hold signals off: raise() in a goroutine reaches nobody, kill(getpid(), ...) does.
 // Panics: a signal that cannot be caught, or does not exist (caller's bug).
 // Source: Go os/signal.Notify. Differs: ends with its scope.
 class signals {
@@ -58,8 +60,10 @@ class signals {
   chan<int> c_;
 };
 
-// signal_context is a child of parent that ends when one of these signals comes; its cause is a signal_error.
-// It listens once: the second SIGINT does what it did before, so that an impatient user can end a slow drain.
+// signal_context is a child of parent that ends when one of these signals comes; its cause is a
+// signal_error.
+// It listens once: the second SIGINT does what it did before, so that an impatient user can end a
+// slow drain.
 // Source: Go os/signal.NotifyContext. Differs: the above, and the cause.
 std::pair<context, cancel_handle> signal_context(context const& parent,
                                                  std::initializer_list<int> which = {SIGINT,
@@ -67,7 +71,8 @@ std::pair<context, cancel_handle> signal_context(context const& parent,
 
 // --- environment
 
-// env is the variable's value, or nothing if it is not set. Nobody may change the environment meanwhile (POSIX).
+// env is the variable's value, or nothing if it is not set. Nobody may change the environment
+// meanwhile (POSIX).
 std::optional<std::string> env(std::string const& name);
 std::string env_or(std::string const& name, std::string_view otherwise);
 
@@ -78,8 +83,9 @@ std::string env_or(std::string const& name, std::string_view otherwise);
 result<std::string> read_file(std::string const& path,
                               std::size_t bytes_max = std::size_t{1} << 30);
 
-// write_file_atomic puts data in place of what is at path: a reader, or the next start after a crash at any moment,
-// finds the old content or the new one. It writes a file beside it, syncs that, renames it and syncs the folder.
+// write_file_atomic puts data in place of what is at path: a reader, or the next start after a
+// crash at any moment, finds the old content or the new one. It writes a file beside it, syncs
+// that, renames it and syncs the folder.
 error write_file_atomic(std::string const& path, std::string_view data, unsigned mode = 0644);
 
 // --- processes
@@ -139,7 +145,8 @@ class pipe_end {
 // process is a running child. Its destructor kills it, if it still runs, and reaps it.
 class process {
  public:
-  // start runs the command. It returns when the program has been found and loaded, or why it was not.
+  // start runs the command. It returns when the program has been found and loaded, or why it was
+  // not.
   static result<process> start(command const& what);
 
   process(process&&) noexcept;
@@ -181,7 +188,8 @@ struct run_options {
 };
 
 // run starts the command with pipes, feeds it, collects what it writes and waits for its end.
-// Errors: it could not be started; ctx ended (the child is dead then). A bad exit status is no error: see status.
+// Errors: it could not be started; ctx ended (the child is dead then). A bad exit status is no
+//         error: see status.
 result<run_result> run(context const& ctx, command what, run_options const& options = {});
 
 }  // namespace vole::os

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The decoder: Boost.JSON's parser reads the text and calls; the tables of vole/internal/json_type.h say where
-// each value belongs. Nothing in between is built.
+// The decoder: Boost.JSON's parser reads the text and calls; the tables of
+// vole/internal/json_type.h say where each value belongs. Nothing in between is built.
 //
 // INVARIANTS
-//   - frames_[0 .. depth_) are the objects, arrays and maps that are open, outermost first; each one's `to` stays
-//     where it is while it is open, for only the innermost grows.
+//   - frames_[0 .. depth_) are the objects, arrays and maps that are open, outermost first; each
+//     one's `to` stays where it is while it is open, for only the innermost grows.
 //   - Once failure_ is set, every callback has returned false, and the parser calls no more.
 // No shared state.
 #include <array>
@@ -60,7 +60,8 @@ std::string_view wanted_text(json_kind kind) {
   return "another value";
 }
 
-// shown is a text of outside origin as a message may hold it: short, and escaped unless it is a plain word.
+// shown is a text of outside origin as a message may hold it: short, and escaped unless it is a
+// plain word.
 std::string shown(std::string_view text) {
   constexpr std::size_t shown_max = 64;
   std::size_t const plain =

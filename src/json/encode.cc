@@ -10,8 +10,8 @@ namespace vole {
 namespace internal {
 namespace {
 
-// What stands for a byte inside quotes: 0 itself, 'u' the six-letter form, 8 look at the UTF-8 sequence, else the
-// letter behind a backslash.
+// What stands for a byte inside quotes: 0 itself, 'u' the six-letter form, 8 look at the UTF-8
+// sequence, else the letter behind a backslash.
 constexpr std::array<char, 256> make_escapes() {
   std::array<char, 256> escapes{};
   for (int c = 0; c < 0x20; ++c) escapes[c] = 'u';

@@ -104,7 +104,8 @@ void expect_refused(std::string_view text, reason why, std::string_view message)
 
 TEST(json_decode, fills_a_described_struct) {
   auto const o = json::decode<order>(
-      R"( {"id":"o1", "side":"sell", "items":[{"symbol":"AAPL","qty_micro":1500000}], "limit_minor":12345} )");
+      R"( {"id":"o1", "side":"sell", "items":[{"symbol":"AAPL","qty_micro":1500000}],
+            "limit_minor":12345} )");
   ASSERT_TRUE(o) << o.error().message();
   EXPECT_EQ(o->id, "o1");
   EXPECT_EQ(o->direction, side::sell);
@@ -125,7 +126,8 @@ TEST(json_decode, takes_fields_in_any_order_and_optionals_absent_or_null) {
 
 TEST(json_decode, reads_every_kind_of_field) {
   auto const e = json::decode<everything>(
-      R"({"flag":true,"small":-128,"port":65535,"large":18446744073709551615,"ratio":-1.5e-3,"narrow":0.25,
+      R"({"flag":true,"small":-128,"port":65535,"large":18446744073709551615,"ratio":-1.5e-3,
+          "narrow":0.25,
           "owner":"usr_1","lists":{"a":[1,2],"b":[]},"one":{"symbol":"X","qty_micro":-1}})");
   ASSERT_TRUE(e) << e.error().message();
   EXPECT_TRUE(e->flag);
@@ -158,9 +160,10 @@ TEST(json_decode, keeps_integers_exact_to_the_last_one) {
 }
 
 TEST(json_decode, takes_no_fraction_or_exponent_for_an_integer) {
-  expect_refused<order>(
-      R"({"id":"x","side":"buy","items":[{"symbol":"A","qty_micro":1},{"symbol":"B","qty_micro":1.5}]})",
-      reason::wrong_type, "items[1].qty_micro: want an integer, got 1.5 (at byte 90)");
+  expect_refused<order>(R"({"id":"x","side":"buy","items":[{"symbol":"A","qty_micro":1},)"
+                        R"({"symbol":"B","qty_micro":1.5}]})",
+                        reason::wrong_type,
+                        "items[1].qty_micro: want an integer, got 1.5 (at byte 90)");
   EXPECT_EQ(refused<int>("1e3").why, reason::wrong_type);
   EXPECT_EQ(refused<int>("1.0").why, reason::wrong_type);
   EXPECT_EQ(refused<int>("1E0").why, reason::wrong_type);
@@ -312,8 +315,9 @@ TEST(json_encode, writes_fields_in_order_and_leaves_empty_optionals_out) {
 
 TEST(json_encode, gives_back_what_was_decoded) {
   std::string_view const text =
-      R"({"flag":true,"small":-128,"port":65535,"large":18446744073709551615,"ratio":-0.0015,"narrow":0.25,)"
-      R"("owner":"usr_1","lists":{"a":[1,2],"b":[]},"one":{"symbol":"X","qty_micro":-1},"kind":"k"})";
+      R"({"flag":true,"small":-128,"port":65535,"large":18446744073709551615,"ratio":-0.0015,)"
+      R"("narrow":0.25,"owner":"usr_1","lists":{"a":[1,2],"b":[]},)"
+      R"("one":{"symbol":"X","qty_micro":-1},"kind":"k"})";
   auto const e = json::decode<everything>(text);
   ASSERT_TRUE(e) << e.error().message();
   EXPECT_EQ(json::encode(*e), text);

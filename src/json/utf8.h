@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// UTF-8 as the Unicode standard's table 3-7 has it: shortest forms only, no surrogates. No shared state.
+// UTF-8 as the Unicode standard's table 3-7 has it: shortest forms only, no surrogates. No shared
+// state.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +8,8 @@
 
 namespace vole::internal {
 
-// utf8_sequence is the length of the well-formed sequence at the front of text, 1 to 4; 0: ill-formed.
+// utf8_sequence is the length of the well-formed sequence at the front of text, 1 to 4; 0:
+// ill-formed.
 inline std::size_t utf8_sequence(std::string_view text) noexcept {
   auto const at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   auto const follows = [&](std::size_t i, unsigned low, unsigned high) {

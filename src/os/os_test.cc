@@ -13,6 +13,8 @@
 #include "vole/testing.h"
 #include "vole/time.h"
 
+#include "runtime/sanitizer.h"
+
 namespace vole {
 namespace {
 
@@ -93,7 +95,16 @@ TEST(os_env, tells_set_from_unset) {
 
 // --- signals
 
-TEST(os_signals, come_as_values) {
+// TSan runs a handler not before its thread next does something that TSan watches, and the one thread
+// that takes signals here sleeps in a system call.
+class os_signals : public ::testing::Test {
+  void SetUp() override {
+    if (VOLE_TSAN) GTEST_SKIP() << "TSan holds signals back";
+  }
+};
+using os_signal_context = os_signals;
+
+TEST_F(os_signals, come_as_values) {
   os::signals const some({SIGUSR1, SIGUSR2});
   ::kill(::getpid(), SIGUSR1);
   EXPECT_EQ(some.c().recv(), SIGUSR1);
@@ -101,7 +112,7 @@ TEST(os_signals, come_as_values) {
   EXPECT_EQ(some.c().recv(), SIGUSR2);
 }
 
-TEST(os_signals, reach_all_who_listen_and_nobody_else) {
+TEST_F(os_signals, reach_all_who_listen_and_nobody_else) {
   os::signals const one({SIGUSR1});
   os::signals const two({SIGUSR1, SIGUSR2});
   ::kill(::getpid(), SIGUSR1);
@@ -112,7 +123,7 @@ TEST(os_signals, reach_all_who_listen_and_nobody_else) {
   EXPECT_EQ(one.c().try_recv(), std::nullopt);
 }
 
-TEST(os_signals, do_what_they_did_before_once_nobody_listens) {
+TEST_F(os_signals, do_what_they_did_before_once_nobody_listens) {
   struct sigaction before{};
   struct sigaction after{};
   ::sigaction(SIGUSR1, nullptr, &before);
@@ -126,7 +137,7 @@ TEST(os_signals, do_what_they_did_before_once_nobody_listens) {
   EXPECT_EQ(before.sa_handler, after.sa_handler);
 }
 
-TEST(os_signals, drop_what_nobody_takes) {
+TEST_F(os_signals, drop_what_nobody_takes) {
   os::signals const unread({SIGUSR1});
   os::signals const read({SIGUSR1});
   for (int i = 0; i < 100; ++i) {
@@ -138,7 +149,7 @@ TEST(os_signals, drop_what_nobody_takes) {
   EXPECT_EQ(got, 16);
 }
 
-TEST(os_signals, have_names) {
+TEST_F(os_signals, have_names) {
   EXPECT_EQ(os::signal_name(SIGTERM), "SIGTERM");
   EXPECT_EQ(os::signal_name(1000), "signal 1000");
 }
@@ -148,7 +159,7 @@ TEST(os_signals_death, cannot_be_what_does_not_exist) {
   EXPECT_DEATH(os::signals({SIGKILL}), "SIGKILL cannot be caught");
 }
 
-TEST(os_signal_context, ends_with_the_signal_as_its_cause) {
+TEST_F(os_signal_context, ends_with_the_signal_as_its_cause) {
   auto [ctx, stop] = os::signal_context(live(), {SIGUSR1});
   testing::wait_until_parked(1);
   ::kill(::getpid(), SIGUSR1);
@@ -160,7 +171,7 @@ TEST(os_signal_context, ends_with_the_signal_as_its_cause) {
   EXPECT_EQ(cause.message(), "received SIGUSR1");
 }
 
-TEST(os_signal_context, ends_with_its_handle_and_its_parent) {
+TEST_F(os_signal_context, ends_with_its_handle_and_its_parent) {
   auto [parent, cancel] = context::with_cancel(live());
   {
     auto [ctx, stop] = os::signal_context(parent);

@@ -2,8 +2,10 @@
 // Children: started by posix_spawn, watched through a pidfd on the netpoller.
 //
 // INVARIANTS
-//   - Until `reaped` is set the child, or what is left of it, exists: pid and pidfd name it, and nobody else.
-// No shared state: a process belongs to one goroutine at a time; only signal() may come from others.
+//   - Until `reaped` is set the child, or what is left of it, exists: pid and pidfd name it, and
+//     nobody else.
+// No shared state: a process belongs to one goroutine at a time; only signal() may come from
+// others.
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
@@ -100,7 +102,8 @@ int spawn_plan::prepare(command const& what, std::span<child_stream const, 3> st
   if (code == 0 && !what.dir.empty()) {
     code = ::posix_spawn_file_actions_addchdir_np(&actions_, what.dir.c_str());
   }
-  // A child starts with the signals as a shell would give them, whatever this process made of its own.
+  // A child starts with the signals as a shell would give them, whatever this process made of its
+  // own.
   sigset_t none;
   sigset_t all;
   sigemptyset(&none);
@@ -116,7 +119,8 @@ int spawn_plan::prepare(command const& what, std::span<child_stream const, 3> st
 int spawn_plan::spawn(command const& what, pid_t* pid) {
   std::vector<char*> const argv = c_strings(what.argv);
   std::vector<char*> const envp = what.env ? c_strings(*what.env) : std::vector<char*>();
-  // It returns when the child has loaded the program, which may take the disk: not on a worker that others need.
+  // It returns when the child has loaded the program, which may take the disk: not on a worker that
+  // others need.
   return blocking([&] {
     return ::posix_spawnp(pid, argv[0], &actions_, &attributes_, argv.data(),
                           what.env ? envp.data() : environ);

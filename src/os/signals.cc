@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Signals as values: the handler writes the number into a pipe; one goroutine reads it and passes it on.
+// Signals as values: the handler writes the number into a pipe; one goroutine reads it and passes
+// it on.
 //
 // INVARIANTS
-//   - listeners[s] counts the subscriptions to s; our handler is installed exactly while it is not 0.
-//   - The reader goroutine runs while there is a subscription, and ends when it sees that there is none; `reading`
-//     says whether it runs. Its poll handle is open exactly as long.
+//   - listeners[s] counts the subscriptions to s; our handler is installed exactly while it is not
+//     0.
+//   - The reader goroutine runs while there is a subscription, and ends when it sees that there is
+//     none; `reading` says whether it runs. Its poll handle is open exactly as long.
 //   - The pipe is made once and never closed: a handler may be about to write at any moment.
-// LOCKS  state::mu guards all of state but the pipe; it is a leaf, held over try_send and the poll handle's calls.
+// LOCKS  state::mu guards all of state but the pipe; it is a leaf, held over try_send and the poll
+//        handle's calls.
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -42,7 +45,8 @@ struct state {
   int read_end = -1;  // written once, under mu, before the first handler is installed
 };
 
-// The dispositions of signals belong to the process, and so does this. Never freed: handlers outlive main().
+// The dispositions of signals belong to the process, and so does this. Never freed: handlers
+// outlive main().
 state& the_state() {
   static state* const made = new state;
   return *made;
@@ -178,7 +182,8 @@ signals::~signals() {
 
 std::pair<context, cancel_handle> signal_context(context const& parent,
                                                  std::initializer_list<int> which) {
-  // The caller's handle ends `outer`, and with it the goroutine; the signal ends `ctx`, which is below.
+  // The caller's handle ends `outer`, and with it the goroutine; the signal ends `ctx`, which is
+  // below.
   auto [outer, stop] = context::with_cancel(parent);
   auto [ctx, end] = context::with_cancel(outer);
   go([outer = std::move(outer), end = std::move(end),

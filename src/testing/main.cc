@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// main() of the tests: all run in the main goroutine, and each must leave as many goroutines as it found.
+// main() of the tests: all run in the main goroutine, and each must leave as many goroutines as it
+// found.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <memory>

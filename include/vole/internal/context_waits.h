@@ -102,6 +102,41 @@ error rlock(context const& ctx, M& mu) {
   return internal::wait_error(ctx, mu.rlock_until(ctx));
 }
 
+namespace internal {
+
+// What hold() gives: it unlocks when it goes. Clang's thread-safety analysis does not see through
+// it.
+template <class M, void (M::*Unlock)()>
+class [[nodiscard]] held_lock {
+ public:
+  explicit held_lock(M& locked) noexcept : mu_(&locked) {}
+  held_lock(held_lock&& other) noexcept : mu_(std::exchange(other.mu_, nullptr)) {}
+  held_lock& operator=(held_lock&&) = delete;
+  ~held_lock() {
+    if (mu_ != nullptr) (mu_->*Unlock)();
+  }
+
+ private:
+  M* mu_;
+};
+
+}  // namespace internal
+
+// hold locks mu until the end of the scope, or returns ctx.err() if the context ends first:
+//   auto const held = VOLE_TRY(hold(ctx, mu), "lock the accounts");
+template <internal::lockable_until M>
+result<internal::held_lock<M, &M::unlock>> hold(context const& ctx, M& mu) {
+  if (error err = lock(ctx, mu)) return err;
+  return internal::held_lock<M, &M::unlock>(mu);
+}
+
+// hold_read is hold for reading.
+template <internal::read_lockable_until M>
+result<internal::held_lock<M, &M::runlock>> hold_read(context const& ctx, M& mu) {
+  if (error err = rlock(ctx, mu)) return err;
+  return internal::held_lock<M, &M::runlock>(mu);
+}
+
 // wait waits for a wait_group's zero or a cond's signal, or returns ctx.err() if the context ends
 // first; the mutex of a cond is held again either way.
 template <internal::waitable_until W>

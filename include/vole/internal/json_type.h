@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the decoder knows of a C++ type: a table per type, made by the compiler, so that the decoder itself is
-// compiled once. Included by vole/json.h. No shared state: tables are constants.
+// What the decoder knows of a C++ type: a table per type, made by the compiler, so that the decoder
+// itself is compiled once. Included by vole/json.h. No shared state: tables are constants.
 #pragma once
 
 #include <array>
