@@ -100,6 +100,8 @@ std::vector<inclusion> inclusions_of(source_file const& file) {
     std::smatch match;
     if (!std::regex_search(file.lines[i], match, include)) continue;
     std::string const name = match[1].str();
+    // Outside the rooms a plain name is a file of the same folder.
+    if (!file.in("src/") && !file.in("include/") && name.find('/') == name.npos) continue;
     found.push_back({i + 1, (name.starts_with("vole/") ? "include/" : "src/") + name});
   }
   return found;

@@ -64,7 +64,7 @@ std::vector<ban> const& bans() {
       {"sleep",
        std::regex(
            R"((^|[^\w:])::sleep\s*\(|\bsleep\s*\(\s*\d+\s*\)|\b(u|nano|clock_nano)sleep\s*\()"
-           R"(|\bsleep_(for|until)\b)"),
+           R"(|\bthis_thread::(sleep_|yield))"),
        below, "time::sleep"},
       {"std::atomic",
        std::regex(R"(\bstd::(atomic|memory_order)|\b__atomic_\w+|\b__sync_\w+)"),
