@@ -70,6 +70,7 @@ TEST(rules, want_a_partner_for_each_ordering) {
   EXPECT_EQ(found(&unpartnered_orders, "// pairs with x.cc:f\n\nx.load(memory_order_acquire);"),
             1U);
   EXPECT_EQ(found(&unpartnered_orders, "x.load(memory_order_relaxed);"), 0U);
+  EXPECT_EQ(found(&unpartnered_orders, "using internal::memory_order_acquire;"), 0U);
 }
 
 TEST(rules, want_try_alone) {
