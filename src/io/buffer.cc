@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // buffer: bytes in memory. No shared state.
 //
-// The content lies at the end of one string. Bytes that were read stay in front until they are as many as the content
-// and the next append would have to grow: each byte is then moved at most once on the average.
+// The content lies at the end of one string. Bytes that were read stay in front until they are as
+// many as the content and the next append would have to grow: each byte is then moved at most once
+// on the average.
 
 #include <algorithm>
 

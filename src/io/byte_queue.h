@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// byte_queue: one direction of an in-memory connection: a bounded ring of bytes with a reading and a
-// writing end, each of which can be closed and given a deadline. Under io::pipe and net::pipe.
+// byte_queue: one direction of an in-memory connection: a bounded ring of bytes with a reading and
+// a writing end, each of which can be closed and given a deadline. Under io::pipe and net::pipe.
 //
 // INVARIANTS
 //  - size_ <= capacity_; the bytes are those at [front_, front_ + size_) modulo capacity_.
@@ -42,8 +42,8 @@ class byte_queue {
   // write puts in all of `from`, or fails after a part of it.
   error write(context const& ctx, std::span<std::byte const> from);
 
-  // The closed end fails with closed_here from now on, the other with `why`: null stands for the end
-  // of the stream when reading, for closed_there when writing. Only the first close counts.
+  // The closed end fails with closed_here from now on, the other with `why`: null stands for the
+  // end of the stream when reading, for closed_there when writing. Only the first close counts.
   void close_read(error why = nullptr);
   void close_write(error why = nullptr);
 

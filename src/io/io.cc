@@ -46,7 +46,7 @@ result<std::string> read_all(context const& ctx, reader& from, std::uint64_t lim
   std::string all;
   std::size_t size = 0;
   for (;;) {
-    // One byte more than the limit is asked for, so that a stream of just that length is seen to end.
+    // One byte more than the limit is asked for, so that a stream of that length is seen to end.
     std::uint64_t const left = limit_bytes - size;
     std::size_t const wanted = std::max(read_all_first_bytes, size);
     std::size_t const step = left >= wanted ? wanted : static_cast<std::size_t>(left) + 1;

@@ -13,7 +13,6 @@
 #include "vole/go.h"
 #include "vole/net.h"
 #include "vole/sync.h"
-#include "vole/testing.h"
 
 namespace vole::net {
 

@@ -10,6 +10,8 @@
 #include <unistd.h>
 #include <vector>
 
+#include "vole/testing.h"
+
 #include "net/conn_pair.h"
 
 namespace vole::net {

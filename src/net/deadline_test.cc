@@ -4,6 +4,7 @@
 #include <string>
 
 #include "vole/chan.h"
+#include "vole/testing.h"
 
 #include "net/conn_pair.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // dial: one connection out of several addresses.
 //
-// The addresses race: each attempt is a goroutine that answers once, within the context of the race;
+// The addresses race: each attempt is a goroutine that answers once, in the context of the race;
 // dial_any starts the next when the last has failed or had its head start, takes the first
 // connection, cancels the others and waits for their answers, so that none outlives the call.
 // No shared state but the channel of answers.
@@ -61,7 +61,7 @@ connection connect_one(context const& ctx, net::address const& to, dial_options 
   return made;
 }
 
-// A unix socket whose queue of connections is full says EAGAIN, and no event tells when it has room.
+// A unix socket whose queue of connections is full says EAGAIN; no event tells when it has room.
 connection dial_unix(context const& ctx, std::string const& path, dial_options const& options) {
   duration pause = 1ms;
   for (;;) {

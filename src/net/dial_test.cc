@@ -6,6 +6,8 @@
 #include <unistd.h>
 #include <vector>
 
+#include "vole/testing.h"
+
 #include "net/conn_pair.h"
 #include "net/sockaddr.h"
 

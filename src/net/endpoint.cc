@@ -49,7 +49,7 @@ result<endpoint> parse_endpoint(std::string_view network, std::string_view addre
 result<std::vector<net::ip_address>> addresses_of(context const& ctx, endpoint const& from,
                                                   net::resolver& names) {
   std::vector<net::ip_address> all;
-  // Whatever has a colon or only digits and dots is meant as an IP address: no name server is asked.
+  // What has a colon or only digits and dots is meant as an IP address: no name server is asked.
   bool const numeric = from.host.find(':') != std::string::npos ||
                        from.host.find_first_not_of("0123456789.") == std::string::npos;
   if (numeric) {

@@ -9,7 +9,7 @@
 // Bits of word_ (never stale; changed by read-modify-write only):
 //   shut        close() was called: nobody enters any more
 //   turn[s]     somebody has the turn of side s
-//   queue[s]    somebody waits for the turn of side s; set and cleared under mu_, only while turn[s]
+//   queue[s]    somebody waits for the turn of side s; set and cleared under mu_, while turn[s]
 //   inside      the rest of the word counts those inside; each turn is one of them
 // INVARIANTS
 //  - turn[s] with queue[s] passes from the one who leaves to the first waiter that can still be

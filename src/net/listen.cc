@@ -43,7 +43,7 @@ error failure_of(int status) {
   return status < 0 ? errors::from_errno(-status) : error();
 }
 
-// Accepted sockets inherit TCP_NODELAY and the keep-alive settings: none of them costs a call later.
+// Accepted sockets inherit TCP_NODELAY and the keep-alive settings: no call later.
 error set_tcp_options(int fd, net::address const& at, bool both_families,
                       listen_options const& options) {
   int status = sys::set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);

@@ -9,6 +9,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "vole/testing.h"
+
 #include "net/conn_pair.h"
 
 namespace vole::net {

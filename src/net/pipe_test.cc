@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 #include <string>
 
+#include "vole/testing.h"
+
 #include "net/conn_pair.h"
 
 namespace vole::net {

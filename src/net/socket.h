@@ -69,7 +69,7 @@ class socket_turn {
   socket_turn(socket_turn const&) = delete;
   socket_turn& operator=(socket_turn const&) = delete;
 
-  // refusal is why the call must not begin: closed, the context ended, the deadline passed; or null.
+  // refusal is why the call must not begin: closed, context ended, deadline passed; or null.
   error refusal(context const& ctx) const;
 
  private:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // socket_conn: net::conn over a socket.
 //
-// Reading is edge-triggered: the system call first, and a wait when it says EAGAIN. One call more is
+// Reading is edge-triggered: the system call first, a wait when it says EAGAIN. One more call is
 // saved: when a read of a TCP socket got fewer bytes than it asked for, the receive queue was empty
 // at that moment, and the next read waits at once instead of being told EAGAIN. This loses nothing:
 //  - Bytes that come later make a new edge, and an edge is never lost (poll_handle).

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "vole/runtime.h"
+#include "vole/testing.h"
 #include "vole/time.h"
 
 #include "net/conn_pair.h"
