@@ -12,7 +12,12 @@
 namespace folio {
 
 struct config {
-  vole::service::options service{.name = "folio", .version = "0.1.0"};
+  config() {
+    service.name = "folio";
+    service.version = "0.1.0";
+  }
+
+  vole::service::options service;
   std::string database = "sqlite:data/folio.db";
   std::string prices;  // a file; empty: the prices built in
   vole::duration feed_pace = std::chrono::seconds(1);

@@ -46,11 +46,14 @@ class Folio:
         def addresses():
             """folio logs the addresses it listens on"""
             assert self.process.poll() is None, f"folio ended with {self.process.returncode}:\n{self.log()[size:]}"
-            text = self.log()[size:]
-            found = dict(re.findall(r'"(public|admin)[^"]*":"(127\.0\.0\.1:\d+)"', text))
-            return found if '"ready"' in text or "folio is ready" in text else None
+            for line in self.log()[size:].splitlines():
+                if line.startswith("{") and line.endswith("}"):
+                    said = json.loads(line)
+                    if said.get("msg") == "serving":
+                        return said
+            return None
         found = wait_until(addresses)
-        self.public, self.admin = found["public"], found["admin"]
+        self.public, self.admin = found["address"], found["admin"]
         return self
 
     def log(self):
