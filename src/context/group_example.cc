@@ -44,7 +44,8 @@ error report(context const& ctx) {
   task<std::int64_t> sum = s.spawn([&](context const& ctx) { return total(ctx, symbols); });
   task<std::int64_t> wrong =
       s.spawn([](context const& ctx) { return total(ctx, {"AAPL", "????"}); });
-  fmt::print("total {}\n", VOLE_TRY(sum.get(ctx), "add up"));
+  std::int64_t const added = VOLE_TRY(sum.get(ctx), "add up");
+  fmt::print("total {}\n", added);
   fmt::print("{}\n", wrong.get(ctx).error());
   return nullptr;
 }

@@ -95,8 +95,8 @@ TEST(os_env, tells_set_from_unset) {
 
 // --- signals
 
-// TSan runs a handler not before its thread next does something that TSan watches, and the one thread
-// that takes signals here sleeps in a system call.
+// TSan runs a handler not before its thread next does something that TSan watches, and the one
+// thread that takes signals here sleeps in a system call.
 class os_signals : public ::testing::Test {
   void SetUp() override {
     if (VOLE_TSAN) GTEST_SKIP() << "TSan holds signals back";
