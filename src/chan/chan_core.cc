@@ -63,39 +63,38 @@ void chan_core::close() {
     lock_.unlock();
     panic("close of closed channel");
   }
-  closed_.store(true, memory_order_release);  // pairs with chan_core.h:nothing_to_receive
+  closed_.store(true, memory_order_release);  // pairs with chan_core.h:looks_receivable
   while (chan_waiter* const w = receivers_.pop_claimed()) woken.push_back(*w);
   while (chan_waiter* const w = senders_.pop_claimed()) woken.push_back(*w);
   lock_.unlock();
   while (chan_waiter* const w = woken.pop_front()) w->finish(false);
 }
 
-chan_outcome chan_core::park_in(waiter_list<chan_waiter>& list, chan_waiter& w, wait_reason why,
-                                park_limit const& limit) {
+chan_outcome chan_core::park(wait_reason why, void* slot,
+                             park_limit const& limit) VOLE_NO_THREAD_SAFETY_ANALYSIS {
+  bool const sends = why == wait_reason::chan_send;
+  waiter_list<chan_waiter>& list = sends ? senders_ : receivers_;
+  chan_episode episode;
+  chan_waiter w{.episode = &episode, .slot = slot, .exclusive = limit.unlimited()};
   list.push_back(w);
-  lock_.unlock();
-  wake_reason const reason = w.episode->ticket.park(why, limit);
-  if (reason == wake_reason::ready) {
-    return w.delivered ? chan_outcome::ok : chan_outcome::closed;
+  if (w.exclusive) {
+    park_ticket::held_lock held{
+        [](void* lock) VOLE_NO_THREAD_SAFETY_ANALYSIS { static_cast<chan_lock*>(lock)->unlock(); },
+        &lock_};
+    episode.ticket.park_holding(why, held);
+  } else {
+    lock_.unlock();
+    wake_reason const reason = episode.ticket.park(why, limit);
+    if (reason != wake_reason::ready) {
+      lock_.lock();
+      list.remove(w);
+      lock_.unlock();
+      return to_outcome(reason);
+    }
   }
-  lock_.lock();
-  list.remove(w);
-  lock_.unlock();
-  return to_outcome(reason);
-}
-
-chan_outcome chan_core::park_send(void* from, park_limit const& limit) {
-  chan_episode episode;
-  chan_waiter w{.episode = &episode, .slot = from};
-  chan_outcome const outcome = park_in(senders_, w, wait_reason::chan_send, limit);
-  if (outcome == chan_outcome::closed) panic("send on closed channel");
-  return outcome;
-}
-
-chan_outcome chan_core::park_recv(void* to, park_limit const& limit) {
-  chan_episode episode;
-  chan_waiter w{.episode = &episode, .slot = to};
-  return park_in(receivers_, w, wait_reason::chan_receive, limit);
+  if (w.delivered) return chan_outcome::ok;
+  if (sends) panic("send on closed channel");
+  return chan_outcome::closed;
 }
 
 void chan_core::panic_send_on_closed() {

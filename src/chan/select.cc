@@ -20,12 +20,6 @@ namespace vole {
 namespace internal {
 
 struct select_access {
-  // looks_ready tells, without the lock, whether a case is worth locking for.
-  static bool looks_ready(select_case const& c) noexcept {
-    if (c.kind == case_kind::recv) return !c.core->nothing_to_receive();
-    return !c.core->full() || c.core->closed_.load(memory_order_relaxed);
-  }
-
   static chan_lock& lock_of(select_case const& c) noexcept { return c.core->lock_; }
 
   // proceed carries the case out if that can be done now. The caller holds the channel's lock, gives it back, and then
@@ -34,15 +28,14 @@ struct select_access {
     return c.kind == case_kind::recv ? proceed_recv(c, woken) : proceed_send(c, woken);
   }
 
-  static void link(select_case& c, chan_episode& episode) VOLE_NO_THREAD_SAFETY_ANALYSIS {
-    c.waiter.episode = &episode;
-    c.waiter.slot = c.slot;
-    list_of(c).push_back(c.waiter);
+  static void link(select_case& c, chan_waiter& w) VOLE_NO_THREAD_SAFETY_ANALYSIS {
+    c.waiter = &w;
+    list_of(c).push_back(w);
   }
 
   static void unlink(select_case& c) {
     c.core->lock_.lock();
-    list_of(c).remove(c.waiter);
+    list_of(c).remove(*c.waiter);
     c.core->lock_.unlock();
   }
 
@@ -131,7 +124,7 @@ std::size_t poll_order(std::span<select_case*> cases, int* otherwise_index) {
 // Tries each case that looks ready, one lock at a time.
 select_case* try_one_by_one(std::span<select_case* const> in_poll_order) VOLE_NO_THREAD_SAFETY_ANALYSIS {
   for (select_case* const c : in_poll_order) {
-    if (!select_access::looks_ready(*c)) continue;
+    if (!c->looks_ready()) continue;
     chan_waiter* woken = nullptr;
     select_access::lock_of(*c).lock();
     bool const done = select_access::proceed(*c, &woken);
@@ -143,27 +136,32 @@ select_case* try_one_by_one(std::span<select_case* const> in_poll_order) VOLE_NO
 }
 
 // Parks in the queues of all channels, which are locked; returns the case that was taken, or null when the limit came.
-select_case* park_in_all(std::span<select_case* const> by_address, park_limit const& limit,
-                         wake_reason* reason) {
+select_case* park_in_all(std::span<select_case* const> by_address, void* waiters,
+                         park_limit const& limit, wake_reason* reason) {
   chan_episode episode;
-  for (select_case* const c : by_address) select_access::link(*c, episode);
+  auto* at = static_cast<std::byte*>(waiters);
+  for (select_case* const c : by_address) {
+    select_access::link(*c, *::new (at) chan_waiter{.episode = &episode, .slot = c->slot});
+    at += sizeof(chan_waiter);
+  }
   unlock_all(by_address);
   *reason = episode.ticket.park(wait_reason::select, limit);
   select_case* taken = nullptr;
   for (select_case* const c : by_address) {
-    if (*reason == wake_reason::ready && &c->waiter == episode.fired) {
+    if (*reason == wake_reason::ready && c->waiter == episode.fired) {
       taken = c;  // whoever claimed it has taken it out of its queue
     } else {
       select_access::unlink(*c);
     }
   }
-  if (taken != nullptr) taken->received = taken->waiter.delivered;
+  if (taken != nullptr) taken->received = taken->waiter->delivered;
   return taken;
 }
 
 }  // namespace
 
-int select_run(std::span<select_case*> cases, select_case** scratch, park_limit const& limit) {
+int select_run(std::span<select_case*> cases, select_case** by_address_first, void* waiters,
+               park_limit const& limit) {
   int otherwise_index = -1;
   std::size_t const n = poll_order(cases, &otherwise_index);
   if (n == 0) {
@@ -173,11 +171,11 @@ int select_run(std::span<select_case*> cases, select_case** scratch, park_limit 
   }
   std::span<select_case* const> const in_poll_order(cases.data(), n);
   if (select_case* const c = try_one_by_one(in_poll_order)) return c->index;
-  if (n == 1 && otherwise_index >= 0) return otherwise_index;  // one look at one channel is a look at all
+  if (n == 1 && otherwise_index >= 0) return otherwise_index;  // a look at one channel is a look at all
 
-  std::copy_n(cases.data(), n, scratch);
-  std::span<select_case* const> const by_address(scratch, n);
-  std::sort(scratch, scratch + n, [](select_case const* a, select_case const* b) {
+  std::span<select_case*> const by_address(by_address_first, n);
+  std::copy_n(cases.data(), n, by_address.begin());
+  std::sort(by_address.begin(), by_address.end(), [](select_case const* a, select_case const* b) {
     return std::less<>()(a->core, b->core);
   });
   lock_all(by_address);
@@ -193,11 +191,11 @@ int select_run(std::span<select_case*> cases, select_case** scratch, park_limit 
     return otherwise_index;
   }
   wake_reason reason = wake_reason::none;
-  select_case* const taken = park_in_all(by_address, limit, &reason);
+  select_case* const taken = park_in_all(by_address, waiters, limit, &reason);
   if (taken == nullptr) {
     return reason == wake_reason::canceled ? select_canceled : select_deadline;
   }
-  if (taken->kind == case_kind::send && !taken->waiter.delivered) panic("send on closed channel");
+  if (taken->kind == case_kind::send && !taken->waiter->delivered) panic("send on closed channel");
   return taken->index;
 }
 

@@ -21,6 +21,11 @@ struct park_access {
     std::uint32_t const before = ticket.word_.fetch_or(park_ticket::parked, memory_order_acq_rel);
     if ((before & park_ticket::finished) != 0) the_scheduler().ready(g);
   }
+
+  static void after_park_holding(worker&, void* at) {
+    auto const lock = *static_cast<park_ticket::held_lock*>(at);  // on the waiter's stack, which is gone with the lock
+    lock.release(lock.arg);
+  }
 };
 
 char const* to_text(wait_reason why) noexcept {
@@ -54,14 +59,45 @@ park_ticket::park_ticket() noexcept : goroutine_(current_goroutine()) {}
 
 void park_ticket::finish() noexcept {
   goroutine* const g = goroutine_;
-  // pairs with park.cc:after_park and park.cc:park_thread
-  std::uint32_t const before = word_.fetch_or(finished, memory_order_acq_rel);
-  if ((before & parked) == 0) return;  // the waiter has yet to look
+  // A goroutine that is parked already needs no word from us. pairs with park.cc:after_park
+  if (g == nullptr || (word_.load(memory_order_acquire) & parked) == 0) {
+    // pairs with park.cc:after_park and park.cc:park_thread
+    std::uint32_t const before = word_.fetch_or(finished, memory_order_acq_rel);
+    if ((before & parked) == 0) return;  // the waiter has yet to look
+  }
+  wake(g);
+}
+
+void park_ticket::wake(goroutine* g) noexcept {
   if (g == nullptr) {
     futex_wake(word_, 1);  // by address only: the waiter may be gone already
   } else if (!netpoll_collect(g)) {
     the_scheduler().ready(g);
   }
+}
+
+void park_ticket::park_holding(wait_reason why, held_lock& lock) noexcept {
+  if (goroutine_ == nullptr) {
+    lock.release(lock.arg);
+    park_thread();
+    return;
+  }
+  mark_parked(why);
+  the_scheduler().switch_away(*goroutine_, &park_access::after_park_holding, &lock);
+}
+
+void park_ticket::wake_parked() noexcept {
+  goroutine* const g = goroutine_;
+  // pairs with park.cc:park_thread; a goroutine's word is read by its owner alone
+  if (g == nullptr && (word_.fetch_or(finished, memory_order_acq_rel) & parked) == 0) return;
+  wake(g);
+}
+
+void park_ticket::mark_parked(wait_reason why) noexcept {
+  goroutine& g = *goroutine_;
+  g.why.store(why, memory_order_relaxed);
+  g.since.store(the_scheduler().coarse_now().time_since_epoch().count(), memory_order_relaxed);
+  g.state.store(goroutine_state::parked, memory_order_relaxed);
 }
 
 wake_reason park_ticket::park_unlimited(wait_reason why) noexcept {
@@ -70,11 +106,8 @@ wake_reason park_ticket::park_unlimited(wait_reason why) noexcept {
     if (goroutine_ == nullptr) {
       park_thread();
     } else {
-      goroutine& g = *goroutine_;
-      g.why.store(why, memory_order_relaxed);
-      g.since.store(the_scheduler().coarse_now().time_since_epoch().count(), memory_order_relaxed);
-      g.state.store(goroutine_state::parked, memory_order_relaxed);
-      the_scheduler().switch_away(g, &park_access::after_park, this);
+      mark_parked(why);
+      the_scheduler().switch_away(*goroutine_, &park_access::after_park, this);
     }
   }
   // pairs with park.cc:park_ticket::finish: what the waker wrote before it is visible

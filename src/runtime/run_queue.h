@@ -45,6 +45,11 @@ class run_queue {
 
   // put_next makes g run next and returns the goroutine that it displaced, or null. Owner only.
   goroutine* put_next(goroutine* g) noexcept {
+    // Only the owner fills an empty slot; thieves put null over null, whatever the order.
+    if (next_.load(memory_order_relaxed) == nullptr) {
+      next_.store(g, memory_order_release);  // pairs with run_queue.h:take_next, steal_next
+      return nullptr;
+    }
     // pairs with run_queue.h:take_next, steal_next
     return next_.exchange(g, memory_order_acq_rel);
   }

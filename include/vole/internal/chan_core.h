@@ -9,7 +9,8 @@
 //   - Who claims a waiter's ticket moves the element to or from waiter.slot, sets episode->fired and delivered, and
 //     finishes the ticket; until then the waiter's stack frame stands. Nobody else touches the slot.
 //   - closed_ goes from false to true once. Nothing enters buffer_ after it, and both lists stay empty.
-//   - refs_ counts handles. An operation runs under a handle of its caller, so a core outlives every lock section.
+//   - refs_ counts handles. An operation runs under a handle of its caller. One that parks holding the lock is woken by
+//     who takes the lock next, and may be the last to hold the core: unlock's last access is its store.
 // LOCKS  lock_ guards everything but refs_, capacity_, buffer_, ops_ and dispose_, which never change. Several cores are
 //        locked together only by select, in order of address. A lock section never parks, allocates or runs user code
 //        other than the move constructor and destructor of an element that goes through the buffer.
@@ -52,12 +53,17 @@ struct chan_waiter {
   void* slot = nullptr;    // sender: the element to move from; receiver: raw memory for it
   bool linked = false;     // guarded by the channel's lock
   bool delivered = false;  // the element went over; false when the channel was closed instead
+  bool exclusive = false;  // parked holding the channel's lock: who finds it there has it, without a claim
 
-  bool claim() noexcept { return episode->ticket.try_claim(); }
+  bool claim() noexcept { return exclusive || episode->ticket.try_claim(); }
   void finish(bool success) noexcept {
     delivered = success;
     episode->fired = this;
-    episode->ticket.finish();
+    if (exclusive) {
+      episode->ticket.wake_parked();
+    } else {
+      episode->ticket.finish();
+    }
   }
 };
 
@@ -118,15 +124,15 @@ class chan_core {
   // send moves from `from`, waiting for room. Panics: closed.
   template <class T>
   void send(T& from) {
-    if (!send_or_lock(from)) park_send(&from, {});
+    if (!send_or_lock(from)) park(wait_reason::chan_send, &from, {});
   }
   template <class T>
   chan_outcome send_until(T& from, park_limit const& limit) {
-    return send_or_lock(from) ? chan_outcome::ok : park_send(&from, limit);
+    return send_or_lock(from) ? chan_outcome::ok : park(wait_reason::chan_send, &from, limit);
   }
   template <class T>
   bool try_send(T& from) {
-    if (full() && !closed_.load(memory_order_relaxed)) return false;  // as Go: one look is enough
+    if (!looks_sendable()) return false;
     if (send_or_lock(from)) return true;
     lock_.unlock();
     return false;
@@ -144,11 +150,24 @@ class chan_core {
   }
   template <class T>
   void try_recv(std::optional<T>& to) {
-    if (nothing_to_receive()) return;
+    if (!looks_receivable()) return;
     if (!recv_or_lock(to)) lock_.unlock();
   }
 
   void close();
+
+  // Looks without the lock: false only if the operation could not proceed a moment ago.
+  bool looks_sendable() const noexcept {
+    bool const full =
+        capacity_ == 0 ? receivers_.empty() : count_.load(memory_order_relaxed) == capacity_;
+    return !full || closed_.load(memory_order_relaxed);
+  }
+  bool looks_receivable() const noexcept {
+    // Nothing enters a channel after its close: one seen empty, then open, was both when it was seen open.
+    // pairs with chan_core.h:set_count, chan_core.cc:close
+    bool const empty = capacity_ == 0 ? senders_.empty() : count_.load(memory_order_acquire) == 0;
+    return !empty || closed_.load(memory_order_acquire);
+  }
 
   std::size_t len() const noexcept { return is_timer_ ? 0 : count_.load(memory_order_relaxed); }
   std::size_t cap() const noexcept { return is_timer_ ? 0 : capacity_; }
@@ -176,25 +195,10 @@ class chan_core {
   template <class T>
   chan_outcome recv_parked(std::optional<T>& to, park_limit const& limit) VOLE_RELEASE(lock_);
 
-  // They enqueue the caller, release the lock and park.
-  chan_outcome park_send(void* from, park_limit const& limit) VOLE_RELEASE(lock_);
-  chan_outcome park_recv(void* to, park_limit const& limit) VOLE_RELEASE(lock_);
-  chan_outcome park_in(waiter_list<chan_waiter>& list, chan_waiter& w, wait_reason why,
-                       park_limit const& limit) VOLE_RELEASE(lock_);
+  // park enqueues the caller, gives the lock back and waits. One function for both directions: goroutines that wait in
+  // the same place return through the same addresses, which the processor's return stack then predicts.
+  chan_outcome park(wait_reason why, void* slot, park_limit const& limit) VOLE_RELEASE(lock_);
   [[noreturn, gnu::cold]] void panic_send_on_closed() VOLE_RELEASE(lock_);
-
-  // Without the lock, so of the past when they return.
-  bool full() const noexcept {
-    return capacity_ == 0 ? receivers_.empty() : count_.load(memory_order_relaxed) == capacity_;
-  }
-  bool nothing_to_receive() const noexcept {
-    // A channel that is empty, then open, was empty and open at the second look: nothing enters a closed one.
-    // pairs with chan_core.cc:close
-    return empty() && !closed_.load(memory_order_acquire);
-  }
-  bool empty() const noexcept {
-    return capacity_ == 0 ? senders_.empty() : count_.load(memory_order_acquire) == 0;
-  }
 
   template <class T>
   T* slot_at(std::size_t index) noexcept {
@@ -294,7 +298,7 @@ template <class T>
 chan_outcome chan_core::recv_parked(std::optional<T>& to, park_limit const& limit) {
   if constexpr (std::is_trivially_copyable_v<T> && std::is_trivially_default_constructible_v<T>) {
     // The element may be moved straight into its place.
-    chan_outcome const outcome = park_recv(std::addressof(to.emplace()), limit);
+    chan_outcome const outcome = park(wait_reason::chan_receive, std::addressof(to.emplace()), limit);
     if (outcome != chan_outcome::ok) to.reset();
     return outcome;
   } else {
@@ -303,7 +307,7 @@ chan_outcome chan_core::recv_parked(std::optional<T>& to, park_limit const& limi
       ~storage() {}
       T element;
     } raw;
-    chan_outcome const outcome = park_recv(std::addressof(raw.element), limit);
+    chan_outcome const outcome = park(wait_reason::chan_receive, std::addressof(raw.element), limit);
     if (outcome == chan_outcome::ok) {
       to.emplace(std::move(raw.element));
       raw.element.~T();

@@ -6,9 +6,10 @@
 // INVARIANTS
 //   word_ is 1 from lock() to unlock(). sleepers_ counts the threads that sleep in the futex on word_, or are about to.
 // ORDERING
-//   unlock() stores word_ and then loads sleepers_ with no fence between: it may miss a thread that goes to sleep at
-//   that moment. Such a thread finds the lock by its own timeout, at most sleep_max later. It costs nothing when it
-//   does not happen, and it takes a holder that lost its CPU inside a section of some ten nanoseconds.
+//   The store to word_ is unlock's last access to the lock: the next holder may free the channel. So sleepers_ is read
+//   before it, and a thread that goes to sleep at that moment is missed; it finds the lock by its own timeout, at most
+//   sleep_max later. A thread comes to sleep only when a holder has lost its CPU inside a section of some ten
+//   nanoseconds; then sleepers_ has long been set when the holder is back.
 // REJECTED
 //   A word with a "contended" value (raw_mutex): the exchange in unlock() costs 5 ns of a 6 ns operation.
 
@@ -32,15 +33,16 @@ class VOLE_CAPABILITY("chan_lock") chan_lock {
     }
   }
   void unlock() noexcept VOLE_RELEASE() {
+    bool const somebody_sleeps = sleepers_.load(memory_order_relaxed) != 0;
     word_.store(0, memory_order_release);  // pairs with chan_lock.h:lock and chan_lock.cc:lock_slow
-    if (sleepers_.load(memory_order_relaxed) != 0) [[unlikely]] {
+    if (somebody_sleeps) [[unlikely]] {
       wake_one();
     }
   }
 
  private:
   void lock_slow() noexcept;
-  void wake_one() noexcept;
+  void wake_one() noexcept;  // touches no memory: the lock may be gone
 
   atomic<std::uint32_t> word_{0};
   atomic<std::uint32_t> sleepers_{0};

@@ -10,6 +10,7 @@
 // INVARIANTS
 //   word_ goes 0 -> claimed(reason) -> +finished; +parked is added once by the waiter, before or after. Never back.
 //   Whoever adds the second of {finished, parked} makes the waiter runnable; a waiter that sees finished first never switches.
+//   A goroutine's word in which parked and a claim are set is written by nobody any more until the owner resets it.
 //   A waker touches the ticket only while its owner cannot have returned: under the queue's lock before the claim,
 //   until finish() after it. finish() is its last access.
 //   A waiter that ends by deadline or cancel is still linked in its queues and must unlink itself under their locks.
@@ -121,6 +122,17 @@ class park_ticket {
     return park_limited(why, limit);
   }
 
+  // park_holding parks without a limit and gives the lock of the queue back only when the waiter is parked. Whoever
+  // then finds the ticket under that lock is the only one who can end the wait, and says so by wake_parked() instead of
+  // try_claim() and finish(): no read-modify-write on either side. The lock object lives in the caller's frame.
+  // A plain thread gives the lock back first and then sleeps.
+  struct held_lock {
+    void (*release)(void*);
+    void* arg;
+  };
+  void park_holding(wait_reason why, held_lock& lock) noexcept;
+  void wake_parked() noexcept;
+
   // reset makes the ticket ready for another wait. Only by its owner, when no queue knows it.
   void reset() noexcept { word_.store(0, memory_order_relaxed); }
 
@@ -132,6 +144,8 @@ class park_ticket {
   wake_reason park_unlimited(wait_reason why) noexcept;
   wake_reason park_limited(wait_reason why, park_limit const& limit) noexcept;
   void park_thread() noexcept;
+  void mark_parked(wait_reason why) noexcept;
+  void wake(goroutine* g) noexcept;
 
   atomic<std::uint32_t> word_{0};
   goroutine* goroutine_;  // null: a plain thread

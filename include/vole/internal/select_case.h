@@ -5,11 +5,13 @@
 // INVARIANTS
 //   - slot is where the element goes (raw memory) or comes from. Only the case that select_run returns has had its
 //     element moved; complete() then hands it to the user.
-//   - waiter is linked only while select_run runs.
+//   - waiter is set and linked only while select_run waits.
 // LOCKS  see chan_core.h; a case itself belongs to one goroutine.
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <span>
@@ -44,12 +46,18 @@ struct select_case {
   select_case(select_case const&) = delete;
   select_case& operator=(select_case const&) = delete;
 
+  // A look without the lock: false only if the case could not proceed a moment ago.
+  bool looks_ready() const noexcept {
+    if (core == nullptr) return false;
+    return kind == case_kind::recv ? core->looks_receivable() : core->looks_sendable();
+  }
+
   chan_core* const core;  // null: nil channel, or otherwise
   void* slot;
-  chan_waiter waiter;
   case_kind const kind;
   bool received = false;  // recv, once taken: an element came; false: closed and drained
-  int index = 0;          // place in the call
+  int index;              // place in the call; set by select_run, as the waiter
+  chan_waiter* waiter;
 };
 
 template <class C>
@@ -120,23 +128,38 @@ struct recv_case : select_case {
   bool* ok_;
 };
 
-// select_run carries out one case: its index, or select_deadline or select_canceled. cases is given in the order of
-// the call and comes back in another; scratch has room for as many.
-int select_run(std::span<select_case*> cases, select_case** scratch, park_limit const& limit);
+// The working memory of one select, in the frame of its caller and raw until it is needed.
+template <std::size_t N>
+struct select_memory {
+  select_case* in_call_order[N];
+  select_case* by_address[N];
+  alignas(chan_waiter) std::byte waiters[N * sizeof(chan_waiter)];
+};
+
+// select_run carries out one case: its index, or select_deadline or select_canceled. cases comes back in another order;
+// by_address and waiters have room for as many.
+int select_run(std::span<select_case*> cases, select_case** by_address, void* waiters,
+               park_limit const& limit);
 
 template <class... Cases>
 int select_all(park_limit const& limit, Cases&... cases) {
   constexpr std::size_t n = sizeof...(Cases);
-  constexpr std::size_t defaults =
-      (std::size_t{0} + ... + (std::same_as<std::remove_cv_t<Cases>, otherwise_case> ? 1 : 0));
+  constexpr bool is_default[] = {std::same_as<std::remove_cv_t<Cases>, otherwise_case>..., false};
+  constexpr std::size_t defaults = std::count(std::begin(is_default), std::end(is_default), true);
   static_assert(defaults <= 1, "a select has at most one otherwise()");
   if constexpr (n == 0) {
     return park_on_nil(wait_reason::select_no_cases, limit) == chan_outcome::canceled
                ? select_canceled
                : select_deadline;
   } else {
-    select_case* order[2 * n] = {&cases...};
-    int const chosen = select_run(std::span<select_case*>(order, n), order + n, limit);
+    if constexpr (n == 2 && defaults == 1) {
+      // One channel: a look at it is a look at all of them.
+      if (!(cases.looks_ready() || ...)) return is_default[0] ? 0 : 1;
+    }
+    select_memory<n> memory;
+    std::size_t i = 0;
+    ((memory.in_call_order[i++] = &cases), ...);
+    int const chosen = select_run(memory.in_call_order, memory.by_address, memory.waiters, limit);
     int index = 0;
     ((index++ == chosen ? cases.complete() : void()), ...);
     return chosen;
