@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -387,6 +388,14 @@ TEST(stats, add_up) {
     EXPECT_GE(s.threads, 1u);
     EXPECT_GT(s.schedules_total, 0u);
     EXPECT_GT(s.stack_bytes_reserved, 0u);
+  });
+}
+
+TEST(signals, a_program_that_a_goroutine_starts_finds_none_blocked) {
+  run([] {
+    sigset_t mask;
+    ASSERT_EQ(::pthread_sigmask(SIG_SETMASK, nullptr, &mask), 0);
+    for (int const signal : {SIGTERM, SIGINT, SIGCHLD, SIGQUIT}) EXPECT_EQ(sigismember(&mask, signal), 0) << signal;
   });
 }
 

@@ -38,6 +38,7 @@ constinit raw_mutex capture_mu;
 constinit capture_request capture;
 constinit struct sigaction previous_segv{};
 constinit struct sigaction previous_bus{};
+constinit sigset_t starters_mask{};  // written once, before the first worker is made
 
 int capture_signal() noexcept { return SIGRTMIN + 6; }
 
@@ -137,6 +138,7 @@ void write_all(int fd, std::string_view text) noexcept {
 }
 
 void install_signal_handlers() noexcept {
+  ::pthread_sigmask(SIG_SETMASK, nullptr, &starters_mask);
   install(capture_signal(), &on_capture, 0, nullptr);
   if (left_to_default(SIGQUIT)) install(SIGQUIT, &on_quit, 0, nullptr);
   // The sanitizers explain faults themselves.
@@ -150,8 +152,9 @@ void install_signal_handlers() noexcept {
 }
 
 void prepare_thread_for_signals() noexcept {
-  // Workers start with all signals blocked: what is sent to the process goes to its other threads, and no system call of a
-  // goroutine is interrupted. Faults, the profiler's clock and the dump's question are for this very thread.
+  // A worker takes the mask of the thread that started the runtime: a program that a goroutine starts inherits it, and
+  // must not find its signals blocked. Faults, the profiler's clock and the dump's question come through in any case.
+  ::pthread_sigmask(SIG_SETMASK, &starters_mask, nullptr);
   sigset_t own;
   sigemptyset(&own);
   for (int const signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF, capture_signal()}) {
