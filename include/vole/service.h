@@ -17,11 +17,11 @@
 //   }
 //
 // Order of start: listeners bound (a port that is taken is found before anything is opened), admin
-// and ops serve, set-up runs, the public server serves, ready. Order of stop, at SIGTERM, SIGINT,
-// stop() or a failed background task: not ready, drain_delay, no new connections and "Connection:
-// close", running requests have drain_timeout, then their contexts end; ctx() ends and background
-// tasks are awaited; closers in reverse order; admin and ops last. A second signal ends the process
-// at once.
+// and ops serve, set-up runs, the public server serves, ready.
+// Order of stop, at SIGTERM, SIGINT, stop() or a failed background task: not ready, drain_delay, no
+// new connections and "Connection: close", running requests have drain_timeout, then their contexts
+// end; ctx() ends and background tasks are awaited; closers in reverse order; admin and ops last. A
+// second signal ends the process at once.
 #pragma once
 
 #include <chrono>
@@ -53,23 +53,24 @@ struct options {
   // Everything about the process: /metrics, health, /debug/pprof/, /debug/config, /debug/log-level.
   // "": none. An address other than loopback is refused unless admin_token is set.
   std::string admin = "127.0.0.1:6060";
-  secret<std::string> admin_token;  // "Authorization: Bearer <token>" asked for by admin; "": none
+  secret<std::string> admin_token =
+      {};  // "Authorization: Bearer <token>" asked for by admin; "": none
   // Health and metrics only; may be public to the cluster. "": none.
-  std::string ops;
+  std::string ops = {};
 
   log::format log_format = log::format::text;
   log::level log_level = log::level::info;
-  std::shared_ptr<log::sink> log_to;  // null: stderr
+  std::shared_ptr<log::sink> log_to = nullptr;  // null: stderr
 
   duration drain_delay = {};                          // from "not ready" to closed listeners
   duration drain_timeout = std::chrono::seconds(20);  // for running requests
   duration stop_timeout =
       std::chrono::seconds(5);  // for background tasks and each closer, after that
 
-  http::server_options http;         // of the public server: limits and time-outs
-  observe_options requests;          // logger and registry are filled in by app
-  bool handle_signals = true;        // false in tests, where several apps may live in one process
-  std::vector<config_entry> config;  // what /debug/config shows: flags.entries()
+  http::server_options http = {};  // of the public server: limits and time-outs
+  observe_options requests = {};   // logger and registry are filled in by app
+  bool handle_signals = true;      // false in tests, where several apps may live in one process
+  std::vector<config_entry> config = {};  // what /debug/config shows: flags.entries()
 };
 
 // add_flags adds listen, admin, admin-token, ops, log-level, log-format, drain-delay and
@@ -93,6 +94,9 @@ class app {
   // ctx ends when running requests have been drained: the context of what lives as long as the
   // service.
   context const& ctx() const noexcept;
+  // serving_ctx ends when the listeners close: what a stream that would never end by itself
+  // (server-sent events) watches, so that it does not hold the drain up.
+  context const& serving_ctx() const noexcept;
 
   // wrap puts a middleware around the public mux, inside observe; the first one added is the
   // outermost.
@@ -106,8 +110,8 @@ class app {
   void background(std::string name, std::function<error(context const& ctx)> fn);
 
   // run starts, calls set_up, serves until a signal or stop(), stops, and returns the exit code: 0
-  // after a clean stop, 1 when it could not start or a part failed, with one line on stderr that
-  // says why.
+  // after a clean stop; 1 when a part failed, as the log says, or when it could not start, 2 when
+  // that was for a bad setting: then one line on stderr says why.
   int run(std::function<error(app&)> set_up);
 
   // start and shutdown are the two halves of run, for tests: start returns when the service is
@@ -115,7 +119,8 @@ class app {
   error start(std::function<error(app&)> set_up);
   error shutdown(context const& ctx);
 
-  // stop begins the stop that run() waits for. Safety: any goroutine.
+  // stop begins the stop that run() waits for.
+  // Safety:  any goroutine.
   void stop();
 
   // The address bound ("127.0.0.1:41523" for a listen address with port 0), or "" if there is no
@@ -126,7 +131,8 @@ class app {
 
  private:
   struct state;
-  std::unique_ptr<state> state_;
+  int run_until_stopped(std::function<error(app&)> set_up);
+  std::shared_ptr<state> state_;
 };
 
 }  // namespace vole::service

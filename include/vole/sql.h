@@ -285,7 +285,7 @@ struct event {
 };
 
 struct hooks {
-  std::function<void(context const& ctx, event const& e)> done;
+  std::function<void(context const& ctx, event const& e)> done{};
 };
 
 // db is a database: a handle to a pool of connections, cheap to copy. Close it: the last handle

@@ -53,8 +53,11 @@ class flags {
   flags(std::string program, std::string summary);
 
   // Each of these adds a flag whose default is what *to holds now; *to must live as long as the
-  // flags. Panics:  a name taken twice, or not of a-z, 0-9 and '-' (caller's bug). text takes any
-  // text, or what check lets pass; its error reads as what is expected: "want host:port".
+  // flags.
+  // Panics:  a name taken twice, or not of a-z, 0-9 and '-' (caller's bug).
+
+  // text takes any text, or what check lets pass; its error reads as what is expected: "want
+  // host:port".
   flags& text(std::string name, std::string* to, std::string help, checker check = {});
   flags& boolean(std::string name, bool* to, std::string help);
   flags& integer(std::string name, std::int64_t* to, std::string help, std::int64_t min,

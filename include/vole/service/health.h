@@ -4,10 +4,9 @@
 //
 // INVARIANTS
 //   - A check runs at most once at a time: while one hangs past its timeout, it is reported as
-//   failing and not started
-//     again, so that probes cannot pile up goroutines.
+//     failing and not started again, so that probes cannot pile up goroutines.
 // LOCKS  the state's mutex guards the list of checks and the flag; it is not held while a check
-// runs.
+//        runs.
 #pragma once
 
 #include <chrono>
@@ -50,8 +49,8 @@ class health {
   void set_ready() { set_door(true, {}); }
   void set_not_ready(std::string reason) { set_door(false, std::move(reason)); }
 
-  // readiness runs all checks side by side.        Blocks:  up to the longest timeout. Cancels: by
-  // ctx.
+  // readiness runs all checks side by side.
+  // Blocks:  up to the longest timeout.  Cancels: by ctx.
   report readiness(context const& ctx) const;
 
  private:

@@ -2,8 +2,7 @@
 // service::problem: how a failed request is answered: application/problem+json with a stable code
 // and the ids under which its log line is found. No shared state.
 //
-//   {"type":"about:blank","title":"Conflict","status":409,"detail":"user usr_abc123 exists
-//   already",
+//   {"type":"about:blank","title":"Conflict","status":409,"detail":"user usr_abc123 exists",
 //    "code":"user_exists","request_id":"5f...","trace_id":"4b..."}
 //
 // Source: RFC 9457 (Problem Details for HTTP APIs).
@@ -23,10 +22,10 @@ namespace vole::service {
 struct problem {
   int status = 500;
   std::string code = "internal";  // stable, for programs: "user_exists"
-  std::string detail;             // for people; "": left out
-  std::string field;  // which field of the request is wrong: "amount_minor"; "": left out
+  std::string detail = {};        // for people; "": left out
+  std::string field = {};  // which field of the request is wrong: "amount_minor"; "": left out
   std::string type = "about:blank";  // a URI
-  std::string title;                 // "": the status' own words
+  std::string title = {};            // "": the status' own words
 };
 
 // to_json is the body of the answer. Empty ids are left out.
@@ -73,14 +72,14 @@ error fail_field(std::string_view field, std::string_view code, fmt::format_stri
   return errors::make_typed<problem_error>(std::move(what));
 }
 
-// to_problem is how err is shown: the problem_error in its chain; else 503 "timeout" for a deadline
-// that has passed, 499 "client_closed_request" for a request whose client has gone, and 500
-// "internal" without any detail.
+// to_problem is how err is shown: the problem_error in its chain; else 400 "invalid_body" with the
+// field that a json_error names; 413, 408, 400 for a body that could not be read; 504 "timeout" for
+// a deadline that has passed; 499 "client_closed_request" for a request whose client has gone; and
+// 500 "internal" without any detail.
 problem to_problem(error const& err);
 
 // respond answers with p and notes err for the request's log line, where it is logged once, by the
-// middleware. When the head of another answer has gone out already, it only notes err and the
-// connection is closed.
+// middleware. When another answer has begun already, it only notes err.
 void respond(http::response_writer& res, http::request& req, problem const& p,
              error const& err = nullptr);
 

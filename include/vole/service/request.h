@@ -14,7 +14,7 @@
 namespace vole::service {
 
 struct observe_options {
-  log::logger logger;
+  log::logger logger = {};
   metrics::registry* registry = nullptr;  // null: no metrics
   // Takes X-Request-Id from the client if it is 1 to 64 of A-Z a-z 0-9 . _ -; otherwise, and when
   // false, one is made.
@@ -26,18 +26,15 @@ struct observe_options {
   bool log_all = true;
 };
 
-// observe is the outermost middleware of a server. In this order:
+// observe is the outermost middleware of a server:
 //   - request id: accepted or made, put in the context and in the answer's X-Request-Id;
 //   - trace: continued from traceparent and tracestate, or begun; put in the context;
-//   - one line for the request when it is over: "request" with method, route (the pattern, not the
-//   path), path,
-//     status, bytes, duration_ms, remote, and error if it failed; ERROR for 5xx, INFO otherwise;
+//   - one line when the request is over: "request" with method, route (the pattern, not the path),
+//     path, status, bytes, duration_ms, remote, and error if it failed; ERROR for 5xx, else INFO;
 //   - metrics: http_requests_total{method,route,status},
-//   http_request_duration_seconds{method,route},
-//     http_response_bytes_total{method,route}, http_requests_in_flight;
+//     http_request_duration_seconds{method,route}, http_response_bytes_total{method,route};
 //   - an exception that leaves the handler becomes 500 problem+json, or ends the connection when
-//   the head of the
-//     answer has gone out.
+//     the head of the answer has gone out.
 http::middleware observe(observe_options how);
 
 // set_error notes why this request failed, for its log line. No effect outside observe.

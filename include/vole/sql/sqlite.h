@@ -36,7 +36,7 @@ struct options {
   int group_max = 128;               // transactions in one commit
   std::chrono::nanoseconds group_time_max = std::chrono::milliseconds(5);  // then the group commits
   std::size_t cache_bytes = 8u << 20;  // page cache per connection
-  sql::hooks hooks;
+  sql::hooks hooks{};
 };
 
 // open opens the file, making it where there is none; its folder must be there.
