@@ -116,7 +116,7 @@ class benchmark {
   // reset_timer forgets the time, the allocations and the metrics so far; the timer goes on if it
   // was on.
   void reset_timer();
-  // stop_timer and start_timer leave something out of the measure. Cost: some 100 ns for the pair.
+  // stop_timer and start_timer leave something out of the measure. Cost: about 50 ns for the pair.
   void stop_timer();
   void start_timer();
   // elapsed is the time measured so far.

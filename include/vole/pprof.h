@@ -52,7 +52,7 @@ class [[nodiscard]] cpu_profile {
 // start_cpu begins to capture where processor time is spent: every thread is looked at for each 10
 // ms that it uses.
 // Errors:  the system gives no timer or no thread (system_error).  Safety: any goroutine or thread.
-// Cost:    about 3 us per sample, 100 samples a second for each busy processor.
+// Cost:    a few us per sample, 100 samples a second for each busy processor.
 result<cpu_profile> start_cpu();
 
 // delta is a profile of what changes between begin_delta and finish.

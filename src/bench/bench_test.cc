@@ -26,7 +26,7 @@ using namespace std::chrono_literals;
 using testing::HasSubstr;
 using testing::MatchesRegex;
 
-// --- the benchmarks that the tests below run ----------------------------------------------------
+// --- the benchmarks that the tests below run ---
 
 constinit internal::atomic<std::int64_t> turns_seen{0};
 constinit std::vector<std::int64_t>* rounds_seen = nullptr;
@@ -226,8 +226,7 @@ TEST(bench, verbose_prints_names_first_and_logs_to_the_log) {
   EXPECT_THAT(seen.log, HasSubstr("BenchmarkHasSubs/two_words: hello\n"));
 }
 
-// --- the format
-// -----------------------------------------------------------------------------------
+// --- the format ---
 
 TEST(bench_format, numbers_keep_four_digits_and_one_column_for_the_point) {
   auto const ns = [](std::int64_t n, std::int64_t total) {
@@ -271,8 +270,7 @@ TEST(bench_format, prediction_grows_a_fifth_above_the_goal_and_at_most_a_hundred
   EXPECT_EQ(predict_n(1s, 500'000'000, 1ns, 500'000'000), iterations_max);
 }
 
-// --- the command line
-// -----------------------------------------------------------------------------
+// --- the command line ---
 
 TEST(bench_flags, are_read_in_all_of_gos_forms) {
   flags const f = *parse_flags({"-bench=Send", "--benchtime", "100x", "-count=3", "-cpu", "1,2,4",

@@ -147,7 +147,7 @@ void benchmark::log_line(std::string text) {
   state_->log.push_back(std::move(text));
 }
 
-// --- parallel
+// --- parallel ---
 
 struct parallel::shared {
   std::uint64_t turns;

@@ -185,7 +185,7 @@ TEST(http_pprof, symbol_names_what_it_knows) {
   EXPECT_EQ(get("/debug/pprof/symbol").body, "num_symbols: 1\n");
 }
 
-// --- the judge: the unmodified go tool pprof ----------------------------------------------------------
+// --- the judge: the unmodified go tool pprof ---
 
 std::string run_command(std::string const& command) {
   return blocking([&] {

@@ -30,8 +30,7 @@ using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-// --- a reader of profile.proto, as strict as pprof's own
-// --------------------------------------------
+// --- a reader of profile.proto, as strict as pprof's own ---
 
 std::string gunzip(std::string_view packed) {
   z_stream stream{};
@@ -271,8 +270,7 @@ struct read_profile {
   std::int64_t period = 0;
 };
 
-// --- work to be found
-// --------------------------------------------------------------------------------
+// --- work to be found ---
 
 [[gnu::noinline]] void busy_work(int ms) {
   auto const used = [] {

@@ -93,8 +93,7 @@ constinit atomic<std::uint64_t> lost_total{0};
 constinit atomic<std::uint64_t> foreign_total{0};
 constinit struct sigaction previous_action{};
 
-// --- the handler: async-signal-safe from here
-// ---------------------------------------------------------
+// --- the handler: async-signal-safe from here ---
 
 record* record_of(siginfo_t const* info) noexcept {
   if (info->si_code != SI_TIMER) return nullptr;
@@ -160,8 +159,7 @@ void on_sigprof(int signal, siginfo_t* info, void* machine) noexcept {
   errno = saved_errno;
 }
 
-// --- outside the handler
-// --------------------------------------------------------------------------------
+// --- outside the handler ---
 
 // The kernel's name for the processor-time clock of a thread of this process.
 clockid_t cpu_clock_of(pid_t tid) noexcept {
