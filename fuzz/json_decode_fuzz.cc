@@ -46,11 +46,11 @@ struct node {
 };
 constexpr auto describe(node const*) {
   return json::object(
-      json::field("n", &node::name), json::field("s", &node::direction), json::field("t", &node::tag),
-      json::optional_field("f", &node::flag), json::optional_field("i", &node::small),
-      json::optional_field("u", &node::large), json::optional_field("d", &node::ratio),
-      json::optional_field("e", &node::narrow), json::optional_field("m", &node::lists),
-      json::optional_field("b", &node::below));
+      json::field("n", &node::name), json::field("s", &node::direction),
+      json::field("t", &node::tag), json::optional_field("f", &node::flag),
+      json::optional_field("i", &node::small), json::optional_field("u", &node::large),
+      json::optional_field("d", &node::ratio), json::optional_field("e", &node::narrow),
+      json::optional_field("m", &node::lists), json::optional_field("b", &node::below));
 }
 
 }  // namespace fuzz_json

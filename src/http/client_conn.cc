@@ -2,7 +2,9 @@
 #include "http/client_conn.h"
 
 #include <array>
+#include <cerrno>
 #include <limits>
+#include <sys/socket.h>
 
 #include "vole/assert.h"
 
@@ -59,13 +61,11 @@ std::string render_head(client_request const& req, absolute_url const& url,
 }  // namespace
 
 bool client_conn::stale() {
-  if (!in_.empty()) return true;
-  conn_->set_read_deadline(time_point::min());
-  // An idle connection has nothing to read; one that has is at its end, or out of step.
-  error const err = conn_->wait_readable(context::background());
-  bool const quiet = err && errors::is(err, net::timed_out);
-  conn_->set_read_deadline(never);
-  return !quiet;
+  int const fd = conn_->native_handle();
+  if (fd < 0) return false;
+  // An idle connection has nothing to read: what is there is its end, or an answer nobody asked for.
+  char byte = 0;
+  return ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || (errno != EAGAIN && errno != EINTR);
 }
 
 void client_conn::close() {
@@ -77,6 +77,7 @@ result<received_head> client_conn::exchange(context const& ctx, client_request c
                                             headers& header, bool& answered) {
   in_.unpin();
   keep_alive_ = !has_list_token(req.header.get("Connection"), "close");
+  source_failed_ = false;
   bool body_left = false;
   error sent = send_request(ctx, req, url, options, body_left);
   if (!sent && body_left) {
@@ -91,7 +92,7 @@ result<received_head> client_conn::exchange(context const& ctx, client_request c
     if (!go_on || ctx.err()) return early;
     sent = send_body(ctx, req);
   }
-  if (ctx.err()) return sent ? sent : ctx.err();
+  if (sent && (source_failed_ || ctx.err())) return sent;
   duration const patience = sent ? std::chrono::seconds(1) : options.response_header_timeout;
   conn_->set_read_deadline(vole::internal::deadline_after(patience));
   auto head = read_final_head(ctx, req.method, header, answered);
@@ -133,6 +134,7 @@ error client_conn::send_stream(context const& ctx, client_request const& req) {
   std::uint64_t left = req.stream_bytes.value_or(std::numeric_limits<std::uint64_t>::max());
   while (left != 0) {
     auto got = req.stream->read(ctx, room.first(std::min<std::uint64_t>(left, stream_bytes)));
+    source_failed_ = !got || (*got == 0 && !chunked);
     if (!got) return errors::wrap(got.error(), "read the request's body");
     if (*got == 0) {
       if (!chunked) return errors::make("request's body ended {} bytes early", left);

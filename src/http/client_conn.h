@@ -30,7 +30,7 @@ class client_conn final : public body_source {
       : conn_(std::move(conn)), parser_(head_kind::response, limits) {}
 
   // stale tells whether an idle connection has been closed, or has bytes nobody asked for.
-  // Cost: no system call as a rule.
+  // Cost: one system call, which reads nothing.
   bool stale();
 
   // exchange sends the request and reads the head of the final answer into header.
@@ -66,6 +66,7 @@ class client_conn final : public body_source {
   std::string out_;
   bool keep_alive_ = true;
   bool buffered_only_ = false;  // reads must not wait
+  bool source_failed_ = false;  // the request's own body could not be read
 };
 
 }  // namespace vole::http::internal

@@ -39,6 +39,10 @@ result<client_pool::lease> client_pool::take(context const& ctx, std::string con
     leave(address, false);
     return errors::wrap(std::move(err), "wait for a connection to {}", address);
   }
+  if (error err = ctx.err()) {  // a place may come free by the same end that our context has met
+    leave(address, true);
+    return err;
+  }
   while (!fresh) {
     auto conn = take_idle(at);
     if (conn == nullptr) break;

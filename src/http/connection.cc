@@ -20,7 +20,7 @@ using vole::internal::memory_order_seq_cst;
 constexpr std::size_t drain_bytes_max = 256 * 1024;
 constexpr std::size_t slice_bytes = 256 * 1024;  // must be taken within the write stall timeout
 constexpr std::size_t pending_bytes_max = 32 * 1024;
-constexpr duration deadline_slack = std::chrono::seconds(1);
+constexpr duration deadline_slack_max = std::chrono::seconds(1);
 constexpr duration linger_timeout = std::chrono::milliseconds(500);
 
 inline constinit const errors::sentinel client_gone{"http: client closed the connection"};
@@ -31,6 +31,12 @@ time_point coarse_now() {
   timespec t{};
   clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
   return time_point(std::chrono::seconds(t.tv_sec) + duration(t.tv_nsec));
+}
+
+// A deadline that moves with every request is set a little late, and then left alone until that is
+// used up: a busy connection moves it once a second.
+duration slack_of(duration timeout) {
+  return std::min(deadline_slack_max, timeout / 8);
 }
 
 time_point after(time_point from, duration d) {
@@ -71,24 +77,31 @@ void connection::run() {
 
 // --- waiting ------------------------------------------------------------------------------------
 
-// arm_read moves the deadline only when it is more than the slack away from what is wanted: a busy
-// connection does so once a second.
 void connection::arm_read(time_point deadline) {
-  if (read_deadline_ >= deadline && read_deadline_ - deadline <= deadline_slack) return;
-  read_deadline_ = after(deadline, deadline_slack);
-  conn_->set_read_deadline(read_deadline_);
+  if (read_deadline_ == deadline) return;
+  read_deadline_ = deadline;
+  conn_->set_read_deadline(deadline);
+}
+
+void connection::arm_idle(time_point now) {
+  duration const timeout = core_.options.idle_timeout;
+  time_point const deadline = after(now, timeout);
+  if (read_deadline_ >= deadline && read_deadline_ - deadline <= slack_of(timeout)) return;
+  arm_read(after(deadline, slack_of(timeout)));
 }
 
 void connection::arm_write() {
-  time_point const deadline = after(coarse_now(), core_.options.write_stall_timeout);
-  if (write_deadline_ >= deadline && write_deadline_ - deadline <= deadline_slack) return;
-  write_deadline_ = after(deadline, deadline_slack);
+  duration const timeout = core_.options.write_stall_timeout;
+  time_point const deadline = after(coarse_now(), timeout);
+  if (write_deadline_ >= deadline && write_deadline_ - deadline <= slack_of(timeout)) return;
+  write_deadline_ = after(deadline, slack_of(timeout));
   conn_->set_write_deadline(write_deadline_);
 }
 
 bool connection::wait_for_bytes() {
-  time_point const deadline = after(coarse_now(), core_.options.idle_timeout);
-  arm_read(deadline);
+  time_point const now = coarse_now();
+  time_point const deadline = after(now, core_.options.idle_timeout);
+  arm_idle(now);
   // Either this sees that shutdown has begun, or shutdown sees that this is idle.
   state_.store(state::idle, memory_order_seq_cst);  // pairs with connection.cc:nudge
   error err;
@@ -433,7 +446,8 @@ bool connection::closing() const {
 }
 
 result<hijacked> connection::hijack() {
-  watch_.reset();  // it watches a connection that is no longer ours
+  watch_.reset();                    // it watches a connection that is no longer ours
+  static_cast<void>(remote_addr());  // kept for the record of this request
   hijacked taken;
   taken.buffered = std::string(x_->in.view());
   x_->in.consume(x_->in.size());

@@ -103,13 +103,14 @@ class connection final : public request_source, public output_sink, public body_
   bool finish_request();
   void end_ctx();
   void refuse(parse_failure const& why);
-  void linger();
+  [[gnu::noinline]] void linger();  // its buffer must not lie on the stack of idle connections
   error continue_body();
   void report(time_point started);
   void report_error(error const& err);
 
   result<std::size_t> read_until(context const& ctx, time_point deadline, io::bytes_span to);
   void arm_read(time_point deadline);
+  void arm_idle(time_point now);
   void arm_write();
   error send_slices(io::bytes_view part);
 
