@@ -15,7 +15,8 @@ set(vole_sanitize_flags)
 if(VOLE_SANITIZE STREQUAL "address")
   set(vole_sanitize_flags -fsanitize=address,undefined -fno-sanitize-recover=undefined)
 elseif(VOLE_SANITIZE STREQUAL "thread")
-  # GCC says that TSan does not model std::atomic_thread_fence; vole names no bare fence outside runtime.
+  # GCC says that TSan does not model std::atomic_thread_fence; vole names no bare fence outside
+  # runtime.
   set(vole_sanitize_flags -fsanitize=thread -Wno-error=tsan)
 elseif(NOT VOLE_SANITIZE STREQUAL "")
   message(FATAL_ERROR "VOLE_SANITIZE is '${VOLE_SANITIZE}': use address, thread or nothing")
@@ -36,7 +37,8 @@ endfunction()
 #   LIBRARIES targets...  what it links besides (fmt::fmt, PkgConfig::..., ...)
 #   SOURCES files...      product files
 #   TESTS files...        *_test.cc, one program vole_<name>_test
-#   TEST_DEPENDS rooms... rooms only the tests need; 'testing' also brings the main() that runs each test
+#   TEST_DEPENDS rooms... rooms only the tests need; 'testing' also brings the main() that runs each
+#   test
 #                         in a goroutine and checks that none is left
 #   TEST_PROCS numbers... the test program also runs whole with VOLE_MAXPROCS set to each
 #   BENCHES files...      *_bench.cc, one program vole_<name>_bench
@@ -46,7 +48,8 @@ function(vole_room name)
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "vole_room(${name}): unknown words: ${arg_UNPARSED_ARGUMENTS}")
   endif()
-  # BOOTSTRAP: while rooms are being built, files that are not there yet are left out with a warning.
+  # BOOTSTRAP: while rooms are being built, files that are not there yet are left out with a
+  # warning.
   foreach(kind IN ITEMS SOURCES TESTS BENCHES EXAMPLES)
     set(there)
     foreach(file IN LISTS arg_${kind})
@@ -95,7 +98,8 @@ function(vole_room name)
   endforeach()
 endfunction()
 
-# vole_test(target SOURCES files... ROOMS rooms...): a GoogleTest program, each TEST a ctest of its own.
+# vole_test(target SOURCES files... ROOMS rooms...): a GoogleTest program, each TEST a ctest of its
+# own.
 function(vole_test target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;ROOMS;LIBRARIES")
   add_executable(${target} ${arg_SOURCES})
@@ -114,7 +118,8 @@ function(vole_test target)
                        PROPERTIES TIMEOUT 300)
 endfunction()
 
-# vole_example(name file rooms...): a program whose standard output must equal the // Output: block of its source.
+# vole_example(name file rooms...): a program whose standard output must equal the // Output: block
+# of its source.
 function(vole_example name file)
   string(REPLACE "." "_" target example_${name})
   add_executable(${target} ${file})

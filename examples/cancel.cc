@@ -14,8 +14,11 @@ namespace {
 vole::error wait_for_work(context const& ctx, vole::chan<int> const& work) {
   int job = 0;
   switch (select(recv(work, &job), recv(ctx.done()))) {
-    case 0: std::printf("job %d\n", job); return nullptr;
-    default: return vole::errors::wrap(ctx.err(), "wait for work");
+    case 0:
+      std::printf("job %d\n", job);
+      return nullptr;
+    default:
+      return vole::errors::wrap(ctx.err(), "wait for work");
   }
 }
 

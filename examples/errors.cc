@@ -32,7 +32,8 @@ int main() {
   if (auto const* sys = vole::errors::as<vole::errors::system_error>(failed.error())) {
     std::printf("refused: %s\n", sys->code == ECONNREFUSED ? "yes" : "no");
   }
-  std::printf("unknown: %s\n", vole::errors::is(load_portfolio("").error(), no_such_user) ? "yes" : "no");
+  std::printf("unknown: %s\n",
+              vole::errors::is(load_portfolio("").error(), no_such_user) ? "yes" : "no");
 }
 
 // Output:

@@ -10,7 +10,7 @@ int main() {
   return vole::run([] {
     vole::chan<std::string> greetings(0);
     for (char const* name : {"Ada", "Grace"}) {
-      vole::go([=] { greetings.send(std::string("hello, ") + name); });
+      vole::go([greetings, name] { greetings.send(std::string("hello, ") + name); });
       std::puts(greetings.recv()->c_str());
     }
   });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// pipeline: stages joined by channels; each closes what it sends on, so that the next one's loop ends.
+// pipeline: stages joined by channels; each closes what it sends on, so that the next one's loop
+// ends.
 
 #include <cstdio>
 

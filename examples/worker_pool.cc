@@ -12,7 +12,7 @@ int main() {
     vole::chan<int> results(16);
     vole::sync::wait_group workers;
     for (int worker = 0; worker < 3; ++worker) {
-      workers.go([=] {
+      workers.go([jobs, results] {
         for (int job : jobs) results.send(2 * job);
       });
     }

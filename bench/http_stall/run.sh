@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# What a handler that stops its thread, or computes for long, does to the others: p99 of 64 connections on a plain handler
-# before, while 8 handlers sleep 1 s in the kernel without saying so, and while one computes for 1 s. Then memory: 10,000 idle
+# What a handler that stops its thread, or computes for long, does to the others: p99 of 64
+# connections on a plain handler
+# before, while 8 handlers sleep 1 s in the kernel without saying so, and while one computes for 1
+# s. Then memory: 10,000 idle
 # keep-alive connections, 100,000 parked goroutines.
 #   bench/http_stall/run.sh [build-dir]
 set -euo pipefail

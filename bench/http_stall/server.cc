@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// A server with a plain handler, one that stops its thread for a second without saying so, and one that computes for a
-// second: what do they do to the others? Also holds goroutines parked, for their memory.  Usage: server LISTEN [PARKED]
-
-#include <sys/resource.h>
-#include <unistd.h>
+// A server with a plain handler, one that stops its thread for a second without saying so, and one
+// that computes for a
+// second: what do they do to the others? Also holds goroutines parked, for their memory.  Usage:
+// server LISTEN [PARKED]
 
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "vole/http.h"
 #include "vole/http/mux.h"
@@ -38,9 +39,11 @@ void park_many(int n, vole::chan<int> const& never) {
   vole::chan<int> started(0);
   vole::go([started] { started.send(1); });
   static_cast<void>(started.recv());
-  auto const took = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  auto const took =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   double const grown = resident_mb() - before;
-  std::printf("%d goroutines parked in %.1f ms, RSS +%.1f MB, %.0f bytes each\n", n, took, grown, grown * 1e6 / n);
+  std::printf("%d goroutines parked in %.1f ms, RSS +%.1f MB, %.0f bytes each\n", n, took, grown,
+              grown * 1e6 / n);
   std::fflush(stdout);
 }
 
@@ -49,9 +52,10 @@ int serve(char const* address, int parked) {
   vole::chan<int> const never(0);
   if (parked > 0) park_many(parked, never);
   http::mux mux;
-  mux.handle("GET /plain", [](http::response_writer& res, http::request&) { http::reply(res, 200, "hello\n"); });
+  mux.handle("GET /plain",
+             [](http::response_writer& res, http::request&) { http::reply(res, 200, "hello\n"); });
   mux.handle("GET /block", [](http::response_writer& res, http::request&) {
-    ::usleep(1'000'000);
+    ::usleep(1'000'000);  // tidy: sleep, stopping the thread is what is measured
     http::reply(res, 200, "blocked\n");
   });
   mux.handle("GET /spin", [](http::response_writer& res, http::request&) {

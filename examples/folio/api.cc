@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <mutex>
+#include <openssl/evp.h>
 
-#include "money.h"
 #include "vole/defer.h"
 #include "vole/errgroup.h"
 #include "vole/http/sse.h"
 #include "vole/select.h"
 #include "vole/service/problem.h"
 #include "vole/time.h"
+
+#include "money.h"
 
 namespace folio {
 namespace {
@@ -27,10 +27,12 @@ std::string sha256_hex(std::string_view a, std::string_view b, std::string_view 
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
   EVP_MD_CTX* const hash = EVP_MD_CTX_new();
-  bool const done = EVP_DigestInit_ex(hash, EVP_sha256(), nullptr) == 1 &&
-                    EVP_DigestUpdate(hash, a.data(), a.size()) == 1 && EVP_DigestUpdate(hash, " ", 1) == 1 &&
-                    EVP_DigestUpdate(hash, b.data(), b.size()) == 1 && EVP_DigestUpdate(hash, "\n", 1) == 1 &&
-                    EVP_DigestUpdate(hash, c.data(), c.size()) == 1 && EVP_DigestFinal_ex(hash, digest, &size) == 1;
+  bool const done =
+      EVP_DigestInit_ex(hash, EVP_sha256(), nullptr) == 1 &&
+      EVP_DigestUpdate(hash, a.data(), a.size()) == 1 && EVP_DigestUpdate(hash, " ", 1) == 1 &&
+      EVP_DigestUpdate(hash, b.data(), b.size()) == 1 && EVP_DigestUpdate(hash, "\n", 1) == 1 &&
+      EVP_DigestUpdate(hash, c.data(), c.size()) == 1 &&
+      EVP_DigestFinal_ex(hash, digest, &size) == 1;
   EVP_MD_CTX_free(hash);
   VOLE_ASSERT(done, "OpenSSL cannot compute a SHA-256");
   std::string hex;
@@ -45,9 +47,10 @@ error require_id(std::string_view field, std::string_view id) {
 
 error require_email(std::string_view email) {
   auto const at = email.find('@');
-  bool const shaped = at != std::string_view::npos && at > 0 && at + 1 < email.size() && email.size() <= 254 &&
-                      email.find('@', at + 1) == std::string_view::npos;
-  bool const printable = std::all_of(email.begin(), email.end(), [](char c) { return c > ' ' && c != 0x7f; });
+  bool const shaped = at != std::string_view::npos && at > 0 && at + 1 < email.size() &&
+                      email.size() <= 254 && email.find('@', at + 1) == std::string_view::npos;
+  bool const printable =
+      std::all_of(email.begin(), email.end(), [](char c) { return c > ' ' && c != 0x7f; });
   if (shaped && printable) return {};
   return fail_field("email", "invalid_field", "email must look like name@host");
 }
@@ -62,7 +65,8 @@ error check(order_request const& o) {
   VOLE_TRY(require_id("symbol", o.symbol), "check order");
   VOLE_TRY(require_amount("qty_micro", o.qty_micro), "check order");
   if (o.type == order_type::limit) {
-    if (!o.limit_minor) return fail_field("limit_minor", "missing_field", "a limit order needs limit_minor");
+    if (!o.limit_minor)
+      return fail_field("limit_minor", "missing_field", "a limit order needs limit_minor");
     VOLE_TRY(require_amount("limit_minor", *o.limit_minor), "check order");
   } else if (o.limit_minor) {
     return fail_field("limit_minor", "invalid_field", "a market order has no limit_minor");
@@ -75,7 +79,8 @@ void send_json(http::response_writer& res, int status, T const& body) {
   http::reply(res, status, json::encode(body), json_type);
 }
 
-// What the problem of a request carries besides its own: the ids of its log line. service::respond knows them; a stored
+// What the problem of a request carries besides its own: the ids of its log line. service::respond
+// knows them; a stored
 // refusal is repeated byte for byte, so it carries none.
 answer refused(refusal const& r) {
   return {r.status, "application/problem+json",
@@ -88,10 +93,12 @@ api::api(store& store, price_hub& hub, market& market, context serving, api_opti
     : store_(store), hub_(hub), market_(market), serving_(std::move(serving)), options_(options) {}
 
 void api::add_routes(http::mux& to) {
-  auto const route = [&](std::string_view pattern, error (api::*method)(http::response_writer&, http::request&)) {
-    to.handle(pattern, vole::service::handler([this, method](http::response_writer& res, http::request& req) {
-                return (this->*method)(res, req);
-              }));
+  auto const route = [&](std::string_view pattern,
+                         error (api::*method)(http::response_writer&, http::request&)) {
+    to.handle(pattern, vole::service::handler(
+                           [this, method](http::response_writer& res, http::request& req) {
+                             return (this->*method)(res, req);
+                           }));
   };
   route("POST /v1/users", &api::post_user);
   route("POST /v1/users/{id}/deposits", &api::post_deposit);
@@ -114,17 +121,22 @@ error api::post_user(http::response_writer& res, http::request& req) {
   return {};
 }
 
-error api::once_per_key(http::response_writer& res, http::request& req, std::string_view body, work const& run) {
+error api::once_per_key(http::response_writer& res, http::request& req, std::string_view body,
+                        work const& run) {
   std::string const key(req.header().get("Idempotency-Key"));
-  bool const printable = std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c < 0x7f; });
-  if (key.empty()) return fail(400, "idempotency_key_required", "the header Idempotency-Key is missing");
+  bool const printable =
+      std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c < 0x7f; });
+  if (key.empty())
+    return fail(400, "idempotency_key_required", "the header Idempotency-Key is missing");
   if (key.size() > 255 || !printable) {
-    return fail(400, "invalid_idempotency_key", "Idempotency-Key must be 1 to 255 printable ASCII characters");
+    return fail(400, "invalid_idempotency_key",
+                "Idempotency-Key must be 1 to 255 printable ASCII characters");
   }
   {
     std::lock_guard const lock(in_flight_mu_);
     if (!in_flight_.insert(key).second) {
-      return fail(409, "request_in_flight", "a request with this Idempotency-Key is being worked on");
+      return fail(409, "request_in_flight",
+                  "a request with this Idempotency-Key is being worked on");
     }
   }
   vole::defer done = [&] {
@@ -192,14 +204,16 @@ error api::get_portfolio(http::response_writer& res, http::request& req) {
   VOLE_TRY(require_id("id", id), "load portfolio");
   auto const [ctx, cancel] = context::with_timeout(req.ctx(), options_.read_timeout);
   auto const held = VOLE_TRY(store_.holdings(ctx, id), "load portfolio for user {}", id);
-  portfolio const valued = VOLE_TRY(value_holdings(ctx, id, held), "load portfolio for user {}", id);
+  portfolio const valued =
+      VOLE_TRY(value_holdings(ctx, id, held), "load portfolio for user {}", id);
   send_json(res, http::status::ok, valued);
   return {};
 }
 
 result<portfolio> api::value_holdings(context const& ctx, std::string const& user_id,
                                       std::vector<holding> const& held) {
-  portfolio p{.user_id = user_id, .cash = {}, .positions = {}, .total_minor = 0, .as_of = timestamp()};
+  portfolio p{
+      .user_id = user_id, .cash = {}, .positions = {}, .total_minor = 0, .as_of = timestamp()};
   for (holding const& h : held) {
     if (h.unit == usd) {
       p.cash.push_back({h.unit, h.balance, h.reserved});
@@ -214,7 +228,8 @@ result<portfolio> api::value_holdings(context const& ctx, std::string const& use
       std::optional<price> const last = hub_.find(at.symbol);
       if (!last) return vole::errors::make("there is no price for {}", at.symbol);
       auto const value = cost_of(at.qty_micro, last->price_minor);
-      if (!value) return vole::errors::make("the value of {} {} overflows", at.qty_micro, at.symbol);
+      if (!value)
+        return vole::errors::make("the value of {} {} overflows", at.qty_micro, at.symbol);
       at.price_minor = last->price_minor;
       at.value_minor = *value;
       return {};
@@ -272,11 +287,17 @@ error api::stream_prices(http::response_writer& res, http::request& req) {
     price p;
     error err;
     switch (select(recv(subscription.prices(), &p), recv(beat.c()), recv(gone), recv(stopping))) {
-      case 0: err = stream.send({.data = json::encode(p), .name = "price"}); break;
-      case 1: err = stream.comment("alive"); break;
-      default: return {};
+      case 0:
+        err = stream.send({.data = json::encode(p), .name = "price"});
+        break;
+      case 1:
+        err = stream.comment("alive");
+        break;
+      default:
+        return {};
     }
-    if (err) return {};  // the client has gone: nothing is left to answer, and nothing went wrong here
+    if (err)
+      return {};  // the client has gone: nothing is left to answer, and nothing went wrong here
   }
 }
 

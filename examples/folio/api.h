@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// api: folio's HTTP contract. Handlers return an error; service::handler answers it as problem+json and the request's
+// api: folio's HTTP contract. Handlers return an error; service::handler answers it as problem+json
+// and the request's
 // one log line carries it.
 //
 // LOCKS  in_flight_mu_ guards in_flight_; a leaf, never held over a wait.
@@ -9,12 +10,13 @@
 #include <string>
 #include <unordered_set>
 
-#include "feed.h"
-#include "market.h"
-#include "store.h"
 #include "vole/http.h"
 #include "vole/http/mux.h"
 #include "vole/sync.h"
+
+#include "feed.h"
+#include "market.h"
+#include "store.h"
 
 namespace folio {
 
@@ -44,9 +46,11 @@ class api {
 
   using work = std::function<result<answer>(context const&, idempotency const&, refuse_fn const&)>;
   // once_per_key runs work under the request's Idempotency-Key and sends its answer.
-  error once_per_key(http::response_writer& res, http::request& req, std::string_view body, work const& run);
+  error once_per_key(http::response_writer& res, http::request& req, std::string_view body,
+                     work const& run);
   result<std::vector<std::string>> asked_symbols(http::request& req) const;
-  result<portfolio> value_holdings(context const& ctx, std::string const& user_id, std::vector<holding> const& held);
+  result<portfolio> value_holdings(context const& ctx, std::string const& user_id,
+                                   std::vector<holding> const& held);
 
   store& store_;
   price_hub& hub_;

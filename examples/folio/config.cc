@@ -3,20 +3,24 @@
 
 #include <filesystem>
 
-#include "embedded.h"
 #include "vole/sql/migrate.h"
 #include "vole/sql/postgres.h"
 #include "vole/sql/sqlite.h"
+
+#include "embedded.h"
 
 namespace folio {
 namespace {
 
 constexpr std::string_view sqlite_prefix = "sqlite:";
 
-bool is_postgres(std::string_view url) { return url.starts_with("postgres://") || url.starts_with("postgresql://"); }
+bool is_postgres(std::string_view url) {
+  return url.starts_with("postgres://") || url.starts_with("postgresql://");
+}
 
 vole::error check_database(std::string_view url) {
-  if (is_postgres(url) || (url.starts_with(sqlite_prefix) && url.size() > sqlite_prefix.size())) return {};
+  if (is_postgres(url) || (url.starts_with(sqlite_prefix) && url.size() > sqlite_prefix.size()))
+    return {};
   return vole::errors::make("want sqlite:PATH or postgres://USER@HOST:PORT/DATABASE");
 }
 
@@ -26,19 +30,24 @@ vole::error make_folder_of(std::string const& path) {
   std::error_code failure;
   std::filesystem::create_directories(folder, failure);
   if (!failure) return {};
-  return vole::errors::from_errno(failure.value(), "make the data folder {} (choose another by --database)",
-                                  folder.string());
+  return vole::errors::from_errno(
+      failure.value(), "make the data folder {} (choose another by --database)", folder.string());
 }
 
 }  // namespace
 
 std::optional<int> parse_args(int argc, char** argv, config& to) {
-  vole::service::flags flags("folio", "Portfolios and orders over HTTP, with a double-entry ledger.");
+  vole::service::flags flags("folio",
+                             "Portfolios and orders over HTTP, with a double-entry ledger.");
   vole::service::add_flags(flags, to.service);
-  flags.url("database", &to.database, "sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE", check_database)
-      .integer("database-connections", &to.connections_max, "PostgreSQL connections; 0: four per processor", 0, 1000)
+  flags
+      .url("database", &to.database, "sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE",
+           check_database)
+      .integer("database-connections", &to.connections_max,
+               "PostgreSQL connections; 0: four per processor", 0, 1000)
       .text("prices", &to.prices, "CSV file (symbol,date,price) to replay; empty: the one built in")
-      .duration("feed-pace", &to.feed_pace, "time from one month of prices to the next; 0: stand still")
+      .duration("feed-pace", &to.feed_pace,
+                "time from one month of prices to the next; 0: stand still")
       .duration("read-timeout", &to.read_timeout, "longest time a portfolio may take to load")
       .duration("request-timeout", &to.request_timeout, "longest time any other request may take")
       .example("folio --database postgres://folio@127.0.0.1:5432/folio --ops 0.0.0.0:9090")
@@ -51,17 +60,20 @@ std::optional<int> parse_args(int argc, char** argv, config& to) {
 vole::result<vole::sql::db> open_database(vole::context const& ctx, config const& from) {
   auto opened = [&]() -> vole::result<vole::sql::db> {
     if (is_postgres(from.database)) {
-      return vole::postgres::open(
-          ctx, from.database,
-          {.open_max = static_cast<int>(from.connections_max), .application_name = "folio", .hooks = {}});
+      return vole::postgres::open(ctx, from.database,
+                                  {.open_max = static_cast<int>(from.connections_max),
+                                   .application_name = "folio",
+                                   .hooks = {}});
     }
     std::string const path = from.database.substr(sqlite_prefix.size());
     if (vole::error err = make_folder_of(path)) return err;
     return vole::sqlite::open(ctx, path);
   }();
-  vole::sql::db db = VOLE_TRY(std::move(opened), "open database {}", vole::service::redact_url(from.database));
+  vole::sql::db db =
+      VOLE_TRY(std::move(opened), "open database {}", vole::service::redact_url(from.database));
   std::vector<vole::sql::migration> const migrations = {{1, "ledger", std::string(migration_0001)}};
-  VOLE_TRY(vole::sql::migrate(ctx, db, migrations), "migrate database {}", vole::service::redact_url(from.database));
+  VOLE_TRY(vole::sql::migrate(ctx, db, migrations), "migrate database {}",
+           vole::service::redact_url(from.database));
   return db;
 }
 

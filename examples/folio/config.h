@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// config: folio's settings, from flags and from FOLIO_* variables; `folio --help` shows each with its default.
+// config: folio's settings, from flags and from FOLIO_* variables; `folio --help` shows each with
+// its default.
 #pragma once
 
 #include <chrono>
@@ -26,10 +27,12 @@ struct config {
   std::int64_t connections_max = 0;
 };
 
-// parse_args fills the configuration. A value: leave main with it; what there was to say has been printed.
+// parse_args fills the configuration. A value: leave main with it; what there was to say has been
+// printed.
 std::optional<int> parse_args(int argc, char** argv, config& to);
 
-// open_database opens what --database names (making an SQLite file's folder) and brings its schema up to date.
+// open_database opens what --database names (making an SQLite file's folder) and brings its schema
+// up to date.
 vole::result<vole::sql::db> open_database(vole::context const& ctx, config const& from);
 
 }  // namespace folio

@@ -24,10 +24,12 @@ vole::result<int> parse_month(std::string_view date) {
   auto const second = date.find(' ', space + 1);
   auto const name = std::find(month_names.begin(), month_names.end(), date.substr(0, space));
   int year = 0;
-  if (space != std::string_view::npos && second != std::string_view::npos && name != month_names.end()) {
+  if (space != std::string_view::npos && second != std::string_view::npos &&
+      name != month_names.end()) {
     std::string_view const digits = date.substr(second + 1);
     auto const [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), year);
-    if (failure == std::errc{} && end == digits.data() + digits.size() && year >= 1900 && year <= 2999) {
+    if (failure == std::errc{} && end == digits.data() + digits.size() && year >= 1900 &&
+        year <= 2999) {
       return year * 100 + static_cast<int>(name - month_names.begin()) + 1;
     }
   }
@@ -57,7 +59,8 @@ vole::result<line_values> parse_line(std::string_view line) {
 
 }  // namespace
 
-vole::result<price_series::parsed> price_series::parse(std::string_view text, std::string_view file) {
+vole::result<price_series::parsed> price_series::parse(std::string_view text,
+                                                       std::string_view file) {
   parsed out;
   std::map<int, std::vector<quote>> months;
   int number = 0;
@@ -106,8 +109,9 @@ bool price_hub::subscription::wants(std::string_view symbol) const noexcept {
 void price_hub::publish(std::vector<price> const& changes) {
   std::lock_guard const lock(mu_);
   for (price const& change : changes) {
-    auto at = std::lower_bound(last_.begin(), last_.end(), change.symbol,
-                               [](price const& p, std::string const& symbol) { return p.symbol < symbol; });
+    auto at = std::lower_bound(
+        last_.begin(), last_.end(), change.symbol,
+        [](price const& p, std::string const& symbol) { return p.symbol < symbol; });
     bool const known = at != last_.end() && at->symbol == change.symbol;
     bool const changed = !known || at->price_minor != change.price_minor;
     if (known) {

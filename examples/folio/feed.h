@@ -2,8 +2,10 @@
 // feed: real monthly prices replayed month by month, and the hub that hands them on.
 //
 // INVARIANTS
-//   A subscriber's queue is bounded; when it is full its oldest price goes: the publisher never waits for a reader.
-//   price_hub::mu_ is never held over a wait; each queue has one publisher at a time (under mu_) and one reader.
+//   A subscriber's queue is bounded; when it is full its oldest price goes: the publisher never
+//   waits for a reader.
+//   price_hub::mu_ is never held over a wait; each queue has one publisher at a time (under mu_)
+//   and one reader.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +16,11 @@
 #include <string_view>
 #include <vector>
 
-#include "model.h"
 #include "vole/chan.h"
 #include "vole/result.h"
 #include "vole/sync.h"
+
+#include "model.h"
 
 namespace folio {
 
@@ -31,12 +34,15 @@ struct quote {
 class price_series {
  public:
   struct parsed;
-  // parse reads "symbol,date,price" lines with dates like "Jan 1 2000". A malformed line is skipped and described in
+  // parse reads "symbol,date,price" lines with dates like "Jan 1 2000". A malformed line is skipped
+  // and described in
   // problems as "file:line: reason". Errors: no usable line at all.
   static vole::result<parsed> parse(std::string_view text, std::string_view file);
 
   std::size_t steps() const noexcept { return months_.size(); }
-  std::vector<quote> const& at(std::size_t step) const noexcept { return months_[step % months_.size()]; }
+  std::vector<quote> const& at(std::size_t step) const noexcept {
+    return months_[step % months_.size()];
+  }
   bool knows(std::string_view symbol) const noexcept;
 
  private:
@@ -81,7 +87,7 @@ class price_hub {
   static constexpr std::size_t queue_max = 64;
 
   mutable vole::sync::rw_mutex mu_;
-  std::vector<price> last_;  // sorted by symbol; guarded by mu_
+  std::vector<price> last_;               // sorted by symbol; guarded by mu_
   std::list<subscription*> subscribers_;  // guarded by mu_
 };
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <gtest/gtest.h>
-
 #include <cstdint>
+#include <gtest/gtest.h>
 #include <limits>
 #include <set>
 
@@ -13,9 +12,9 @@ namespace folio {
 namespace {
 
 TEST(money, a_cost_is_rounded_half_to_even) {
-  EXPECT_EQ(cost_of(1'500'000, 101), 152);   // 151.5 -> 152
-  EXPECT_EQ(cost_of(500'000, 101), 50);      // 50.5 -> 50
-  EXPECT_EQ(cost_of(500'001, 101), 51);      // just above the half
+  EXPECT_EQ(cost_of(1'500'000, 101), 152);  // 151.5 -> 152
+  EXPECT_EQ(cost_of(500'000, 101), 50);     // 50.5 -> 50
+  EXPECT_EQ(cost_of(500'001, 101), 51);     // just above the half
   EXPECT_EQ(cost_of(-1'500'000, 101), -152);
   EXPECT_EQ(cost_of(-500'000, 101), -50);
   EXPECT_EQ(cost_of(1, 1), 0);
@@ -31,7 +30,8 @@ TEST(money, a_decimal_is_read_exactly) {
   EXPECT_EQ(*parse_minor("39.81"), 3981);
   EXPECT_EQ(*parse_minor("7"), 700);
   EXPECT_EQ(*parse_minor("0.5"), 50);
-  for (char const* bad : {"", ".", "1.", ".5", "1.234", "1,5", "-1", "1e3", "99999999999999999999"}) {
+  for (char const* bad :
+       {"", ".", "1.", ".5", "1.234", "1,5", "-1", "1e3", "99999999999999999999"}) {
     EXPECT_FALSE(parse_minor(bad)) << bad;
   }
 }
@@ -57,7 +57,8 @@ TEST(model, a_timestamp_is_rfc_3339_in_utc) {
 
 TEST(price_series, goes_by_months_and_names_malformed_lines) {
   auto const parsed = price_series::parse(
-      "symbol,date,price\nB,Feb 1 2000,2.5\nA,Jan 1 2000,1\n\nA,Feb 1 2000,1.25\nA,Foo 1 2000,1\nA,Jan 1 2000\n"
+      "symbol,date,price\nB,Feb 1 2000,2.5\nA,Jan 1 2000,1\n\nA,Feb 1 2000,1.25\nA,Foo 1 "
+      "2000,1\nA,Jan 1 2000\n"
       "A,Jan 1 2000,0\nA b,Jan 1 2000,1\n",
       "p.csv");
   ASSERT_TRUE(parsed);

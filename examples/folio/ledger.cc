@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ledger.h"
 
-#include <map>
-
 #include <fmt/format.h>
+#include <map>
 
 #include "model.h"
 
@@ -30,32 +29,38 @@ error open(context const& ctx, vole::sql::tx& tx, std::string_view owner, std::s
   return {};
 }
 
-result<bool> change(context const& ctx, vole::sql::tx& tx, std::string const& account, std::int64_t balance_by,
-                    std::int64_t reserved_by) {
+result<bool> change(context const& ctx, vole::sql::tx& tx, std::string const& account,
+                    std::int64_t balance_by, std::int64_t reserved_by) {
   auto const done = VOLE_TRY(
       tx.exec(ctx,
               "update accounts set balance = balance + $2, reserved = reserved + $3 where id = $1 "
               "and (allow_negative = 1 or balance - reserved >= $4) and balance between $5 and $6",
-              account, balance_by, reserved_by, reserved_by - balance_by, -balance_max, balance_max),
+              account, balance_by, reserved_by, reserved_by - balance_by, -balance_max,
+              balance_max),
       "change account {}", account);
   return done.rows_affected == 1;
 }
 
-error record(context const& ctx, vole::sql::tx& tx, std::string const& transfer_id, std::string_view kind,
-             std::string const& order_id, std::vector<entry> const& entries) {
+error record(context const& ctx, vole::sql::tx& tx, std::string const& transfer_id,
+             std::string_view kind, std::string const& order_id,
+             std::vector<entry> const& entries) {
   std::map<std::string, std::int64_t> sums;
   for (entry const& e : entries) sums[e.unit] += e.amount;
   for (auto const& [unit, sum] : sums) {
-    if (sum != 0) return vole::errors::make("transfer {} does not balance: {} sums to {}", transfer_id, unit, sum);
+    if (sum != 0)
+      return vole::errors::make("transfer {} does not balance: {} sums to {}", transfer_id, unit,
+                                sum);
   }
-  VOLE_TRY(tx.exec(ctx, "insert into transfers (id, kind, order_id, created_at) values ($1, $2, $3, $4)", transfer_id,
-                   kind, order_id, timestamp()),
-           "record transfer {}", transfer_id);
+  VOLE_TRY(
+      tx.exec(ctx, "insert into transfers (id, kind, order_id, created_at) values ($1, $2, $3, $4)",
+              transfer_id, kind, order_id, timestamp()),
+      "record transfer {}", transfer_id);
   std::int64_t seq = 0;
   for (entry const& e : entries) {
     if (e.amount == 0) continue;
     VOLE_TRY(tx.exec(ctx,
-                     "insert into entries (transfer_id, seq, account_id, unit, amount) values ($1, $2, $3, $4, $5)",
+                     "insert into entries (transfer_id, seq, account_id, unit, amount) values ($1, "
+                     "$2, $3, $4, $5)",
                      transfer_id, ++seq, e.account, e.unit, e.amount),
              "record entry {} of transfer {}", seq, transfer_id);
   }

@@ -19,13 +19,15 @@ using vole::result;
 
 std::string account_of(std::string_view owner, std::string_view unit);
 
-// open makes the account of an owner in a unit, if there is none. Only "bank" and "market" may go below zero.
+// open makes the account of an owner in a unit, if there is none. Only "bank" and "market" may go
+// below zero.
 error open(context const& ctx, vole::sql::tx& tx, std::string_view owner, std::string_view unit);
 
 // change adds to an account's balance and to what is reserved of it.
-// False: the account does not hold it (balance - reserved would fall below zero), nothing was changed.
-result<bool> change(context const& ctx, vole::sql::tx& tx, std::string const& account, std::int64_t balance_by,
-                    std::int64_t reserved_by);
+// False: the account does not hold it (balance - reserved would fall below zero), nothing was
+// changed.
+result<bool> change(context const& ctx, vole::sql::tx& tx, std::string const& account,
+                    std::int64_t balance_by, std::int64_t reserved_by);
 
 // One line of a transfer.
 struct entry {
@@ -36,7 +38,7 @@ struct entry {
 
 // record writes a transfer whose balances have been changed. Entries of amount 0 are left out.
 // Errors: entries that do not sum to zero per unit (a bug; nothing is written).
-error record(context const& ctx, vole::sql::tx& tx, std::string const& transfer_id, std::string_view kind,
-             std::string const& order_id, std::vector<entry> const& entries);
+error record(context const& ctx, vole::sql::tx& tx, std::string const& transfer_id,
+             std::string_view kind, std::string const& order_id, std::vector<entry> const& entries);
 
 }  // namespace folio::ledger

@@ -4,12 +4,13 @@
 #include <optional>
 #include <string>
 
-#include "api.h"
-#include "config.h"
-#include "embedded.h"
 #include "vole/os.h"
 #include "vole/service.h"
 #include "vole/vole.h"
+
+#include "api.h"
+#include "config.h"
+#include "embedded.h"
 
 namespace {
 
@@ -37,11 +38,13 @@ int serve(folio::config const& cfg) {
     vole::sql::db db = VOLE_TRY(folio::open_database(app.ctx(), cfg), "start");
     store.emplace(std::move(db));
     app.on_close("database", [&](vole::context const& ctx) { return store->db().close(ctx); });
-    app.health().add_readiness("database", [&](vole::context const& ctx) { return store->db().ping(ctx); });
+    app.health().add_readiness("database",
+                               [&](vole::context const& ctx) { return store->db().ping(ctx); });
     folio::price_series series = VOLE_TRY(load_series(cfg, app), "start");
     market.emplace(std::move(series), *store, hub, app.logger(), app.metrics());
     VOLE_TRY(market->resume(app.ctx()), "start");
-    app.background("price feed", [&](vole::context const& ctx) { return market->run(ctx, cfg.feed_pace); });
+    app.background("price feed",
+                   [&](vole::context const& ctx) { return market->run(ctx, cfg.feed_pace); });
     api.emplace(*store, hub, *market, app.serving_ctx(),
                 folio::api_options{cfg.read_timeout, cfg.request_timeout});
     api->add_routes(app.mux());

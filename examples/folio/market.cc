@@ -12,7 +12,8 @@ market::market(price_series series, store& store, price_hub& hub, vole::log::log
       hub_(hub),
       logger_(std::move(logger)),
       steps_(registry.counter("folio_feed_steps_total", "Months of prices replayed.")),
-      fills_(registry.counter("folio_feed_fills_total", "Open orders filled because the price reached them.")) {
+      fills_(registry.counter("folio_feed_fills_total",
+                              "Open orders filled because the price reached them.")) {
   registry.gauge_func("folio_price_subscribers", "Readers of the price stream.",
                       [&hub] { return static_cast<double>(hub.subscribers()); });
 }
@@ -33,7 +34,8 @@ error market::run(context const& ctx, vole::duration pace) {
   if (pace <= vole::duration::zero()) return {};
   while (!vole::time::sleep(ctx, pace)) {
     error const err = step(ctx);
-    if (err && !ctx.err()) logger_.error(ctx, "price feed step failed", {{"step", step_ + 1}, {"error", err}});
+    if (err && !ctx.err())
+      logger_.error(ctx, "price feed step failed", {{"step", step_ + 1}, {"error", err}});
   }
   return {};
 }
@@ -50,7 +52,8 @@ error market::step(context const& ctx) {
   steps_.add();
   hub_.publish(prices);
   for (price const& p : prices) {
-    std::size_t const filled = VOLE_TRY(store_.fill_crossing(ctx, p), "fill orders for {}", p.symbol);
+    std::size_t const filled =
+        VOLE_TRY(store_.fill_crossing(ctx, p), "fill orders for {}", p.symbol);
     fills_.add(filled);
   }
   return {};

@@ -1,22 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// market: the price feed at work: each step is saved, published, and fills the open orders that it reaches.
+// market: the price feed at work: each step is saved, published, and fills the open orders that it
+// reaches.
 #pragma once
+
+#include "vole/log.h"
+#include "vole/metrics.h"
 
 #include "feed.h"
 #include "store.h"
-#include "vole/log.h"
-#include "vole/metrics.h"
 
 namespace folio {
 
 class market {
  public:
-  market(price_series series, store& store, price_hub& hub, vole::log::logger logger, vole::metrics::registry& registry);
+  market(price_series series, store& store, price_hub& hub, vole::log::logger logger,
+         vole::metrics::registry& registry);
 
-  // resume goes on where the database stands: the last saved prices, or the first month on a fresh one.
+  // resume goes on where the database stands: the last saved prices, or the first month on a fresh
+  // one.
   error resume(context const& ctx);
 
-  // run steps once per pace until ctx ends. A step that fails (the database is away) is logged and tried again at the
+  // run steps once per pace until ctx ends. A step that fails (the database is away) is logged and
+  // tried again at the
   // next one.
   error run(context const& ctx, vole::duration pace);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// model: what folio's clients send and get, field by field; each struct is described for vole/json.h beside it.
+// model: what folio's clients send and get, field by field; each struct is described for
+// vole/json.h beside it.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,8 @@ struct user_request {
   std::string email;
 };
 constexpr auto describe(user_request const*) {
-  return json::object(json::field("id", &user_request::id), json::field("email", &user_request::email));
+  return json::object(json::field("id", &user_request::id),
+                      json::field("email", &user_request::email));
 }
 
 struct user {
@@ -60,11 +62,13 @@ constexpr auto describe(order_side const*) {
 }
 enum class order_type : std::uint8_t { market, limit };
 constexpr auto describe(order_type const*) {
-  return json::names(json::name("market", order_type::market), json::name("limit", order_type::limit));
+  return json::names(json::name("market", order_type::market),
+                     json::name("limit", order_type::limit));
 }
 enum class order_state : std::uint8_t { open, filled, cancelled };
 constexpr auto describe(order_state const*) {
-  return json::names(json::name("open", order_state::open), json::name("filled", order_state::filled),
+  return json::names(json::name("open", order_state::open),
+                     json::name("filled", order_state::filled),
                      json::name("cancelled", order_state::cancelled));
 }
 
@@ -78,7 +82,8 @@ struct order_request {
 };
 constexpr auto describe(order_request const*) {
   return json::object(json::field("user_id", &order_request::user_id),
-                      json::field("symbol", &order_request::symbol), json::field("side", &order_request::side),
+                      json::field("symbol", &order_request::symbol),
+                      json::field("side", &order_request::side),
                       json::field("type", &order_request::type),
                       json::field("qty_micro", &order_request::qty_micro),
                       json::field("limit_minor", &order_request::limit_minor));
@@ -126,7 +131,8 @@ struct position {
   std::int64_t value_minor = 0;
 };
 constexpr auto describe(position const*) {
-  return json::object(json::field("symbol", &position::symbol), json::field("qty_micro", &position::qty_micro),
+  return json::object(json::field("symbol", &position::symbol),
+                      json::field("qty_micro", &position::qty_micro),
                       json::field("price_minor", &position::price_minor),
                       json::field("value_minor", &position::value_minor));
 }
@@ -139,10 +145,10 @@ struct portfolio {
   std::string as_of;
 };
 constexpr auto describe(portfolio const*) {
-  return json::object(json::field("user_id", &portfolio::user_id), json::field("cash", &portfolio::cash),
-                      json::field("positions", &portfolio::positions),
-                      json::field("total_minor", &portfolio::total_minor),
-                      json::field("as_of", &portfolio::as_of));
+  return json::object(
+      json::field("user_id", &portfolio::user_id), json::field("cash", &portfolio::cash),
+      json::field("positions", &portfolio::positions),
+      json::field("total_minor", &portfolio::total_minor), json::field("as_of", &portfolio::as_of));
 }
 
 struct price {
@@ -153,7 +159,8 @@ struct price {
   friend bool operator==(price const&, price const&) = default;
 };
 constexpr auto describe(price const*) {
-  return json::object(json::field("symbol", &price::symbol), json::field("price_minor", &price::price_minor),
+  return json::object(json::field("symbol", &price::symbol),
+                      json::field("price_minor", &price::price_minor),
                       json::field("as_of", &price::as_of));
 }
 

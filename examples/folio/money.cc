@@ -23,8 +23,9 @@ std::optional<std::int64_t> cost_of(std::int64_t qty_micro, std::int64_t price_m
 vole::result<std::int64_t> parse_minor(std::string_view text) {
   std::int64_t units = 0;
   int places = -1;  // -1: before the point
-  for (char const c : text) {
-    if (c == '.' && places == -1 && &c != text.data()) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    char const c = text[i];
+    if (c == '.' && places == -1 && i > 0) {
       places = 0;
       continue;
     }

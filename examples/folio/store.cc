@@ -3,9 +3,10 @@
 
 #include <fmt/format.h>
 
+#include "vole/service/problem.h"
+
 #include "ledger.h"
 #include "money.h"
-#include "vole/service/problem.h"
 
 namespace folio {
 namespace {
@@ -15,7 +16,8 @@ using vole::service::fail_field;
 using vole::sql::tx;
 
 constexpr std::string_view order_columns =
-    "id, user_id, symbol, side, type, state, qty_micro, filled_micro, fill_price_minor, limit_minor, created_at";
+    "id, user_id, symbol, side, type, state, qty_micro, filled_micro, fill_price_minor, "
+    "limit_minor, created_at";
 
 struct stored_order {
   order shown;
@@ -28,19 +30,25 @@ result<stored_order> read_order(vole::sql::row const& row) {
   std::string type;
   std::string state;
   order& s = o.shown;
-  if (error err = row.scan(s.id, s.user_id, s.symbol, side, type, state, s.qty_micro, s.filled_micro,
-                           s.fill_price_minor, s.limit_minor, s.created_at, o.reserved)) {
+  if (error err =
+          row.scan(s.id, s.user_id, s.symbol, side, type, state, s.qty_micro, s.filled_micro,
+                   s.fill_price_minor, s.limit_minor, s.created_at, o.reserved)) {
     return err;
   }
   s.side = side == "buy" ? order_side::buy : order_side::sell;
   s.type = type == "market" ? order_type::market : order_type::limit;
-  s.state = state == "open" ? order_state::open : state == "filled" ? order_state::filled : order_state::cancelled;
+  s.state = state == "open"     ? order_state::open
+            : state == "filled" ? order_state::filled
+                                : order_state::cancelled;
   return o;
 }
 
-result<stored_order> load_order(context const& ctx, vole::sql::executor& from, std::string const& id) {
+result<stored_order> load_order(context const& ctx, vole::sql::executor& from,
+                                std::string const& id) {
   auto const rows = VOLE_TRY(
-      from.query(ctx, fmt::format("select {}, reserved from orders where id = $1", order_columns), id), "read order");
+      from.query(ctx, fmt::format("select {}, reserved from orders where id = $1", order_columns),
+                 id),
+      "read order");
   if (rows.empty()) return fail(404, "order_not_found", "there is no order {}", id);
   return read_order(rows[0]);
 }
@@ -52,19 +60,24 @@ error require_user(context const& ctx, vole::sql::executor& from, std::string co
 
 error insert_order(context const& ctx, tx& tx, stored_order const& o) {
   order const& s = o.shown;
-  VOLE_TRY(tx.exec(ctx,
-                   fmt::format("insert into orders ({}, reserved) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
-                               "$11, $12)",
-                               order_columns),
-                   s.id, s.user_id, s.symbol, name_of(s.side), name_of(s.type), name_of(s.state), s.qty_micro,
-                   s.filled_micro, s.fill_price_minor, s.limit_minor, s.created_at, o.reserved),
-           "insert order {}", s.id);
+  VOLE_TRY(
+      tx.exec(
+          ctx,
+          fmt::format(
+              "insert into orders ({}, reserved) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
+              "$11, $12)",
+              order_columns),
+          s.id, s.user_id, s.symbol, name_of(s.side), name_of(s.type), name_of(s.state),
+          s.qty_micro, s.filled_micro, s.fill_price_minor, s.limit_minor, s.created_at, o.reserved),
+      "insert order {}", s.id);
   return {};
 }
 
-// settle moves cash and shares for a fill of the whole order at price, out of what was reserved for it.
+// settle moves cash and shares for a fill of the whole order at price, out of what was reserved for
+// it.
 // False: the user does not hold what the order takes; nothing was changed.
-result<bool> settle(context const& ctx, tx& tx, stored_order const& o, std::int64_t price, std::int64_t cost) {
+result<bool> settle(context const& ctx, tx& tx, stored_order const& o, std::int64_t price,
+                    std::int64_t cost) {
   order const& s = o.shown;
   std::string const user_cash = ledger::account_of(s.user_id, usd);
   std::string const user_shares = ledger::account_of(s.user_id, s.symbol);
@@ -80,17 +93,20 @@ result<bool> settle(context const& ctx, tx& tx, stored_order const& o, std::int6
   std::int64_t const shares_by = buy ? s.qty_micro : -s.qty_micro;
   // What the order takes comes first: if it is not there, nothing has been changed yet.
   std::string const& taken = buy ? user_cash : user_shares;
-  bool const enough = VOLE_TRY(ledger::change(ctx, tx, taken, buy ? cash_by : shares_by, -o.reserved),
-                               "settle order {}", s.id);
+  bool const enough =
+      VOLE_TRY(ledger::change(ctx, tx, taken, buy ? cash_by : shares_by, -o.reserved),
+               "settle order {}", s.id);
   if (!enough) return false;
   struct leg {
     std::string const& account;
     std::int64_t by;
   };
-  for (leg const& l : {leg{buy ? user_shares : user_cash, buy ? shares_by : cash_by}, leg{market_cash, -cash_by},
-                       leg{market_shares, -shares_by}}) {
-    bool const taken_in = VOLE_TRY(ledger::change(ctx, tx, l.account, l.by, 0), "settle order {}", s.id);
-    if (!taken_in) return fail(409, "balance_limit", "account {} would leave its limits", l.account);
+  for (leg const& l : {leg{buy ? user_shares : user_cash, buy ? shares_by : cash_by},
+                       leg{market_cash, -cash_by}, leg{market_shares, -shares_by}}) {
+    bool const taken_in =
+        VOLE_TRY(ledger::change(ctx, tx, l.account, l.by, 0), "settle order {}", s.id);
+    if (!taken_in)
+      return fail(409, "balance_limit", "account {} would leave its limits", l.account);
   }
   VOLE_TRY(ledger::record(ctx, tx, make_id("trf"), "fill", s.id,
                           {{user_cash, std::string(usd), cash_by},
@@ -108,36 +124,45 @@ bool crosses(order const& s, std::int64_t price) {
 
 refusal not_enough(order const& s) {
   return s.side == order_side::buy
-             ? refusal{409, "insufficient_funds", fmt::format("user {} has too little cash for the order", s.user_id)}
+             ? refusal{409, "insufficient_funds",
+                       fmt::format("user {} has too little cash for the order", s.user_id)}
              : refusal{409, "insufficient_shares",
-                       fmt::format("user {} has too few shares of {} for the order", s.user_id, s.symbol)};
+                       fmt::format("user {} has too few shares of {} for the order", s.user_id,
+                                   s.symbol)};
 }
 
-// once runs fn under an idempotency key: the first time it stores what fn answers, later it returns that.
+// once runs fn under an idempotency key: the first time it stores what fn answers, later it returns
+// that.
 template <class Fn>
 result<answer> once(context const& ctx, vole::sql::db& db, idempotency const& idem, Fn fn) {
   return db.write(ctx, [&](tx& tx) -> result<answer> {
     // On PostgreSQL a second request with this key waits here for the end of the first.
     auto const claimed = VOLE_TRY(
-        tx.exec(ctx,
-                "insert into idempotency (key, request_hash, status, content_type, body, created_at) "
-                "values ($1, $2, 0, '', '', $3) on conflict (key) do nothing",
-                idem.key, idem.request_hash, timestamp()),
+        tx.exec(
+            ctx,
+            "insert into idempotency (key, request_hash, status, content_type, body, created_at) "
+            "values ($1, $2, 0, '', '', $3) on conflict (key) do nothing",
+            idem.key, idem.request_hash, timestamp()),
         "claim idempotency key");
     if (claimed.rows_affected == 0) {
       auto [hash, status, type, body] = VOLE_TRY(
           (tx.query_one<std::string, std::int64_t, std::string, std::string>(
-              ctx, "select request_hash, status, content_type, body from idempotency where key = $1", idem.key)),
+              ctx,
+              "select request_hash, status, content_type, body from idempotency where key = $1",
+              idem.key)),
           "read the answer to idempotency key");
       if (hash != idem.request_hash) {
-        return fail(422, "idempotency_key_reused", "this Idempotency-Key was used for another request");
+        return fail(422, "idempotency_key_reused",
+                    "this Idempotency-Key was used for another request");
       }
       return answer{static_cast<int>(status), std::move(type), std::move(body)};
     }
     answer const given = VOLE_TRY(fn(tx), "first use of the idempotency key");
-    VOLE_TRY(tx.exec(ctx, "update idempotency set status = $2, content_type = $3, body = $4 where key = $1", idem.key,
-                     static_cast<std::int64_t>(given.status), given.content_type, given.body),
-             "keep the answer to the idempotency key");
+    VOLE_TRY(
+        tx.exec(ctx,
+                "update idempotency set status = $2, content_type = $3, body = $4 where key = $1",
+                idem.key, static_cast<std::int64_t>(given.status), given.content_type, given.body),
+        "keep the answer to the idempotency key");
     return given;
   });
 }
@@ -147,8 +172,8 @@ result<answer> once(context const& ctx, vole::sql::db& db, idempotency const& id
 result<user> store::create_user(context const& ctx, user_request const& wanted) {
   user made{wanted.id ? *wanted.id : make_id("usr"), wanted.email, timestamp()};
   error const err = db_.write(ctx, [&](tx& tx) -> error {
-    VOLE_TRY(tx.exec(ctx, "insert into users (id, email, created_at) values ($1, $2, $3)", made.id, made.email,
-                     made.created_at),
+    VOLE_TRY(tx.exec(ctx, "insert into users (id, email, created_at) values ($1, $2, $3)", made.id,
+                     made.email, made.created_at),
              "insert user");
     return {};
   });
@@ -161,38 +186,46 @@ result<user> store::create_user(context const& ctx, user_request const& wanted) 
   return made;
 }
 
-result<answer> store::deposit(context const& ctx, idempotency const& idem, std::string const& user_id,
-                              deposit_request const& wanted, refuse_fn const& refuse) {
+result<answer> store::deposit(context const& ctx, idempotency const& idem,
+                              std::string const& user_id, deposit_request const& wanted,
+                              refuse_fn const& refuse) {
   return once(ctx, db_, idem, [&](tx& tx) -> result<answer> {
     VOLE_TRY(require_user(ctx, tx, user_id), "deposit");
     VOLE_TRY(ledger::open(ctx, tx, user_id, usd), "deposit");
     VOLE_TRY(ledger::open(ctx, tx, "bank", usd), "deposit");
     std::string const to = ledger::account_of(user_id, usd);
     std::string const from = ledger::account_of("bank", usd);
-    for (auto const& [account, by] : {std::pair{to, wanted.amount_minor}, std::pair{from, -wanted.amount_minor}}) {
+    for (auto const& [account, by] :
+         {std::pair{to, wanted.amount_minor}, std::pair{from, -wanted.amount_minor}}) {
       bool const done = VOLE_TRY(ledger::change(ctx, tx, account, by, 0), "deposit");
-      if (!done) return refuse({409, "balance_limit", fmt::format("account {} is at its limit", account)});
+      if (!done)
+        return refuse({409, "balance_limit", fmt::format("account {} is at its limit", account)});
     }
     ::folio::deposit made{make_id("trf"), 0, std::string(usd)};
     VOLE_TRY(ledger::record(ctx, tx, made.transfer_id, "deposit", "",
                             {{to, std::string(usd), wanted.amount_minor},
                              {from, std::string(usd), -wanted.amount_minor}}),
              "deposit");
-    made.balance_minor = VOLE_TRY(
-        tx.query_one<std::int64_t>(ctx, "select balance from accounts where id = $1", to), "read balance");
+    made.balance_minor =
+        VOLE_TRY(tx.query_one<std::int64_t>(ctx, "select balance from accounts where id = $1", to),
+                 "read balance");
     return answer{.status = 201, .body = json::encode(made)};
   });
 }
 
-result<answer> store::place_order(context const& ctx, idempotency const& idem, order_request const& wanted,
-                                  std::int64_t price, refuse_fn const& refuse) {
+result<answer> store::place_order(context const& ctx, idempotency const& idem,
+                                  order_request const& wanted, std::int64_t price,
+                                  refuse_fn const& refuse) {
   stored_order o;
   order& s = o.shown;
-  s = {make_id("ord"), wanted.user_id, wanted.symbol, wanted.side, wanted.type, order_state::open, wanted.qty_micro, 0,
-       std::nullopt, wanted.limit_minor, timestamp()};
+  s = {make_id("ord"), wanted.user_id,     wanted.symbol,    wanted.side,
+       wanted.type,    order_state::open,  wanted.qty_micro, 0,
+       std::nullopt,   wanted.limit_minor, timestamp()};
   bool const fill_now = crosses(s, price);
   auto const cost = cost_of(s.qty_micro, fill_now ? price : *s.limit_minor);
-  if (!cost) return fail_field("qty_micro", "out_of_range", "qty_micro times the price is more than the ledger holds");
+  if (!cost)
+    return fail_field("qty_micro", "out_of_range",
+                      "qty_micro times the price is more than the ledger holds");
   return once(ctx, db_, idem, [&](tx& tx) -> result<answer> {
     VOLE_TRY(require_user(ctx, tx, s.user_id), "place order");
     stored_order placed = o;
@@ -207,8 +240,9 @@ result<answer> store::place_order(context const& ctx, idempotency const& idem, o
       std::string_view const unit = buy ? usd : std::string_view(s.symbol);
       placed.reserved = buy ? *cost : s.qty_micro;
       VOLE_TRY(ledger::open(ctx, tx, s.user_id, unit), "place order");
-      bool const enough = VOLE_TRY(
-          ledger::change(ctx, tx, ledger::account_of(s.user_id, unit), 0, placed.reserved), "place order");
+      bool const enough =
+          VOLE_TRY(ledger::change(ctx, tx, ledger::account_of(s.user_id, unit), 0, placed.reserved),
+                   "place order");
       if (!enough) return refuse(not_enough(s));
     }
     VOLE_TRY(insert_order(ctx, tx, placed), "place order");
@@ -224,17 +258,21 @@ result<order> store::find_order(context const& ctx, std::string const& id) {
 result<order> store::cancel_order(context const& ctx, std::string const& id) {
   return db_.write(ctx, [&](tx& tx) -> result<order> {
     auto const done = VOLE_TRY(
-        tx.exec(ctx, "update orders set state = 'cancelled' where id = $1 and state = 'open'", id), "cancel order {}",
-        id);
+        tx.exec(ctx, "update orders set state = 'cancelled' where id = $1 and state = 'open'", id),
+        "cancel order {}", id);
     stored_order const o = VOLE_TRY(load_order(ctx, tx, id), "cancel order {}", id);
     if (done.rows_affected == 0) {
-      if (o.shown.state == order_state::filled) return fail(409, "order_filled", "order {} is filled already", id);
+      if (o.shown.state == order_state::filled)
+        return fail(409, "order_filled", "order {} is filled already", id);
       return o.shown;
     }
-    std::string_view const unit = o.shown.side == order_side::buy ? usd : std::string_view(o.shown.symbol);
-    bool const released = VOLE_TRY(
-        ledger::change(ctx, tx, ledger::account_of(o.shown.user_id, unit), 0, -o.reserved), "cancel order {}", id);
-    if (!released) return vole::errors::make("cancel order {}: its account of {} is missing", id, unit);
+    std::string_view const unit =
+        o.shown.side == order_side::buy ? usd : std::string_view(o.shown.symbol);
+    bool const released =
+        VOLE_TRY(ledger::change(ctx, tx, ledger::account_of(o.shown.user_id, unit), 0, -o.reserved),
+                 "cancel order {}", id);
+    if (!released)
+      return vole::errors::make("cancel order {}: its account of {} is missing", id, unit);
     return o.shown;
   });
 }
@@ -243,7 +281,8 @@ result<std::vector<holding>> store::holdings(context const& ctx, std::string con
   return db_.read(ctx, [&](tx& tx) -> result<std::vector<holding>> {
     VOLE_TRY(require_user(ctx, tx, user_id), "read holdings");
     auto const rows = VOLE_TRY(
-        tx.query(ctx, "select unit, balance, reserved from accounts where owner = $1 order by unit", user_id),
+        tx.query(ctx, "select unit, balance, reserved from accounts where owner = $1 order by unit",
+                 user_id),
         "read holdings");
     std::vector<holding> all(rows.size());
     for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -258,32 +297,34 @@ result<std::size_t> store::fill_crossing(context const& ctx, price const& at) {
   std::size_t filled = 0;
   while (true) {
     auto const ids = VOLE_TRY(
-        db_.query_all<std::string>(ctx,
-                                   "select id from orders where symbol = $1 and state = 'open' and "
-                                   "((side = 'buy' and limit_minor >= $2) or (side = 'sell' and limit_minor <= $2)) "
-                                   "order by created_at, id limit $3",
-                                   at.symbol, at.price_minor, batch),
+        db_.query_all<std::string>(
+            ctx,
+            "select id from orders where symbol = $1 and state = 'open' and "
+            "((side = 'buy' and limit_minor >= $2) or (side = 'sell' and limit_minor <= $2)) "
+            "order by created_at, id limit $3",
+            at.symbol, at.price_minor, batch),
         "find orders that {} reaches at {}", at.symbol, at.price_minor);
     for (std::string const& id : ids) {
-      bool const done = VOLE_TRY(db_.write(ctx,
-                                           [&](tx& tx) -> result<bool> {
-                                             auto const claimed = VOLE_TRY(
-                                                 tx.exec(ctx,
-                                                         "update orders set state = 'filled', filled_micro = "
-                                                         "qty_micro, fill_price_minor = $2 where id = $1 and state = "
-                                                         "'open'",
-                                                         id, at.price_minor),
-                                                 "claim order");
-                                             if (claimed.rows_affected == 0) return false;  // cancelled meanwhile
-                                             auto const o = VOLE_TRY(load_order(ctx, tx, id), "load order");
-                                             auto const cost = cost_of(o.shown.qty_micro, at.price_minor);
-                                             if (!cost) return vole::errors::make("its cost overflows");
-                                             bool const held = VOLE_TRY(settle(ctx, tx, o, at.price_minor, *cost),
-                                                                        "settle");
-                                             if (!held) return vole::errors::make("what it reserved is not there");
-                                             return true;
-                                           }),
-                                 "fill order {}", id);
+      bool const done = VOLE_TRY(
+          db_.write(ctx,
+                    [&](tx& tx) -> result<bool> {
+                      auto const claimed = VOLE_TRY(
+                          tx.exec(ctx,
+                                  "update orders set state = 'filled', filled_micro = "
+                                  "qty_micro, fill_price_minor = $2 where id = $1 and state = "
+                                  "'open'",
+                                  id, at.price_minor),
+                          "claim order");
+                      if (claimed.rows_affected == 0) return false;  // cancelled meanwhile
+                      auto const o = VOLE_TRY(load_order(ctx, tx, id), "load order");
+                      auto const cost = cost_of(o.shown.qty_micro, at.price_minor);
+                      if (!cost) return vole::errors::make("its cost overflows");
+                      bool const held =
+                          VOLE_TRY(settle(ctx, tx, o, at.price_minor, *cost), "settle");
+                      if (!held) return vole::errors::make("what it reserved is not there");
+                      return true;
+                    }),
+          "fill order {}", id);
       filled += done ? 1 : 0;
     }
     if (ids.size() < static_cast<std::size_t>(batch)) return filled;
@@ -292,8 +333,9 @@ result<std::size_t> store::fill_crossing(context const& ctx, price const& at) {
 
 result<store::feed_state> store::load_feed(context const& ctx) {
   feed_state state;
-  auto const rows = VOLE_TRY(db_.query(ctx, "select symbol, price_minor, as_of from prices order by symbol"),
-                             "load the last prices");
+  auto const rows =
+      VOLE_TRY(db_.query(ctx, "select symbol, price_minor, as_of from prices order by symbol"),
+               "load the last prices");
   for (vole::sql::row const row : rows) {
     price p;
     VOLE_TRY(row.scan(p.symbol, p.price_minor, p.as_of), "load the last prices");
@@ -312,13 +354,15 @@ error store::save_step(context const& ctx, std::int64_t step, std::vector<price>
   return db_.write(ctx, [&](tx& tx) -> error {
     for (price const& p : prices) {
       VOLE_TRY(tx.exec(ctx,
-                       "insert into prices (symbol, price_minor, as_of) values ($1, $2, $3) on conflict (symbol) "
+                       "insert into prices (symbol, price_minor, as_of) values ($1, $2, $3) on "
+                       "conflict (symbol) "
                        "do update set price_minor = excluded.price_minor, as_of = excluded.as_of",
                        p.symbol, p.price_minor, p.as_of),
                "save the price of {}", p.symbol);
     }
     VOLE_TRY(tx.exec(ctx,
-                     "insert into feed (id, step) values (1, $1) on conflict (id) do update set step = excluded.step",
+                     "insert into feed (id, step) values (1, $1) on conflict (id) do update set "
+                     "step = excluded.step",
                      step),
              "save step {} of the feed", step);
     return {};

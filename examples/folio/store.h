@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// store: folio's data in SQL, the same on SQLite and PostgreSQL: users, the double-entry ledger, orders, prices.
+// store: folio's data in SQL, the same on SQLite and PostgreSQL: users, the double-entry ledger,
+// orders, prices.
 //
 // INVARIANTS (kept by the statements below and by the schema's checks)
-//   The entries of each transfer sum to zero per unit; an account's balance is the sum of its entries.
-//   A user's account holds balance - reserved >= 0; reserved is the sum over the user's open orders.
+//   The entries of each transfer sum to zero per unit; an account's balance is the sum of its
+//   entries.
+//   A user's account holds balance - reserved >= 0; reserved is the sum over the user's open
+//   orders.
 //   What an answer with a 2xx status reports was committed, durably, before the answer began.
 //   An idempotency key's effect and its stored answer are committed together, or not at all.
 #pragma once
@@ -14,10 +17,11 @@
 #include <string_view>
 #include <vector>
 
-#include "model.h"
 #include "vole/context.h"
 #include "vole/result.h"
 #include "vole/sql.h"
+
+#include "model.h"
 
 namespace folio {
 
@@ -63,13 +67,16 @@ class store {
   result<answer> deposit(context const& ctx, idempotency const& idem, std::string const& user_id,
                          deposit_request const& wanted, refuse_fn const& refuse);
 
-  // place_order fills at `price` when the order's type and limit allow it, else reserves and leaves it open.
+  // place_order fills at `price` when the order's type and limit allow it, else reserves and leaves
+  // it open.
   // Refused, under its key: insufficient_funds, insufficient_shares. Errors: as deposit's.
-  result<answer> place_order(context const& ctx, idempotency const& idem, order_request const& wanted,
-                             std::int64_t price, refuse_fn const& refuse);
+  result<answer> place_order(context const& ctx, idempotency const& idem,
+                             order_request const& wanted, std::int64_t price,
+                             refuse_fn const& refuse);
 
   result<order> find_order(context const& ctx, std::string const& id);
-  // Errors: 404 order_not_found; 409 order_filled. An order that is cancelled already is returned as it is.
+  // Errors: 404 order_not_found; 409 order_filled. An order that is cancelled already is returned
+  // as it is.
   result<order> cancel_order(context const& ctx, std::string const& id);
   // holdings of a user in order of unit. Errors: 404 user_not_found.
   result<std::vector<holding>> holdings(context const& ctx, std::string const& user_id);

@@ -6,12 +6,15 @@
 
 namespace vole {
 
-// defer runs fn at the end of its scope, in reverse order of declaration:  defer done = [&] { in_flight.erase(key); };
+// defer runs fn at the end of its scope, in reverse order of declaration:  defer done = [&] {
+// in_flight.erase(key); };
 // Source: Go spec "Defer statements". Differs: at the end of the scope, not of the function.
 template <class Fn>
 class [[nodiscard]] defer {
  public:
-  defer(Fn fn) : fn_(std::move(fn)) {}  // NOLINT(google-explicit-constructor): so that '=' reads as a statement
+  defer(Fn fn)
+      : fn_(std::move(fn)) {
+  }  // NOLINT(google-explicit-constructor): so that '=' reads as a statement
   ~defer() { fn_(); }
   defer(defer const&) = delete;
   defer& operator=(defer const&) = delete;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Goroutines: go() starts one, run() makes the first, blocking() marks a call that stops its thread.
+// Goroutines: go() starts one, run() makes the first, blocking() marks a call that stops its
+// thread.
 
 #include <cstddef>
 #include <cstring>
@@ -17,7 +18,8 @@ namespace vole {
 
 // spawn_options bound one goroutine.
 struct spawn_options {
-  // Stack reservation in bytes, rounded up to 64 KiB, 256 KiB, 1 MiB or 8 MiB; memory is committed as it is touched.
+  // Stack reservation in bytes, rounded up to 64 KiB, 256 KiB, 1 MiB or 8 MiB; memory is committed
+  // as it is touched.
   // 0: 256 KiB. A closure lies on the stack too.
   std::size_t stack_bytes = 0;
 };
@@ -79,11 +81,14 @@ template <class Fn>
 }
 
 // go runs fn concurrently on a stack of its own and returns at once.
-// Blocks:  no. Cancels: no; pass a context.   Errors: none; panics when no stack can be had (see try_go).
+// Blocks:  no. Cancels: no; pass a context.   Errors: none; panics when no stack can be had (see
+// try_go).
 // Safety:  any goroutine or thread; starts the runtime when needed.
-// Memory:  one page of 4 KiB while its frames fit; the closure lies on its stack, nothing else is allocated.
+// Memory:  one page of 4 KiB while its frames fit; the closure lies on its stack, nothing else is
+// allocated.
 // Cost:    about 50 ns from a pooled stack, one system call per 64 fresh ones.
-// Source:  Go spec "Go statements". Differs: captures are spelled out; an exception that escapes fn is a panic.
+// Source:  Go spec "Go statements". Differs: captures are spelled out; an exception that escapes fn
+// is a panic.
 template <class Fn>
 [[gnu::always_inline]] inline void go(spawn_options const& options, Fn&& fn) {
   if (std::errc const failure = try_go(options, std::forward<Fn>(fn)); failure != std::errc{}) {
@@ -95,10 +100,12 @@ template <class Fn>
   go(spawn_options{}, std::forward<Fn>(fn));
 }
 
-// run starts the runtime and calls fn as the main goroutine; returns fn's int, or 0 where it returns void.
+// run starts the runtime and calls fn as the main goroutine; returns fn's int, or 0 where it
+// returns void.
 // As in Go, the others do not hold the process: when main returns, the caller goes on.
 // Blocks:  the calling thread.   Panics: called from a goroutine.
-// When every goroutine is parked and nothing outside can wake one, it reports a deadlock and exits with 2.
+// When every goroutine is parked and nothing outside can wake one, it reports a deadlock and exits
+// with 2.
 template <class Fn>
 int run(Fn&& fn) {
   using F = std::remove_reference_t<Fn>;
@@ -115,9 +122,11 @@ int run(Fn&& fn) {
       const_cast<void*>(static_cast<void const*>(std::addressof(fn))));
 }
 
-// blocking runs fn, which may stop its thread (a system call, a foreign library), and returns its result.
+// blocking runs fn, which may stop its thread (a system call, a foreign library), and returns its
+// result.
 // The processor goes to another worker at entry, so that no other goroutine waits for it.
-// Cost: about 100 ns when nothing else is runnable, a thread wake-up otherwise.   Safety: any goroutine or thread.
+// Cost: about 100 ns when nothing else is runnable, a thread wake-up otherwise.   Safety: any
+// goroutine or thread.
 template <class Fn>
 decltype(auto) blocking(Fn&& fn) {
   internal::blocking_section const section;

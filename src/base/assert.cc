@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Panics and assertions. The first panic prints and aborts; one that strikes meanwhile on another thread waits for that.
+// Panics and assertions. The first panic prints and aborts; one that strikes meanwhile on another
+// thread waits for that.
 
 #include "vole/assert.h"
 
-#include <unistd.h>
-
 #include <cstdlib>
+#include <unistd.h>
 
 #include "vole/internal/atomic.h"
 
@@ -48,6 +48,8 @@ void assert_failed(char const* kind, char const* condition, char const* file, in
 
 }  // namespace internal
 
-void panic(std::string_view message) { internal::die(fmt::format("panic: {}\n\n", message)); }
+void panic(std::string_view message) {
+  internal::die(fmt::format("panic: {}\n\n", message));
+}
 
 }  // namespace vole

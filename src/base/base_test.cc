@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <gtest/gtest.h>
-
 #include <cerrno>
+#include <gtest/gtest.h>
 #include <set>
+
+#include "vole/assert.h"
+#include "vole/internal/clock.h"
+#include "vole/internal/raw_mutex.h"
 
 #include "base/intrusive_list.h"
 #include "base/rand.h"
 #include "base/sys_error.h"
-#include "vole/assert.h"
-#include "vole/internal/clock.h"
-#include "vole/internal/raw_mutex.h"
 
 namespace vole::internal {
 namespace {

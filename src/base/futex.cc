@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/futex.h"
 
+#include <cerrno>
+#include <ctime>
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <ctime>
 
 namespace vole::internal {
 namespace {
@@ -43,7 +42,11 @@ bool futex_wait(atomic<int>& word, int expected, time_point deadline) noexcept {
 bool futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected, time_point deadline) noexcept {
   return wait_word(&word, expected, deadline);
 }
-void futex_wake(atomic<int>& word, int count) noexcept { wake_word(&word, count); }
-void futex_wake(atomic<std::uint32_t>& word, int count) noexcept { wake_word(&word, count); }
+void futex_wake(atomic<int>& word, int count) noexcept {
+  wake_word(&word, count);
+}
+void futex_wake(atomic<std::uint32_t>& word, int count) noexcept {
+  wake_word(&word, count);
+}
 
 }  // namespace vole::internal

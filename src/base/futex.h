@@ -9,7 +9,8 @@
 
 namespace vole::internal {
 
-// futex_wait sleeps while word holds expected, at most until the deadline; wakes spuriously. False: the deadline passed.
+// futex_wait sleeps while word holds expected, at most until the deadline; wakes spuriously. False:
+// the deadline passed.
 bool futex_wait(atomic<int>& word, int expected, time_point deadline = never) noexcept;
 bool futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected,
                 time_point deadline = never) noexcept;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A doubly linked list through a member of its elements. No shared state: the owner's lock guards it.
+// A doubly linked list through a member of its elements. No shared state: the owner's lock guards
+// it.
 
 #include <cstddef>
 
@@ -23,7 +24,7 @@ struct list_link {
 };
 
 // intrusive_list<T, &T::link> never owns its elements; push, pop and remove are O(1).
-template <class T, list_link T::*Link>
+template <class T, list_link T::* Link>
 class intrusive_list {
  public:
   constexpr intrusive_list() noexcept { head_.prev = head_.next = &head_; }

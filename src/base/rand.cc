@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// wyrand per thread, seeded from the kernel. Source: Wang Yi, wyhash (public domain), generator step only.
+// wyrand per thread, seeded from the kernel. Source: Wang Yi, wyhash (public domain), generator
+// step only.
 
 #include "base/rand.h"
 
-#include <sys/random.h>
-
 #include <ctime>
+#include <sys/random.h>
 
 namespace vole::internal {
 namespace {

@@ -20,6 +20,8 @@ void raw_mutex::lock_slow() noexcept {
   while (word_.exchange(contended, memory_order_acquire) != free) futex_wait(word_, contended);
 }
 
-void raw_mutex::unlock_slow() noexcept { futex_wake(word_, 1); }
+void raw_mutex::unlock_slow() noexcept {
+  futex_wake(word_, 1);
+}
 
 }  // namespace vole::internal

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/sys_error.h"
 
-#include <fmt/core.h>
-
 #include <cctype>
 #include <cstring>
+#include <fmt/core.h>
 
 namespace vole::internal {
 

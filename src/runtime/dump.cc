@@ -3,12 +3,11 @@
 
 #include "runtime/dump.h"
 
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstring>
+#include <fmt/format.h>
 #include <limits>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -34,9 +33,12 @@ worker* worker_running(goroutine const& g) {
   return s.found;
 }
 
-// A parked stack is copied word by word while it may start to run: whoever moves it changes `switches`.
-[[gnu::no_sanitize("address", "thread")]] std::size_t walk_parked(goroutine& g, std::uintptr_t* pcs) {
-  std::uint32_t const before = g.switches.load(memory_order_acquire);  // pairs with scheduler.cc:leave
+// A parked stack is copied word by word while it may start to run: whoever moves it changes
+// `switches`.
+[[gnu::no_sanitize("address", "thread")]] std::size_t walk_parked(goroutine& g,
+                                                                  std::uintptr_t* pcs) {
+  std::uint32_t const before =
+      g.switches.load(memory_order_acquire);  // pairs with scheduler.cc:leave
   void* const sp = const_cast<void* volatile&>(g.context.sp);
   auto const low = reinterpret_cast<std::uintptr_t>(g.stack_low);
   auto const high = reinterpret_cast<std::uintptr_t>(g.stack_high);
@@ -76,7 +78,8 @@ void look(visitor const& v, goroutine& g) {
                                       reinterpret_cast<std::uintptr_t>(g.stack_high)};
     s.depth = symbol::unwind_here(bounds, s.pcs);
   } else if (s.state == goroutine_state::running || s.state == goroutine_state::blocking) {
-    if (worker* const w = worker_running(g)) s.depth = capture_running(*w, s.id, s.pcs, dump_depth_max);
+    if (worker* const w = worker_running(g))
+      s.depth = capture_running(*w, s.id, s.pcs, dump_depth_max);
   } else {
     s.depth = walk_parked(g, s.pcs);
   }
@@ -92,11 +95,16 @@ std::string age(duration waiting) {
 
 char const* state_text(goroutine_snapshot const& g) {
   switch (g.state) {
-    case goroutine_state::runnable: return "runnable";
-    case goroutine_state::running: return "running";
-    case goroutine_state::parked: return to_text(g.why);
-    case goroutine_state::blocking: return "blocking call";
-    case goroutine_state::dead: break;
+    case goroutine_state::runnable:
+      return "runnable";
+    case goroutine_state::running:
+      return "running";
+    case goroutine_state::parked:
+      return to_text(g.why);
+    case goroutine_state::blocking:
+      return "blocking call";
+    case goroutine_state::dead:
+      break;
   }
   return "dead";
 }
@@ -117,7 +125,9 @@ void append_frames(std::string& to, std::uintptr_t const* pcs, std::size_t depth
     symbol::symbolized const s = symbol::symbolize(i == 0 ? pcs[0] : pcs[i] - 1);
     for (symbol::source_frame const& f : s.frames) {
       to += fmt::format("{}\n\t{}:{}", f.function, f.file.empty() ? "?" : f.file, f.line);
-      to += f.inlined || s.function_start == 0 ? "\n" : fmt::format(" +{:#x}\n", pcs[i] - s.function_start);
+      to += f.inlined || s.function_start == 0
+                ? "\n"
+                : fmt::format(" +{:#x}\n", pcs[i] - s.function_start);
     }
   }
   if (depth == dump_depth_max) to += "\t... further frames left out\n";
@@ -128,8 +138,9 @@ void append_creator(std::string& to, std::uintptr_t created_by, std::uint64_t pa
   symbol::symbolized const s = symbol::symbolize(created_by - 1);
   // go() is inlined: the creator is the first frame that is not vole's.
   std::size_t i = 0;
-  while (i + 1 < s.frames.size() && (s.frames[i].function.find("vole::go<") != std::string::npos ||
-                                     s.frames[i].function.find("vole::try_go<") != std::string::npos)) {
+  while (i + 1 < s.frames.size() &&
+         (s.frames[i].function.find("vole::go<") != std::string::npos ||
+          s.frames[i].function.find("vole::try_go<") != std::string::npos)) {
     ++i;
   }
   symbol::source_frame const& f = s.frames[i];
@@ -168,10 +179,12 @@ void report_no_thread(unsigned workers) noexcept {
   std::int64_t last = said.load(memory_order_relaxed);
   constexpr std::int64_t minute = 60'000'000'000;
   if ((last != 0 && now - last < minute) || !said.compare_exchange_strong(last, now)) return;
-  write_all(STDERR_FILENO,
-            fmt::format("vole: no further worker thread: {} exist, the limit is {}, or the system refuses one "
-                        "(ulimit -u, cgroup pids.max); goroutines wait until a worker is free\n",
-                        workers, scheduler::workers_max));
+  write_all(
+      STDERR_FILENO,
+      fmt::format(
+          "vole: no further worker thread: {} exist, the limit is {}, or the system refuses one "
+          "(ulimit -u, cgroup pids.max); goroutines wait until a worker is free\n",
+          workers, scheduler::workers_max));
 }
 
 }  // namespace vole::internal

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A look at all goroutines, for dumps and profiles. Nobody is stopped: parked stacks are walked from their saved
-// registers, running ones are asked by a signal; a goroutine that moves meanwhile is left without a stack.
+// A look at all goroutines, for dumps and profiles. Nobody is stopped: parked stacks are walked
+// from their saved
+// registers, running ones are asked by a signal; a goroutine that moves meanwhile is left without a
+// stack.
 
 #include <cstddef>
 #include <cstdint>
@@ -19,9 +21,9 @@ struct goroutine_snapshot {
   std::uint64_t parent_id = 0;
   goroutine_state state = goroutine_state::dead;
   wait_reason why = wait_reason::none;
-  duration waiting{};          // since it was parked or entered blocking(); to a few ms
+  duration waiting{};             // since it was parked or entered blocking(); to a few ms
   std::uintptr_t created_by = 0;  // return address of go()
-  void* labels = nullptr;      // as src/pprof keeps them; only to be compared
+  void* labels = nullptr;         // as src/pprof keeps them; only to be compared
   std::size_t depth = 0;
   std::uintptr_t pcs[dump_depth_max];  // leaf first; callers are return addresses
 };
@@ -33,10 +35,12 @@ void for_each_goroutine(void (*visit)(void* arg, goroutine_snapshot const& g), v
 // state_text is what a dump says of its state: "running", "chan receive".
 char const* state_text(goroutine_snapshot const& g);
 
-// dump_text writes them in the order of their ids; it ends with the goroutine that reaches bytes_max.
+// dump_text writes them in the order of their ids; it ends with the goroutine that reaches
+// bytes_max.
 std::string dump_text(std::vector<goroutine_snapshot> all, std::size_t bytes_max);
 
-// append_frames adds "function\n\tfile:line +0xoffset\n" for each pc; append_creator adds "created by ..." likewise.
+// append_frames adds "function\n\tfile:line +0xoffset\n" for each pc; append_creator adds "created
+// by ..." likewise.
 void append_frames(std::string& to, std::uintptr_t const* pcs, std::size_t depth);
 void append_creator(std::string& to, std::uintptr_t created_by, std::uint64_t parent_id);
 

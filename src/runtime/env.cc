@@ -3,15 +3,14 @@
 
 #include "runtime/env.h"
 
-#include <fcntl.h>
-#include <sched.h>
-#include <unistd.h>
-
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
+#include <sched.h>
 #include <string>
 #include <string_view>
+#include <unistd.h>
 
 namespace vole::internal {
 namespace {
@@ -24,7 +23,8 @@ std::string read_small_file(std::string const& path) {
   if (fd == -1) return text;
   char buffer[4096];
   ssize_t n = 0;
-  while ((n = ::read(fd, buffer, sizeof buffer)) > 0) text.append(buffer, static_cast<std::size_t>(n));
+  while ((n = ::read(fd, buffer, sizeof buffer)) > 0)
+    text.append(buffer, static_cast<std::size_t>(n));
   ::close(fd);
   return text;
 }
@@ -38,8 +38,10 @@ std::string cgroup_path(std::string_view table, bool v2) {
     std::size_t const first = line.find(':');
     std::size_t const second = line.find(':', first + 1);
     if (second == std::string_view::npos) continue;
-    std::string const controllers = "," + std::string(line.substr(first + 1, second - first - 1)) + ",";
-    bool const match = v2 ? line.substr(0, first) == "0" : controllers.find(",cpu,") != std::string::npos;
+    std::string const controllers =
+        "," + std::string(line.substr(first + 1, second - first - 1)) + ",";
+    bool const match =
+        v2 ? line.substr(0, first) == "0" : controllers.find(",cpu,") != std::string::npos;
     if (match) return std::string(line.substr(second + 1));
   }
   return {};
@@ -87,7 +89,8 @@ int processors_from_environment() noexcept {
     char* end = nullptr;
     long const n = std::strtol(text, &end, 10);
     if (*end == '\0' && n >= 1 && n <= procs_max) return static_cast<int>(n);
-    std::fprintf(stderr, "vole: VOLE_MAXPROCS is '%s': want a number from 1 to %d; ignored\n", text, procs_max);
+    std::fprintf(stderr, "vole: VOLE_MAXPROCS is '%s': want a number from 1 to %d; ignored\n", text,
+                 procs_max);
   }
   int n = 1;
   cpu_set_t set;

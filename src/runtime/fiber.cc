@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The layout of a fiber's first and saved frames, one per architecture, in step with fiber_<arch>.S.
+// The layout of a fiber's first and saved frames, one per architecture, in step with
+// fiber_<arch>.S.
 
 #include "runtime/fiber.h"
 
@@ -39,7 +40,8 @@ void* fiber_prepare(void* top, void (*fn)(void*), void* arg) noexcept {
       (reinterpret_cast<std::uintptr_t>(top) - 16 - sizeof(switch_frame)) & ~std::uintptr_t{15});
   *frame = {};
 #if defined(__x86_64__)
-  // After the seven pops the stack pointer is 8 above a multiple of 16; one slot keeps the entry's call aligned.
+  // After the seven pops the stack pointer is 8 above a multiple of 16; one slot keeps the entry's
+  // call aligned.
   auto* const aligned = reinterpret_cast<switch_frame*>(reinterpret_cast<char*>(frame) + 8);
   *aligned = {};
   aligned->r12 = reinterpret_cast<void*>(fn);

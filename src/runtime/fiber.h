@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The bare mechanism: a stack pointer one can switch to. The only assembly of vole stands in fiber_<arch>.S.
+// The bare mechanism: a stack pointer one can switch to. The only assembly of vole stands in
+// fiber_<arch>.S.
 //
-// A switch saves the callee-saved registers on the old stack and nothing else: floating-point control words belong to the
-// thread (a goroutine that changes the rounding mode restores it before it parks). CFI is right at every instruction, and the
+// A switch saves the callee-saved registers on the old stack and nothing else: floating-point
+// control words belong to the
+// thread (a goroutine that changes the rounding mode restores it before it parks). CFI is right at
+// every instruction, and the
 // chain ends at vole_fiber_entry, so that gdb, the profiler and the unwinder stop there.
 
 #include <cstddef>
@@ -11,9 +14,11 @@
 #include "runtime/sanitizer.h"
 
 extern "C" {
-// Saves the caller's registers and stack pointer to *from, then continues the fiber whose pointer is to.
+// Saves the caller's registers and stack pointer to *from, then continues the fiber whose pointer
+// is to.
 void vole_fiber_switch(void** from, void* to) noexcept;
-// The first frame of each fiber: calls its function with its argument; the function does not return.
+// The first frame of each fiber: calls its function with its argument; the function does not
+// return.
 void vole_fiber_entry() noexcept;
 }
 
@@ -31,10 +36,12 @@ struct fiber {
 #endif
 };
 
-// fiber_prepare lays out the first frame below top (16-byte aligned), so that a switch enters fn(arg).
+// fiber_prepare lays out the first frame below top (16-byte aligned), so that a switch enters
+// fn(arg).
 void* fiber_prepare(void* top, void (*fn)(void*), void* arg) noexcept;
 
-// fiber_saved_frame gives the frame pointer and resume address of a fiber that does not run, for the unwinder.
+// fiber_saved_frame gives the frame pointer and resume address of a fiber that does not run, for
+// the unwinder.
 struct saved_frame {
   void* pc;
   void* fp;

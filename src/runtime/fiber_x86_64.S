@@ -47,8 +47,10 @@ vole_fiber_switch:
     popq %rbp
     .cfi_adjust_cfa_offset -8
     .cfi_restore %rbp
-    // A ret, not a jump: it keeps the processor's return stack in step with the calls, and fibers that wait in the same
-    // place return through the same addresses. After a jump each ret up to the goroutine's own code would miss.
+    // A ret, not a jump: it keeps the processor's return stack in step with the calls, and fibers
+    // that wait in the same
+    // place return through the same addresses. After a jump each ret up to the goroutine's own code
+    // would miss.
     ret
     .cfi_endproc
     .size vole_fiber_switch, .-vole_fiber_switch

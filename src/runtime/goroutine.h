@@ -6,8 +6,9 @@
 #include <cstdint>
 #include <string_view>
 
-#include "runtime/fiber.h"
 #include "vole/internal/park.h"
+
+#include "runtime/fiber.h"
 
 namespace vole::internal {
 
@@ -17,8 +18,11 @@ struct slab;
 enum class goroutine_state : std::uint8_t {
   dead,      // stack: the pool or a processor's cache; linked there. -> runnable
   runnable,  // stack: nobody; in exactly one run queue. -> running
-  running,   // stack: the worker whose current it is; in no queue. -> parked, runnable, blocking, dead
-  parked,    // stack: nobody, once its ticket says parked; its tickets are in wait queues. -> runnable, running
+  // stack: the worker whose current it is; in no queue. -> parked, runnable, blocking, dead
+  running,
+  // stack: nobody, once its ticket says parked; its tickets are in wait queues. -> runnable,
+  // running
+  parked,
   blocking,  // stack: the worker, which holds no processor; in no queue. -> running, runnable
 };
 
@@ -51,8 +55,9 @@ struct alignas(64) goroutine {
   atomic<std::uint64_t> id{0};
   atomic<std::uint64_t> parent_id{0};
   atomic<void*> created_by{nullptr};
-  atomic<void*> saved_sp{nullptr};     // while parked: where the unwinder starts
-  atomic<std::uint32_t> switches{0};   // a dump that sees it change between two looks drops that stack
+  atomic<void*> saved_sp{nullptr};  // while parked: where the unwinder starts
+  atomic<std::uint32_t> switches{
+      0};  // a dump that sees it change between two looks drops that stack
 
   // Profile labels: a pointer counted by src/pprof, inherited at spawn. Owned by the goroutine.
   atomic<void*> labels{nullptr};
@@ -61,7 +66,8 @@ struct alignas(64) goroutine {
 // The largest closure that fits a stack is what leaves its goroutine this much to run on.
 inline constexpr std::size_t stack_bytes_min_free = 16 << 10;
 
-// current_goroutine returns the caller's, or null on a plain thread. Never inlined: its address must not be
+// current_goroutine returns the caller's, or null on a plain thread. Never inlined: its address
+// must not be
 // kept over a switch, since the goroutine may go on on another thread.
 goroutine* current_goroutine() noexcept;
 

@@ -1,23 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // INVARIANTS
-//   A processor counts as stuck while its tick has stood still for 10 ms, or for 1 ms while its thread sleeps in the kernel.
-//   There are as many spare processors as stuck ones: max_procs others can always run. A spare goes back to the free list when
+//   A processor counts as stuck while its tick has stood still for 10 ms, or for 1 ms while its
+//   thread sleeps in the kernel.
+//   There are as many spare processors as stuck ones: max_procs others can always run. A spare goes
+//   back to the free list when
 //   its worker next looks for work, or at once when it is idle.
-//   The monitor sleeps without a timeout when all processors have been idle for half a second and no memory is left to return.
-// REJECTED  taking the stuck worker's own processor away, as Go does at a system call: without Go's safe points the worker may
-//           touch its ring, timers and stack cache at any instruction. The spare steals from them instead.
+//   The monitor sleeps without a timeout when all processors have been idle for half a second and
+//   no memory is left to return.
+// REJECTED  taking the stuck worker's own processor away, as Go does at a system call: without Go's
+//           safe points the worker may
+//           touch its ring, timers and stack cache at any instruction. The spare steals from them
+//           instead.
 
 #include "runtime/monitor.h"
-
-#include <fcntl.h>
-#include <pthread.h>
-#include <sys/prctl.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
+#include <pthread.h>
 #include <string>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include "base/futex.h"
 #include "runtime/dump.h"
@@ -105,8 +109,8 @@ void* monitor::main(void*) noexcept {
       s.stacks_.scavenge();
       scavenged = t;
     }
-    bool const idle = s.idle_count_.load(memory_order_relaxed) ==
-                      s.processor_count_.load(memory_order_relaxed);
+    bool const idle =
+        s.idle_count_.load(memory_order_relaxed) == s.processor_count_.load(memory_order_relaxed);
     if (!idle) {
       idle_since = never;
       futex_wait(word, awake, t + (candidates ? look_often : look_seldom));
@@ -137,9 +141,10 @@ void monitor::look_at_processors(scheduler& s, bool* candidates) noexcept {
     processor* const p = slot.load(memory_order_acquire);  // pairs with scheduler.cc:take_free
     if (p == nullptr) break;
     std::uint64_t const tick = p->tick.load(memory_order_relaxed);
-    worker* const w = p->holder.load(memory_order_acquire);  // pairs with scheduler.cc:hold, worker.cc:start_worker
-    bool const running = p->state.load(memory_order_relaxed) == processor_state::running && w != nullptr &&
-                         w->on_cpu.load(memory_order_relaxed) != nullptr;
+    worker* const w = p->holder.load(
+        memory_order_acquire);  // pairs with scheduler.cc:hold, worker.cc:start_worker
+    bool const running = p->state.load(memory_order_relaxed) == processor_state::running &&
+                         w != nullptr && w->on_cpu.load(memory_order_relaxed) != nullptr;
     if (!running || tick != p->seen_tick) {
       p->seen_tick = tick;
       p->seen_at = t;
@@ -148,8 +153,9 @@ void monitor::look_at_processors(scheduler& s, bool* candidates) noexcept {
     }
     *candidates = true;
     duration const still = t - p->seen_at;
-    bool const is_stuck = p->stuck.load(memory_order_relaxed) || still >= stuck_running ||
-                          (still >= stuck_sleeping && sleeps_in_kernel(w->tid.load(memory_order_relaxed)));
+    bool const is_stuck =
+        p->stuck.load(memory_order_relaxed) || still >= stuck_running ||
+        (still >= stuck_sleeping && sleeps_in_kernel(w->tid.load(memory_order_relaxed)));
     if (is_stuck) {
       ++stuck;
       p->stuck.store(true, memory_order_relaxed);
@@ -170,13 +176,15 @@ void monitor::look_at_processors(scheduler& s, bool* candidates) noexcept {
   }
 }
 
-// match_spares brings the spare processors, those told to go not counted, to the number of stuck ones.
+// match_spares brings the spare processors, those told to go not counted, to the number of stuck
+// ones.
 void monitor::match_spares(scheduler& s, unsigned stuck) noexcept {
   while (true) {
     processor* leaving = nullptr;
     {
       raw_lock const lock(s.mu_);
-      unsigned const spares = s.spares_.load(memory_order_relaxed) - s.surplus_.load(memory_order_relaxed);
+      unsigned const spares =
+          s.spares_.load(memory_order_relaxed) - s.surplus_.load(memory_order_relaxed);
       if (spares == stuck) return;
       if (spares < stuck) {
         if (!add_spare(s)) return;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The monitor: one thread without a processor that looks after processors whose goroutine does not come back.
+// The monitor: one thread without a processor that looks after processors whose goroutine does not
+// come back.
 
 namespace vole::internal {
 
@@ -12,7 +13,8 @@ class monitor {
   // start creates the thread. Once, under scheduler::start_mu_.
   static void start() noexcept;
 
-  // wake_if_asleep: a processor leaves the idle list. Cost: one load, and a system call when all was idle for long.
+  // wake_if_asleep: a processor leaves the idle list. Cost: one load, and a system call when all
+  // was idle for long.
   static void wake_if_asleep() noexcept;
 
   // request_dump wakes the monitor to print all goroutines and exit with 2. Async-signal-safe.
@@ -22,7 +24,7 @@ class monitor {
   static void* main(void* arg) noexcept;
   static void look_at_processors(scheduler& s, bool* candidates) noexcept;
   static void match_spares(scheduler& s, unsigned stuck) noexcept;
-  static bool add_spare(scheduler& s) noexcept;           // the caller holds scheduler::mu_
+  static bool add_spare(scheduler& s) noexcept;              // the caller holds scheduler::mu_
   static processor* take_idle_spare(scheduler& s) noexcept;  // the caller holds scheduler::mu_
 };
 

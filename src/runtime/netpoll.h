@@ -11,7 +11,8 @@ class netpoller {
  public:
   void open() noexcept;
 
-  // poll collects the goroutines whose descriptors are ready. deadline null: without waiting; else until it passes
+  // poll collects the goroutines whose descriptors are ready. deadline null: without waiting; else
+  // until it passes
   // or interrupt() is called. Returns the time after the poll.
   time_point poll(goroutine_chain& ready, time_point const* deadline) noexcept;
 

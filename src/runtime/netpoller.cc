@@ -2,20 +2,25 @@
 // Descriptors on epoll, edge-triggered.
 //
 // INVARIANTS
-//   A descriptor is registered once, for reading and writing, from open() to close(). Each edge sets side::ready or ends
-//   the one wait of that side; no edge is lost: under mu_ it either finds the waiter or leaves ready set.
-//   A waiter is reachable only through side::waiter, under mu_; who takes it out there and wins its claim finishes it.
-//   poll_handle memory is never freed: an event that is still on its way finds a handle with another sequence.
-// LOCKS  timer_heap::mu_ < poll_handle::mu_ < scheduler::mu_. set_deadline() arms its timer after it has let mu_ go.
-// Source: Go runtime/netpoll.go. Differs: a deadline moved later does not touch its timer; the timer looks again when it fires.
+//   A descriptor is registered once, for reading and writing, from open() to close(). Each edge
+//   sets side::ready or ends
+//   the one wait of that side; no edge is lost: under mu_ it either finds the waiter or leaves
+//   ready set.
+//   A waiter is reachable only through side::waiter, under mu_; who takes it out there and wins its
+//   claim finishes it.
+//   poll_handle memory is never freed: an event that is still on its way finds a handle with
+//   another sequence.
+// LOCKS  timer_heap::mu_ < poll_handle::mu_ < scheduler::mu_. set_deadline() arms its timer after
+//        it has let mu_ go.
+// Source: Go runtime/netpoll.go. Differs: a deadline moved later does not touch its timer; the
+// timer looks again when it fires.
 
 #include "runtime/netpoller.h"
 
+#include <cerrno>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-#include <cerrno>
 
 #include "runtime/netpoll.h"
 #include "runtime/scheduler.h"
@@ -23,7 +28,8 @@
 namespace vole::internal {
 namespace {
 
-// While a worker collects events, what they make ready goes into its chain instead of through ready().
+// While a worker collects events, what they make ready goes into its chain instead of through
+// ready().
 constinit thread_local goroutine_chain* collecting = nullptr;
 
 constexpr int events_per_poll = 128;
@@ -47,7 +53,9 @@ netpoller& the_netpoller() noexcept {
   return true;
 }
 
-[[gnu::noinline]] static void set_collecting(goroutine_chain* chain) noexcept { collecting = chain; }
+[[gnu::noinline]] static void set_collecting(goroutine_chain* chain) noexcept {
+  collecting = chain;
+}
 
 void netpoller::open() noexcept {
   epoll_fd_ = ::epoll_create1(EPOLL_CLOEXEC);
@@ -56,7 +64,8 @@ void netpoller::open() noexcept {
   // Level-triggered: a poll that does not wait leaves the interrupt to the one that does.
   e.events = EPOLLIN;
   e.data.u64 = 0;
-  if (epoll_fd_ == -1 || event_fd_ == -1 || ::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, event_fd_, &e) != 0) {
+  if (epoll_fd_ == -1 || event_fd_ == -1 ||
+      ::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, event_fd_, &e) != 0) {
     panic("start runtime: no epoll or eventfd to be had: too many open files?");
   }
 }
@@ -82,13 +91,15 @@ time_point netpoller::poll(goroutine_chain& ready, time_point const* deadline) n
     }
   }
   int const n = ::epoll_pwait2(epoll_fd_, events, events_per_poll, wait, nullptr);
-  static_cast<void>(handles_.load(memory_order_acquire));  // pairs with netpoller.cc:poll_handle::open
+  static_cast<void>(
+      handles_.load(memory_order_acquire));  // pairs with netpoller.cc:poll_handle::open
   set_collecting(&ready);
   for (int i = 0; i < n; ++i) {
     std::uint64_t const data = events[i].data.u64;
     if (data == 0) {
       std::uint64_t count = 0;
-      if (deadline != nullptr && ::read(event_fd_, &count, sizeof count) > 0) interrupted_.store(false);
+      if (deadline != nullptr && ::read(event_fd_, &count, sizeof count) > 0)
+        interrupted_.store(false);
       continue;
     }
     auto* const h = reinterpret_cast<poll_handle*>(data & 0xffff'ffff'ffffULL);
@@ -153,7 +164,8 @@ void poll_handle::close() noexcept {
     closed_ = true;
     ++sequence_;
     for (side* s : {&read_, &write_}) {
-      if (park_ticket* const t = std::exchange(s->waiter, nullptr); t != nullptr && t->try_claim()) t->finish();
+      if (park_ticket* const t = std::exchange(s->waiter, nullptr); t != nullptr && t->try_claim())
+        t->finish();
     }
   }
   for (side* s : {&read_, &write_}) timer_delete(*s);
@@ -216,7 +228,8 @@ void poll_handle::on_event(std::uint32_t events, std::uint32_t sequence) noexcep
     // Before the edge: a reader that it wakes must see it.
     if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) hook = hangup_.raise();
     // An error or a hang-up ends both sides: the system call that follows says which.
-    if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) post(read_, wake_reason::ready);
+    if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
+      post(read_, wake_reason::ready);
     if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) post(write_, wake_reason::ready);
   }
   if (hook != nullptr) hook->fire(hook);

@@ -4,47 +4,59 @@
 
 #include <cstdint>
 
-#include "runtime/timer.h"
 #include "vole/internal/hangup_hook.h"
 #include "vole/internal/park.h"
+
+#include "runtime/timer.h"
 
 namespace vole::internal {
 
 enum class poll_mode : std::uint8_t { read, write };
 enum class poll_result : std::uint8_t { ready, deadline, canceled, closed };
 
-// poll_handle is the place where goroutines wait for one descriptor: one reader and one writer at a time.
-// Its memory is pooled and never unmapped, since the kernel may still report a descriptor that was just closed.
+// poll_handle is the place where goroutines wait for one descriptor: one reader and one writer at a
+// time.
+// Its memory is pooled and never unmapped, since the kernel may still report a descriptor that was
+// just closed.
 class poll_handle {
  public:
-  // open registers fd, which must be non-blocking. Returns 0 or an errno (EPERM: a regular file cannot be polled).
+  // open registers fd, which must be non-blocking. Returns 0 or an errno (EPERM: a regular file
+  // cannot be polled).
   [[nodiscard]] static int open(int fd, poll_handle** out) noexcept;
 
-  // close ends every wait with poll_result::closed and unregisters; afterwards the owner closes the descriptor.
-  // Neither this handle nor its fd may be used again once all waits have returned and release() was called.
+  // close ends every wait with poll_result::closed and unregisters; afterwards the owner closes the
+  // descriptor.
+  // Neither this handle nor its fd may be used again once all waits have returned and release() was
+  // called.
   void close() noexcept;
 
-  // release gives the handle back. After close(), once no goroutine can be inside wait() or set_deadline().
+  // release gives the handle back. After close(), once no goroutine can be inside wait() or
+  // set_deadline().
   void release() noexcept;
 
-  // wait returns ready at once when an edge has come since the last wait (and uses it up), else parks.
+  // wait returns ready at once when an edge has come since the last wait (and uses it up), else
+  // parks.
   // Ready is a hint: the system call may still say EAGAIN, then wait again.
   // Panics: two goroutines wait for the same mode (caller's bug).
   poll_result wait(poll_mode mode, park_limit const& limit = {}) noexcept;
 
-  // take_edge uses up an edge that has come since the last wait; false: there was none, and the next edge is later
+  // take_edge uses up an edge that has come since the last wait; false: there was none, and the
+  // next edge is later
   // than this call.
   bool take_edge(poll_mode mode) noexcept;
 
-  // set_deadline bounds every wait of this mode, also one that is parked now; never lifts it; a past time ends
+  // set_deadline bounds every wait of this mode, also one that is parked now; never lifts it; a
+  // past time ends
   // waits at once. Cost: moving a deadline later, as a server does per request, touches no timer.
   void set_deadline(poll_mode mode, time_point deadline) noexcept;
 
-  // rearm forgets nothing and asks the kernel to report the present readiness again: for foreign libraries
+  // rearm forgets nothing and asks the kernel to report the present readiness again: for foreign
+  // libraries
   // that read without draining to EAGAIN. Returns 0 or an errno.
   [[nodiscard]] int rearm() noexcept;
 
-  // hangup is raised once the peer has closed, reset or half-closed (EPOLLRDHUP, EPOLLHUP, EPOLLERR), before the
+  // hangup is raised once the peer has closed, reset or half-closed (EPOLLRDHUP, EPOLLHUP,
+  // EPOLLERR), before the
   // edge that reports it is posted; whoever waits for that alone arms a hook there.
   hangup_cell& hangup() noexcept { return hangup_; }
 
@@ -56,10 +68,10 @@ class poll_handle {
   struct side : timer_node {
     poll_handle* owner = nullptr;
     park_ticket* waiter = nullptr;
-    bool ready = false;            // an edge came that no wait has used up
-    bool expired = false;          // the deadline has passed
+    bool ready = false;    // an edge came that no wait has used up
+    bool expired = false;  // the deadline has passed
     time_point deadline = never;
-    time_point armed_at = never;   // when the timer will look; at or before the deadline
+    time_point armed_at = never;  // when the timer will look; at or before the deadline
   };
 
   static time_point on_timer(timer_node* node, time_point now) noexcept;

@@ -3,10 +3,11 @@
 
 #include "vole/internal/park.h"
 
+#include "vole/assert.h"
+
 #include "base/futex.h"
 #include "runtime/scheduler.h"
 #include "runtime/timer.h"
-#include "vole/assert.h"
 
 namespace vole::internal {
 
@@ -23,37 +24,58 @@ struct park_access {
   }
 
   static void after_park_holding(worker&, void* at) {
-    auto const lock = *static_cast<park_ticket::held_lock*>(at);  // on the waiter's stack, which is gone with the lock
+    auto const lock = *static_cast<park_ticket::held_lock*>(
+        at);  // on the waiter's stack, which is gone with the lock
     lock.release(lock.arg);
   }
 };
 
 char const* to_text(wait_reason why) noexcept {
   switch (why) {
-    case wait_reason::none: return "waiting";
-    case wait_reason::chan_receive: return "chan receive";
-    case wait_reason::chan_receive_nil: return "chan receive (nil chan)";
-    case wait_reason::chan_send: return "chan send";
-    case wait_reason::chan_send_nil: return "chan send (nil chan)";
-    case wait_reason::select: return "select";
-    case wait_reason::select_no_cases: return "select (no cases)";
-    case wait_reason::sleep: return "sleep";
-    case wait_reason::io_wait: return "IO wait";
-    case wait_reason::mutex_lock: return "sync.Mutex.Lock";
-    case wait_reason::rw_mutex_rlock: return "sync.RWMutex.RLock";
-    case wait_reason::rw_mutex_lock: return "sync.RWMutex.Lock";
-    case wait_reason::cond_wait: return "sync.Cond.Wait";
-    case wait_reason::wait_group_wait: return "sync.WaitGroup.Wait";
-    case wait_reason::semaphore_acquire: return "semacquire";
-    case wait_reason::once_wait: return "sync.Once.Do";
-    case wait_reason::pool_wait: return "pool wait";
-    case wait_reason::task_wait: return "task wait";
-    case wait_reason::main_wait: return "main wait";
+    case wait_reason::none:
+      return "waiting";
+    case wait_reason::chan_receive:
+      return "chan receive";
+    case wait_reason::chan_receive_nil:
+      return "chan receive (nil chan)";
+    case wait_reason::chan_send:
+      return "chan send";
+    case wait_reason::chan_send_nil:
+      return "chan send (nil chan)";
+    case wait_reason::select:
+      return "select";
+    case wait_reason::select_no_cases:
+      return "select (no cases)";
+    case wait_reason::sleep:
+      return "sleep";
+    case wait_reason::io_wait:
+      return "IO wait";
+    case wait_reason::mutex_lock:
+      return "sync.Mutex.Lock";
+    case wait_reason::rw_mutex_rlock:
+      return "sync.RWMutex.RLock";
+    case wait_reason::rw_mutex_lock:
+      return "sync.RWMutex.Lock";
+    case wait_reason::cond_wait:
+      return "sync.Cond.Wait";
+    case wait_reason::wait_group_wait:
+      return "sync.WaitGroup.Wait";
+    case wait_reason::semaphore_acquire:
+      return "semacquire";
+    case wait_reason::once_wait:
+      return "sync.Once.Do";
+    case wait_reason::pool_wait:
+      return "pool wait";
+    case wait_reason::task_wait:
+      return "task wait";
+    case wait_reason::main_wait:
+      return "main wait";
   }
   return "waiting";
 }
 
-// --- park_ticket ---------------------------------------------------------------------------------------
+// --- park_ticket
+// ---------------------------------------------------------------------------------------
 
 park_ticket::park_ticket() noexcept : goroutine_(current_goroutine()) {}
 
@@ -157,7 +179,8 @@ wake_reason park_ticket::park_limited(wait_reason why, park_limit const& limit) 
   return reason;
 }
 
-// --- cancel_source -------------------------------------------------------------------------------------
+// --- cancel_source
+// -------------------------------------------------------------------------------------
 
 cancel_source::~cancel_source() {
   raw_lock const lock(mu_);

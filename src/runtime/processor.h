@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Processor: the right to run goroutines. Worker: a thread that runs them while it holds a processor.
-
-#include <pthread.h>
+// Processor: the right to run goroutines. Worker: a thread that runs them while it holds a
+// processor.
 
 #include <cstdint>
+#include <pthread.h>
 
 #include "base/futex.h"
 #include "base/intrusive_list.h"
@@ -25,8 +25,8 @@ enum class processor_state : std::uint8_t {
 
 struct alignas(64) processor {
   std::uint32_t index = 0;
-  bool spare = false;           // added while a worker is stuck; goes back to free when it is not
-  processor* next = nullptr;    // in the list that state names; guarded by scheduler::mu_
+  bool spare = false;         // added while a worker is stuck; goes back to free when it is not
+  processor* next = nullptr;  // in the list that state names; guarded by scheduler::mu_
   atomic<processor_state> state{processor_state::free};
   atomic<worker*> holder{nullptr};  // a hint for the monitor
 
@@ -34,15 +34,16 @@ struct alignas(64) processor {
   timer_heap timers;
 
   // Owner only.
-  std::uint32_t next_streak = 0;  // how often next_ was preferred to the ring in a row
-  time_point slice_mark{};        // when the current group of 16 schedules began
+  std::uint32_t next_streak = 0;       // how often next_ was preferred to the ring in a row
+  time_point slice_mark{};             // when the current group of 16 schedules began
   goroutine* cached_stacks = nullptr;  // dead control blocks of the default class
   std::uint32_t cached_count = 0;
-  std::uint64_t id_next = 0;           // goroutine ids set aside for this processor
+  std::uint64_t id_next = 0;  // goroutine ids set aside for this processor
   std::uint64_t id_end = 0;
 
   // Owner writes, anyone reads.
-  atomic<std::uint64_t> tick{0};  // schedules; a tick that stands still is a goroutine that does not park
+  atomic<std::uint64_t> tick{
+      0};  // schedules; a tick that stands still is a goroutine that does not park
   atomic<std::uint64_t> steals{0};
   atomic<std::uint64_t> created{0};
   atomic<std::uint64_t> ended{0};
@@ -57,9 +58,9 @@ struct alignas(64) processor {
 };
 
 struct alignas(64) worker {
-  fiber loop;                    // the thread's own stack, where work is looked for
-  processor* held = nullptr;     // null inside blocking() and while stopped
-  goroutine* current = nullptr;  // whose stack this thread runs on; null in the loop
+  fiber loop;                               // the thread's own stack, where work is looked for
+  processor* held = nullptr;                // null inside blocking() and while stopped
+  goroutine* current = nullptr;             // whose stack this thread runs on; null in the loop
   void (*after)(worker&, void*) = nullptr;  // to do once the last switch has left its stack
   void* after_arg = nullptr;
   exception_globals* exceptions = nullptr;  // this thread's, as libsupc++ keeps them
@@ -71,18 +72,20 @@ struct alignas(64) worker {
 
   // The sleep of a worker without work. Guarded by scheduler::mu_ until it is woken.
   list_link idle_link;
-  processor* given = nullptr;    // handed over by whoever wakes it
+  processor* given = nullptr;  // handed over by whoever wakes it
   bool given_spinning = false;
-  atomic<int> wake_word{0};      // 1: woken; pairs with scheduler.cc:stop_worker
+  atomic<int> wake_word{0};  // 1: woken; pairs with scheduler.cc:stop_worker
 
-  // What the sampler and the overflow report need of the goroutine on this thread; read in signal handlers.
+  // What the sampler and the overflow report need of the goroutine on this thread; read in signal
+  // handlers.
   atomic<goroutine*> on_cpu{nullptr};
 };
 
 // bind_worker_to_thread makes w the worker of the calling thread.
 void bind_worker_to_thread(worker* w) noexcept;
 
-// current_worker returns this thread's worker, or null on a foreign thread. Never inlined, see current_goroutine.
+// current_worker returns this thread's worker, or null on a foreign thread. Never inlined, see
+// current_goroutine.
 worker* current_worker() noexcept;
 
 }  // namespace vole::internal

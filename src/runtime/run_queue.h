@@ -3,13 +3,18 @@
 // A processor's run queue: one owner pushes and pops, anyone steals.
 //
 // INVARIANTS
-//   head_ and tail_ only grow; tail_ - head_ is in [0, capacity]; slots [head_, tail_) hold runnable goroutines.
-//   Only the owner writes tail_ and slots. Owner and thieves take by advancing head_ with compare-exchange.
+//   head_ and tail_ only grow; tail_ - head_ is in [0, capacity]; slots [head_, tail_) hold
+//   runnable goroutines.
+//   Only the owner writes tail_ and slots. Owner and thieves take by advancing head_ with
+//   compare-exchange.
 //   next_ is the goroutine made ready last; it runs before the ring and inherits the time slice.
-// ORDERING  a slot is read before the compare-exchange that takes it, and used only if that succeeds: the owner cannot
-//           overwrite it while head_ has not passed it. tail_ release pairs with its acquire in steal_into; head_ release
+// ORDERING  a slot is read before the compare-exchange that takes it, and used only if that
+//           succeeds: the owner cannot
+//           overwrite it while head_ has not passed it. tail_ release pairs with its acquire in
+//           steal_into; head_ release
 //           in take/steal pairs with its acquire in push (the slot is free again).
-// Source: Go runtime/proc.go runqput, runqget, runqgrab. Differs: runnext is bounded by a streak, not by preemption.
+// Source: Go runtime/proc.go runqput, runqget, runqgrab. Differs: runnext is bounded by a streak,
+// not by preemption.
 
 #include <cstdint>
 
@@ -94,7 +99,8 @@ class run_queue {
     return nullptr;
   }
 
-  // steal_into moves half of this queue's ring to the thief's, which must be empty, and returns one of them.
+  // steal_into moves half of this queue's ring to the thief's, which must be empty, and returns one
+  // of them.
   goroutine* steal_into(run_queue& thief) noexcept {
     std::uint32_t const to = thief.tail_.load(memory_order_relaxed);
     while (true) {
@@ -111,7 +117,8 @@ class run_queue {
         thief.slots_[(to + i) % capacity].store(g, memory_order_relaxed);
       }
       // pairs with run_queue.h:push
-      if (head_.compare_exchange_strong(head, head + n, memory_order_acq_rel, memory_order_relaxed)) {
+      if (head_.compare_exchange_strong(head, head + n, memory_order_acq_rel,
+                                        memory_order_relaxed)) {
         goroutine* const last = thief.slots_[(to + n - 1) % capacity].load(memory_order_relaxed);
         // pairs with run_queue.h:steal_into
         if (n > 1) thief.tail_.store(to + n - 1, memory_order_release);
@@ -122,8 +129,7 @@ class run_queue {
 
   // size is exact for the owner when nobody steals, a hint otherwise.
   std::uint32_t size() const noexcept {
-    std::uint32_t const n =
-        tail_.load(memory_order_relaxed) - head_.load(memory_order_relaxed);
+    std::uint32_t const n = tail_.load(memory_order_relaxed) - head_.load(memory_order_relaxed);
     return n > capacity ? 0 : n;
   }
   bool empty() const noexcept { return size() == 0 && !has_next(); }
@@ -136,7 +142,8 @@ class run_queue {
       batch[i] = slots_[(head + i) % capacity].load(memory_order_relaxed);
     }
     // pairs with run_queue.h:take, steal_into
-    if (!head_.compare_exchange_strong(head, head + n, memory_order_acq_rel, memory_order_relaxed)) {
+    if (!head_.compare_exchange_strong(head, head + n, memory_order_acq_rel,
+                                       memory_order_relaxed)) {
       return false;
     }
     for (std::uint32_t i = 0; i < n; ++i) to.push(batch[i]);

@@ -3,14 +3,14 @@
 
 #include "vole/runtime.h"
 
+#include <cerrno>
 #include <sys/resource.h>
 
-#include <cerrno>
+#include "vole/go.h"
+#include "vole/internal/park.h"
 
 #include "runtime/dump.h"
 #include "runtime/scheduler.h"
-#include "vole/go.h"
-#include "vole/internal/park.h"
 
 namespace vole {
 namespace internal {
@@ -47,7 +47,8 @@ constexpr std::size_t main_stack_bytes = 8 << 20;  // as a process's first threa
   g->blocking_depth = 0;
   g->next = nullptr;
 #if VOLE_ASAN
-  __asan_unpoison_memory_region(g->stack_low, static_cast<std::size_t>(g->stack_high - g->stack_low));
+  __asan_unpoison_memory_region(g->stack_low,
+                                static_cast<std::size_t>(g->stack_high - g->stack_low));
 #endif
   g->context.sp = fiber_prepare(g->closure, &goroutine_main, g);
 #if VOLE_TSAN
@@ -55,7 +56,8 @@ constexpr std::size_t main_stack_bytes = 8 << 20;  // as a process's first threa
 #endif
   g->why.store(wait_reason::none, memory_order_relaxed);
   g->created_by.store(__builtin_return_address(0), memory_order_relaxed);
-  g->parent_id.store(parent == nullptr ? 0 : parent->id.load(memory_order_relaxed), memory_order_relaxed);
+  g->parent_id.store(parent == nullptr ? 0 : parent->id.load(memory_order_relaxed),
+                     memory_order_relaxed);
   g->labels.store(parent == nullptr ? nullptr : parent->labels.load(memory_order_relaxed),
                   memory_order_relaxed);
   g->id.store(s.next_id(w == nullptr ? nullptr : w->held), memory_order_relaxed);
@@ -64,15 +66,19 @@ constexpr std::size_t main_stack_bytes = 8 << 20;  // as a process's first threa
   return slot;
 }
 
-void spawn_commit(goroutine* g) noexcept { the_scheduler().spawned(g); }
+void spawn_commit(goroutine* g) noexcept {
+  the_scheduler().spawned(g);
+}
 
 void spawn_failed(std::errc why, std::size_t stack_bytes) {
   if (why == std::errc::value_too_large) {
-    panic(fmt::format("go: a stack of {} bytes with its closure is more than vole makes (8 MiB)", stack_bytes));
+    panic(fmt::format("go: a stack of {} bytes with its closure is more than vole makes (8 MiB)",
+                      stack_bytes));
   }
-  panic(fmt::format("go: no memory for a stack: {} goroutines live; the address space (ulimit -v), memory or "
-                    "map entries (vm.max_map_count) are used up",
-                    the_scheduler().live()));
+  panic(fmt::format(
+      "go: no memory for a stack: {} goroutines live; the address space (ulimit -v), memory or "
+      "map entries (vm.max_map_count) are used up",
+      the_scheduler().live()));
 }
 
 int run_main(int (*invoke)(void*), void* fn) {
@@ -87,7 +93,8 @@ int run_main(int (*invoke)(void*), void* fn) {
     if (done.try_claim()) done.finish();
   });
   the_scheduler().expect_progress(1);
-  the_scheduler().check_deadlock();  // all may be asleep already, before they could know that somebody waits
+  the_scheduler()
+      .check_deadlock();  // all may be asleep already, before they could know that somebody waits
   done.park(wait_reason::main_wait);
   return status;
 }
@@ -104,21 +111,27 @@ void blocking_end() noexcept {
 
 namespace runtime {
 
-void yield() noexcept { internal::the_scheduler().yield(); }
+void yield() noexcept {
+  internal::the_scheduler().yield();
+}
 
 int max_procs() noexcept {
   internal::the_scheduler().start();
   return internal::the_scheduler().max_procs();
 }
 
-std::size_t goroutines() noexcept { return internal::the_scheduler().live(); }
+std::size_t goroutines() noexcept {
+  return internal::the_scheduler().live();
+}
 
 std::uint64_t goroutine_id() noexcept {
   internal::goroutine* const g = internal::current_goroutine();
   return g == nullptr ? 0 : g->id.load(internal::memory_order_relaxed);
 }
 
-stats read_stats() noexcept { return internal::the_scheduler().stats(); }
+stats read_stats() noexcept {
+  return internal::the_scheduler().stats();
+}
 
 }  // namespace runtime
 }  // namespace vole

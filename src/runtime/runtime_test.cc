@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <gtest/gtest.h>
-#include <signal.h>
-#include <unistd.h>
+#include "vole/runtime.h"
 
 #include <cerrno>
+#include <gtest/gtest.h>
 #include <set>
+#include <signal.h>
 #include <stdexcept>
 #include <thread>
+#include <unistd.h>
 #include <vector>
+
+#include "vole/go.h"
+#include "vole/internal/park.h"
 
 #include "runtime/dump.h"
 #include "runtime/scheduler.h"
 #include "runtime/timer.h"
-#include "vole/go.h"
-#include "vole/internal/park.h"
-#include "vole/runtime.h"
 
 namespace vole::internal {
 namespace {
@@ -22,7 +23,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// latch lets the test's plain thread, or a goroutine, wait until others have counted down: one park each.
+// latch lets the test's plain thread, or a goroutine, wait until others have counted down: one park
+// each.
 class latch {
  public:
   explicit latch(int n) : left_(n) {}
@@ -191,7 +193,8 @@ TEST(park, plain_threads_wait_and_wake_like_goroutines) {
   std::thread waiter([&] { EXPECT_EQ(g.wait(), wake_reason::ready); });
   while (!g.wake_one()) std::this_thread::yield();
   waiter.join();
-  std::thread late([&] { EXPECT_EQ(g.wait({now() + milliseconds(2), nullptr}), wake_reason::deadline); });
+  std::thread late(
+      [&] { EXPECT_EQ(g.wait({now() + milliseconds(2), nullptr}), wake_reason::deadline); });
   late.join();
 }
 
@@ -310,7 +313,8 @@ TEST(monitor, a_goroutine_that_hogs_does_not_stall_the_others) {
         hogs.count_down();
       });
     }
-    while (spinning.load() < n) runtime::yield();  // main too needs a processor that a hog would not give
+    while (spinning.load() < n)
+      runtime::yield();  // main too needs a processor that a hog would not give
     stop.store(true);
     hogs.wait();
   });
@@ -324,7 +328,7 @@ TEST(switching, errno_stays_with_the_goroutine) {
         errno = i;
         for (int k = 0; k < 50; ++k) {
           runtime::yield();
-          int const seen = [] () __attribute__((noinline)) { return errno; }();
+          int const seen = []() __attribute__((noinline)) { return errno; }();
           EXPECT_EQ(seen, i);
         }
         done.count_down();
@@ -395,7 +399,8 @@ TEST(signals, a_program_that_a_goroutine_starts_finds_none_blocked) {
   run([] {
     sigset_t mask;
     ASSERT_EQ(::pthread_sigmask(SIG_SETMASK, nullptr, &mask), 0);
-    for (int const signal : {SIGTERM, SIGINT, SIGCHLD, SIGQUIT}) EXPECT_EQ(sigismember(&mask, signal), 0) << signal;
+    for (int const signal : {SIGTERM, SIGINT, SIGCHLD, SIGQUIT})
+      EXPECT_EQ(sigismember(&mask, signal), 0) << signal;
   });
 }
 
@@ -405,7 +410,8 @@ TEST(runtime_death, a_deadlock_is_reported_with_all_goroutines) {
                 gate g;
                 g.wait();
               }),
-              testing::ExitedWithCode(2), "all goroutines are asleep - deadlock!(.|\n)*goroutine 1 \\[chan receive\\]");
+              testing::ExitedWithCode(2),
+              "all goroutines are asleep - deadlock!(.|\n)*goroutine 1 \\[chan receive\\]");
 }
 
 TEST(runtime_death, an_escaped_exception_is_a_panic_with_its_type) {
@@ -423,12 +429,13 @@ TEST(runtime_death, an_escaped_exception_is_a_panic_with_its_type) {
 TEST(runtime_death, a_stack_overflow_names_goroutine_size_and_creator) {
   if (VOLE_ASAN || VOLE_TSAN) GTEST_SKIP() << "the sanitizers report faults themselves";
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_DEATH(run([] {
-                 latch never_done(1);
-                 go([] { std::exit(recurse(0)); });
-                 never_done.wait();
-               }),
-               "stack overflow: goroutine [0-9]+ used up its 256 KiB(.|\n)*recurse(.|\n)*created by");
+  EXPECT_DEATH(
+      run([] {
+        latch never_done(1);
+        go([] { std::exit(recurse(0)); });
+        never_done.wait();
+      }),
+      "stack overflow: goroutine [0-9]+ used up its 256 KiB(.|\n)*recurse(.|\n)*created by");
 }
 
 }  // namespace

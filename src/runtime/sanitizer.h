@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What AddressSanitizer and ThreadSanitizer must be told about fibers. GCC 12's runtime exports the TSan fiber calls,
+// What AddressSanitizer and ThreadSanitizer must be told about fibers. GCC 12's runtime exports the
+// TSan fiber calls,
 // its header does not declare them.
 
 #if defined(__SANITIZE_ADDRESS__)

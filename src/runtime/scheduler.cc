@@ -1,21 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// Switching, readiness and processors. Where a worker finds work and how it goes to sleep stands in worker.cc.
+// Switching, readiness and processors. Where a worker finds work and how it goes to sleep stands in
+// worker.cc.
 //
 // INVARIANTS
-//   A goroutine in state runnable is in exactly one run queue; in state running it is some worker's current.
-//   Work is never lost: a ring belongs to a processor that is held (its worker looks there before it lets go) or idle (then the
-//   ring is empty); the global queue is filled and looked through, before a processor goes idle, under mu_.
-//   One worker at most sleeps in epoll (poller_blocked_), and while descriptors or timers are waited for, one does or
+//   A goroutine in state runnable is in exactly one run queue; in state running it is some worker's
+//   current.
+//   Work is never lost: a ring belongs to a processor that is held (its worker looks there before
+//   it lets go) or idle (then the
+//   ring is empty); the global queue is filled and looked through, before a processor goes idle,
+//   under mu_.
+//   One worker at most sleeps in epoll (poller_blocked_), and while descriptors or timers are
+//   waited for, one does or
 //   some worker is awake that will before it sleeps.
 // WAKE PROTOCOL
-//   Who adds work calls wake_one(): if a processor is idle and no worker is spinning, one is started spinning. A worker that
-//   stops spinning because it found work calls wake_one() in turn. One that gives up counts itself out of spinning_ first and
-//   looks through all rings once more. These hints may miss a ring that was filled at that very moment: that work still
-//   has its owner, and the monitor wakes another worker if the owner does not come to it. Only the global queue has no
+//   Who adds work calls wake_one(): if a processor is idle and no worker is spinning, one is
+//   started spinning. A worker that
+//   stops spinning because it found work calls wake_one() in turn. One that gives up counts itself
+//   out of spinning_ first and
+//   looks through all rings once more. These hints may miss a ring that was filled at that very
+//   moment: that work still
+//   has its owner, and the monitor wakes another worker if the owner does not come to it. Only the
+//   global queue has no
 //   owner, and it is under mu_.
-//   ready() into an empty next_ wakes nobody while goroutines here run short slices: the waker is about to park, and
+//   ready() into an empty next_ wakes nobody while goroutines here run short slices: the waker is
+//   about to park, and
 //   a second worker would cost 5 us to run what this one reaches in 50 ns.
-// LOCKS  timer_heap::mu_ < chan, poll_handle locks < scheduler::mu_ < stack_pool::mu_. mu_ is held for list operations only,
+// LOCKS  timer_heap::mu_ < chan, poll_handle locks < scheduler::mu_ < stack_pool::mu_. mu_ is held
+//        for list operations only,
 //        except that a new thread is created under it.
 // REJECTED  waking on every ready(), as Go does: a ping-pong pair then bounces between two workers.
 //           A switch through the worker's own stack at each park: two switches instead of one.
@@ -24,9 +35,8 @@
 
 #include "runtime/scheduler.h"
 
-#include <cxxabi.h>
-
 #include <cerrno>
+#include <cxxabi.h>
 
 #include "base/immortal.h"
 #include "runtime/env.h"
@@ -37,8 +47,10 @@
 namespace vole::internal {
 namespace {
 
-constexpr std::uint32_t next_streak_max = 64;  // then the ring comes first: a ping-pong pair starves nobody
-constexpr std::uint32_t fairness_tick = 61;    // as Go: every so often the global queue, timers and net come first
+constexpr std::uint32_t next_streak_max =
+    64;  // then the ring comes first: a ping-pong pair starves nobody
+constexpr std::uint32_t fairness_tick =
+    61;  // as Go: every so often the global queue, timers and net come first
 constexpr std::uint32_t timer_tick = 8;
 constexpr std::uint32_t slice_group = 16;
 constexpr duration slice_short = std::chrono::microseconds(10);
@@ -47,7 +59,9 @@ constexpr std::uint32_t id_block = 64;
 
 constinit thread_local worker* this_worker = nullptr;
 
-void after_yield(worker&, void* arg) { the_scheduler().requeue(static_cast<goroutine*>(arg)); }
+void after_yield(worker&, void* arg) {
+  the_scheduler().requeue(static_cast<goroutine*>(arg));
+}
 
 void after_end(worker&, void* arg) {
   auto* const g = static_cast<goroutine*>(arg);
@@ -78,7 +92,9 @@ scheduler& the_scheduler() noexcept {
   return instance.value;
 }
 
-[[gnu::noinline]] worker* current_worker() noexcept { return this_worker; }
+[[gnu::noinline]] worker* current_worker() noexcept {
+  return this_worker;
+}
 
 [[gnu::noinline]] goroutine* current_goroutine() noexcept {
   return this_worker == nullptr ? nullptr : this_worker->current;
@@ -108,7 +124,8 @@ void scheduler::start() noexcept {
   started_.store(true, memory_order_release);  // pairs with scheduler.h:started
 }
 
-// --- readiness -----------------------------------------------------------------------------------------
+// --- readiness
+// -----------------------------------------------------------------------------------------
 
 void scheduler::ready(goroutine* g) noexcept {
   g->state.store(goroutine_state::runnable, memory_order_relaxed);
@@ -139,7 +156,8 @@ void scheduler::ready_all(goroutine_chain& chain) noexcept {
 void scheduler::requeue(goroutine* g) noexcept {
   g->state.store(goroutine_state::runnable, memory_order_relaxed);
   if (worker* const w = current_worker(); w != nullptr && w->held != nullptr) {
-    push_local(*w->held, g);  // wakes nobody: this processor comes to it after what is queued already
+    push_local(*w->held,
+               g);  // wakes nobody: this processor comes to it after what is queued already
     return;
   }
   goroutine_chain chain;
@@ -171,9 +189,11 @@ void scheduler::overflow_to_global(goroutine_chain& chain) noexcept {
   global_size_.store(global_.count, memory_order_relaxed);
 }
 
-// --- switching -----------------------------------------------------------------------------------------
+// --- switching
+// -----------------------------------------------------------------------------------------
 
-// next_local picks the goroutine to switch to without leaving the parking one's stack, or null: ask the loop.
+// next_local picks the goroutine to switch to without leaving the parking one's stack, or null: ask
+// the loop.
 goroutine* scheduler::next_local(worker& w) noexcept {
   processor* const p = w.held;
   if (p == nullptr) return nullptr;
@@ -241,7 +261,7 @@ void scheduler::end_goroutine(goroutine& self) noexcept {
   if (processor* const p = w.held) {
     p->ended.store(p->ended.load(memory_order_relaxed) + 1, memory_order_relaxed);
   } else {
-    foreign_created_.fetch_sub(1, memory_order_relaxed);
+    foreign_ended_.fetch_add(1, memory_order_relaxed);
   }
   self.state.store(goroutine_state::dead, memory_order_relaxed);
   w.after = &after_end;
@@ -274,8 +294,9 @@ void goroutine_main(void* arg) {
   } catch (std::exception const& e) {
     int status = 0;
     char* const name = abi::__cxa_demangle(typeid(e).name(), nullptr, nullptr, &status);
-    panic(fmt::format("goroutine {} ended by an exception {}: {}", self.id.load(memory_order_relaxed),
-                      name == nullptr ? typeid(e).name() : name, e.what()));
+    panic(fmt::format("goroutine {} ended by an exception {}: {}",
+                      self.id.load(memory_order_relaxed), name == nullptr ? typeid(e).name() : name,
+                      e.what()));
   } catch (...) {
     panic(fmt::format("goroutine {} ended by an exception that is no std::exception",
                       self.id.load(memory_order_relaxed)));
@@ -283,7 +304,8 @@ void goroutine_main(void* arg) {
   the_scheduler().end_goroutine(self);
 }
 
-// --- stacks --------------------------------------------------------------------------------------------
+// --- stacks
+// --------------------------------------------------------------------------------------------
 
 goroutine* scheduler::take_block(int size_class, std::errc* why) noexcept {
   worker* const w = current_worker();
@@ -333,7 +355,8 @@ std::uint64_t scheduler::next_id(processor* p) noexcept {
   return p->id_next++;
 }
 
-// --- blocking sections -----------------------------------------------------------------------------------
+// --- blocking sections
+// -----------------------------------------------------------------------------------
 
 void scheduler::enter_blocking(goroutine& self) noexcept {
   if (self.blocking_depth++ > 0) return;
@@ -363,11 +386,11 @@ void scheduler::leave_blocking(goroutine& self) noexcept {
 void scheduler::hand_over(processor* p) noexcept {
   raw_lock const lock(mu_);
   bool const work = !p->queue.empty() || global_.count > 0;
-  // If everybody else is asleep and nobody waits for descriptors and timers, this processor must not sleep yet.
+  // If everybody else is asleep and nobody waits for descriptors and timers, this processor must
+  // not sleep yet.
   bool const last_awake =
       !work && idle_count_locked_ + 1 >= processor_count_.load(memory_order_relaxed) &&
-      !poller_blocked_.load() &&
-      (the_netpoller().handles() > 0 || next_timer() != never);
+      !poller_blocked_.load() && (the_netpoller().handles() > 0 || next_timer() != never);
   if (work || last_awake) {
     handoffs_.fetch_add(1, memory_order_relaxed);
     start_worker(p, false);
@@ -376,7 +399,8 @@ void scheduler::hand_over(processor* p) noexcept {
   }
 }
 
-// --- processors ------------------------------------------------------------------------------------------
+// --- processors
+// ------------------------------------------------------------------------------------------
 
 void scheduler::hold(worker& w, processor* p) noexcept {
   p->state.store(processor_state::running, memory_order_relaxed);
@@ -403,7 +427,9 @@ processor* scheduler::take_idle() noexcept {
   processor* const p = idle_;
   if (p == nullptr) return nullptr;
   idle_ = p->next;
-  idle_count_.store(--idle_count_locked_);  // seq_cst: pairs with monitor.cc:main, which sets its word and reads this
+  idle_count_.store(
+      // seq_cst: pairs with monitor.cc:main, which sets its word and reads this
+      --idle_count_locked_);
   p->tick.store(p->tick.load(memory_order_relaxed) + 1, memory_order_relaxed);
   monitor::wake_if_asleep();
   return p;
@@ -425,7 +451,8 @@ processor* scheduler::take_free() noexcept {
   return p;
 }
 
-// release_spare frees a processor that the caller alone holds: its work goes to the global queue, its timers elsewhere.
+// release_spare frees a processor that the caller alone holds: its work goes to the global queue,
+// its timers elsewhere.
 void scheduler::release_spare(processor* p) noexcept {
   p->timers.move_to(processors_[0].load(memory_order_relaxed)->timers);
   if (p->cached_stacks != nullptr) stacks_.give_many(stack_class_default, p->cached_stacks);
@@ -442,12 +469,15 @@ void scheduler::release_spare(processor* p) noexcept {
   processor_count_.fetch_sub(1, memory_order_relaxed);
 }
 
-// --- counters --------------------------------------------------------------------------------------------
+// --- counters
+// --------------------------------------------------------------------------------------------
 
 std::size_t scheduler::live() noexcept {
-  std::uint64_t n = foreign_created_.load(memory_order_relaxed);
+  std::uint64_t n =
+      foreign_created_.load(memory_order_relaxed) - foreign_ended_.load(memory_order_relaxed);
   for (auto const& slot : processors_) {
-    processor const* const p = slot.load(memory_order_acquire);  // pairs with scheduler.cc:take_free
+    processor const* const p =
+        slot.load(memory_order_acquire);  // pairs with scheduler.cc:take_free
     if (p == nullptr) break;
     n += p->created.load(memory_order_relaxed) - p->ended.load(memory_order_relaxed);
   }
@@ -457,6 +487,7 @@ std::size_t scheduler::live() noexcept {
 runtime::stats scheduler::stats() noexcept {
   runtime::stats s{};
   s.goroutines_live = live();
+  s.goroutines_created_total = foreign_created_.load(memory_order_relaxed);
   s.runnable = global_size_.load(memory_order_relaxed);
   for (auto const& slot : processors_) {
     processor* const p = slot.load(memory_order_acquire);  // pairs with scheduler.cc:take_free

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The scheduler: goroutines on processors on workers, with stealing. See scheduler.cc for the wake protocol.
+// The scheduler: goroutines on processors on workers, with stealing. See scheduler.cc for the wake
+// protocol.
 
 #include <cstddef>
 #include <cstdint>
 
-#include "runtime/processor.h"
-#include "runtime/stack.h"
 #include "vole/go.h"
 #include "vole/runtime.h"
+
+#include "runtime/processor.h"
+#include "runtime/stack.h"
 
 namespace vole::internal {
 
@@ -21,7 +23,9 @@ class scheduler {
 
   // start makes the processors and the monitor, once; later calls return at once. From any thread.
   void start() noexcept;
-  bool started() const noexcept { return started_.load(memory_order_acquire); }  // pairs with scheduler.cc:start
+  bool started() const noexcept {
+    return started_.load(memory_order_acquire);
+  }  // pairs with scheduler.cc:start
 
   // ready makes g runnable, next on this processor when the caller has one.
   void ready(goroutine* g) noexcept;
@@ -48,9 +52,11 @@ class scheduler {
   goroutine* take_block(int size_class, std::errc* why) noexcept;
   void give_block(goroutine* g) noexcept;
 
-  // What blocks outside, so that no deadlock is reported: plain threads in primitives, signal channels, blocking calls.
+  // What blocks outside, so that no deadlock is reported: plain threads in primitives, signal
+  // channels, blocking calls.
   void external_waker(int delta) noexcept { external_wakers_.fetch_add(delta); }
-  // While some run() waits for its main goroutine, a process in which all sleep for ever is reported and ended.
+  // While some run() waits for its main goroutine, a process in which all sleep for ever is
+  // reported and ended.
   void expect_progress(int delta) noexcept { mains_.fetch_add(delta); }
 
   void check_deadlock() noexcept;
@@ -118,21 +124,22 @@ class scheduler {
   std::uint32_t idle_worker_count_ VOLE_GUARDED_BY(mu_) = 0;
   std::uint32_t idle_count_locked_ VOLE_GUARDED_BY(mu_) = 0;
 
-  atomic<std::uint32_t> idle_count_{0};   // processors in idle_
-  atomic<std::uint32_t> spinning_{0};     // workers that look for work
+  atomic<std::uint32_t> idle_count_{0};  // processors in idle_
+  atomic<std::uint32_t> spinning_{0};    // workers that look for work
   atomic<std::uint32_t> processor_count_{0};
   atomic<std::uint32_t> worker_count_{0};
   // Written under mu_.
-  atomic<std::uint32_t> spares_{0};       // spare processors in use or idle
-  atomic<std::uint32_t> surplus_{0};      // of these, how many shall go
-  atomic<bool> poller_blocked_{false};    // a worker sleeps in epoll
+  atomic<std::uint32_t> spares_{0};     // spare processors in use or idle
+  atomic<std::uint32_t> surplus_{0};    // of these, how many shall go
+  atomic<bool> poller_blocked_{false};  // a worker sleeps in epoll
   atomic<duration::rep> poll_until_{0};
   atomic<duration::rep> last_poll_{0};
   atomic<duration::rep> coarse_now_{0};
   atomic<std::uint64_t> handoffs_{0};
   atomic<std::uint32_t> blocking_calls_{0};
   atomic<int> external_wakers_{0};
-  atomic<std::uint64_t> foreign_created_{0};
+  atomic<std::uint64_t> foreign_created_{0};  // by callers without a processor
+  atomic<std::uint64_t> foreign_ended_{0};
   atomic<std::uint64_t> ids_{0};
   atomic<int> mains_{0};
   atomic<bool> started_{false};

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// INVARIANTS  one capture at a time (capture_mu); the handler writes into the request only while its sequence is current,
-//             and a requester that gave up closes the request before it returns: a late handler finds it closed.
+// INVARIANTS  one capture at a time (capture_mu); the handler writes into the request only while
+//             its sequence is current,
+//             and a requester that gave up closes the request before it returns: a late handler
+//             finds it closed.
 
 #include "runtime/signal.h"
-
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "vole/assert.h"
 
 #include "base/futex.h"
 #include "runtime/dump.h"
@@ -19,12 +22,12 @@
 #include "runtime/scheduler.h"
 #include "symbol/symbolize.h"
 #include "symbol/unwind.h"
-#include "vole/assert.h"
 
 namespace vole::internal {
 namespace {
 
-constexpr std::size_t alternate_stack_bytes = 1 << 20;  // libdw alone takes 200 KiB; touched only in a report
+constexpr std::size_t alternate_stack_bytes =
+    1 << 20;  // libdw alone takes 200 KiB; touched only in a report
 
 struct capture_request {
   atomic<int> state{0};  // 0 closed, 1 wanted, 2 being written, 3 written
@@ -40,7 +43,9 @@ constinit struct sigaction previous_segv{};
 constinit struct sigaction previous_bus{};
 constinit sigset_t starters_mask{};  // written once, before the first worker is made
 
-int capture_signal() noexcept { return SIGRTMIN + 6; }
+int capture_signal() noexcept {
+  return SIGRTMIN + 6;
+}
 
 void on_capture(int, siginfo_t*, void* context) {
   int const saved = errno;
@@ -83,7 +88,8 @@ void forward(int signal, siginfo_t* info, void* context, struct sigaction const&
   ::sigaction(signal, &standard, nullptr);
 }
 
-// The overflow report may allocate and take locks: the process ends with it, and the goroutine that overflowed was in
+// The overflow report may allocate and take locks: the process ends with it, and the goroutine that
+// overflowed was in
 // its own code, seldom inside malloc.
 [[noreturn]] void report_overflow(goroutine& g, void* context) {
   std::uintptr_t pcs[dump_depth_max];
@@ -91,9 +97,11 @@ void forward(int signal, siginfo_t* info, void* context, struct sigaction const&
                                     reinterpret_cast<std::uintptr_t>(g.stack_high)};
   std::size_t const depth = symbol::unwind_interrupted(symbol::interrupted(context), bounds, pcs);
   std::string text = fmt::format(
-      "panic: stack overflow: goroutine {} used up its {} KiB; spawn_options::stack_bytes asks for more\n\n"
+      "panic: stack overflow: goroutine {} used up its {} KiB; spawn_options::stack_bytes asks for "
+      "more\n\n"
       "goroutine {} [running]:\n",
-      g.id.load(memory_order_relaxed), stack_class_bytes[g.size_class] >> 10, g.id.load(memory_order_relaxed));
+      g.id.load(memory_order_relaxed), stack_class_bytes[g.size_class] >> 10,
+      g.id.load(memory_order_relaxed));
   append_frames(text, pcs, depth);
   append_creator(text, reinterpret_cast<std::uintptr_t>(g.created_by.load(memory_order_relaxed)),
                  g.parent_id.load(memory_order_relaxed));
@@ -113,7 +121,8 @@ void on_fault(int signal, siginfo_t* info, void* context) {
   forward(signal, info, context, signal == SIGSEGV ? previous_segv : previous_bus);
 }
 
-void install(int signal, void (*handler)(int, siginfo_t*, void*), int flags, struct sigaction* previous) {
+void install(int signal, void (*handler)(int, siginfo_t*, void*), int flags,
+             struct sigaction* previous) {
   struct sigaction action{};
   action.sa_sigaction = handler;
   action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK | flags;
@@ -152,12 +161,15 @@ void install_signal_handlers() noexcept {
 }
 
 void prepare_thread_for_signals() noexcept {
-  // A worker takes the mask of the thread that started the runtime: a program that a goroutine starts inherits it, and
-  // must not find its signals blocked. Faults, the profiler's clock and the dump's question come through in any case.
+  // A worker takes the mask of the thread that started the runtime: a program that a goroutine
+  // starts inherits it, and
+  // must not find its signals blocked. Faults, the profiler's clock and the dump's question come
+  // through in any case.
   ::pthread_sigmask(SIG_SETMASK, &starters_mask, nullptr);
   sigset_t own;
   sigemptyset(&own);
-  for (int const signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF, capture_signal()}) {
+  for (int const signal :
+       {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF, capture_signal()}) {
     sigaddset(&own, signal);
   }
   ::pthread_sigmask(SIG_UNBLOCK, &own, nullptr);
@@ -198,7 +210,9 @@ std::size_t capture_running(worker& w, std::uint64_t goroutine_id, std::uintptr_
   while (true) {
     int state = capture.state.load(memory_order_acquire);  // pairs with signal.cc:on_capture
     if (state == 3) break;
-    if (state == 1 && internal::now() >= deadline && capture.state.compare_exchange_strong(state, 0)) return 0;
+    if (state == 1 && internal::now() >= deadline &&
+        capture.state.compare_exchange_strong(state, 0))
+      return 0;
     futex_wait(capture.state, state, state == 1 ? deadline : never);
   }
   capture.state.store(0, memory_order_relaxed);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The runtime's signals: SIGQUIT (dump and exit), SIGSEGV and SIGBUS on a guard page (overflow report), and one real-time
-// signal with which a dump asks a worker for the stack that it runs on. The profiler's SIGPROF belongs to sample.
-
-#include <signal.h>
+// The runtime's signals: SIGQUIT (dump and exit), SIGSEGV and SIGBUS on a guard page (overflow
+// report), and one real-time
+// signal with which a dump asks a worker for the stack that it runs on. The profiler's SIGPROF
+// belongs to sample.
 
 #include <cstddef>
 #include <cstdint>
+#include <signal.h>
 #include <string_view>
 
 namespace vole::internal {
@@ -24,8 +25,10 @@ void restore_signals(sigset_t const& outer) noexcept;
 // write_all writes the whole text, or what the descriptor takes. Async-signal-safe.
 void write_all(int fd, std::string_view text) noexcept;
 
-// capture_running has the worker's thread write down the stack of the goroutine that it runs. Returns how many pcs;
+// capture_running has the worker's thread write down the stack of the goroutine that it runs.
+// Returns how many pcs;
 // 0 when it does not answer within 100 ms or has gone on to another goroutine.
-std::size_t capture_running(worker& w, std::uint64_t goroutine_id, std::uintptr_t* pcs, std::size_t most) noexcept;
+std::size_t capture_running(worker& w, std::uint64_t goroutine_id, std::uintptr_t* pcs,
+                            std::size_t most) noexcept;
 
 }  // namespace vole::internal

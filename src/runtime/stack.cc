@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// REJECTED  one mmap per stack with mprotect guards: two VMAs each, so the map limit of 65,530 ends it at 32,000 goroutines.
+// REJECTED  one mmap per stack with mprotect guards: two VMAs each, so the map limit of 65,530 ends
+//           it at 32,000 goroutines.
 //           MADV_FREE on scavenge: RSS as the operator sees it does not fall until memory is short.
 
 #include "runtime/stack.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <new>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "runtime/goroutine.h"
 #include "runtime/sanitizer.h"
@@ -29,7 +29,8 @@ std::size_t slots_of(int size_class) {
 bool probe_guard_advice() noexcept {
   // LeakSanitizer reads whole stacks and would stop at a guard that its map does not show.
   if (VOLE_ASAN || VOLE_TSAN) return false;
-  void* const page = ::mmap(nullptr, page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* const page =
+      ::mmap(nullptr, page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) return false;
   int fds[2];
   bool works = false;
@@ -43,7 +44,9 @@ bool probe_guard_advice() noexcept {
 }
 
 // The caches of neighbouring stacks would compete for the same sets if all tops were alike.
-std::size_t colour_of(std::size_t slot) { return (slot % 8) * 64; }
+std::size_t colour_of(std::size_t slot) {
+  return (slot % 8) * 64;
+}
 
 goroutine* build_block(slab& owner, std::size_t slot) noexcept {
   std::size_t const bytes = stack_class_bytes[owner.size_class];
@@ -79,7 +82,8 @@ void stack_pool::guard(char* low) noexcept {
   if (by_advice && ::madvise(low, page_bytes, madv_guard_install) == 0) return;
   if (!map_limit_reached_) {
     if (::mprotect(low, page_bytes, PROT_NONE) == 0) return;
-    map_limit_reached_ = true;  // ENOMEM: the map limit. The stacks to come go without, and are counted.
+    map_limit_reached_ =
+        true;  // ENOMEM: the map limit. The stacks to come go without, and are counted.
   }
   ++unguarded_;
 }

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Stacks: address space in slabs, memory as it is touched, a guard page below each, the goroutine's control block on top.
+// Stacks: address space in slabs, memory as it is touched, a guard page below each, the goroutine's
+// control block on top.
 //
 // INVARIANTS
-//   A stack is cold (no control block, no memory), pooled (control block dead, memory kept) or in use.
-//   slab::occupied[i] is set while the stack has a control block; only such control blocks may be read.
-//   Slabs are never unmapped: whoever finds a control block may read it at any time while scavenging is held off.
-// LOCKS  stack_pool::mu_ (leaf) guards free lists and slabs; a processor's cache belongs to its worker.
+//   A stack is cold (no control block, no memory), pooled (control block dead, memory kept) or in
+//   use.
+//   slab::occupied[i] is set while the stack has a control block; only such control blocks may be
+//   read.
+//   Slabs are never unmapped: whoever finds a control block may read it at any time while
+//   scavenging is held off.
+// LOCKS  stack_pool::mu_ (leaf) guards free lists and slabs; a processor's cache belongs to its
+//        worker.
 
 #include <cstddef>
 #include <cstdint>
@@ -44,20 +49,24 @@ struct stack_counters {
 
 class stack_pool {
  public:
-  // take returns the control block of a stack of this class, constructed and dead, or null with the reason.
+  // take returns the control block of a stack of this class, constructed and dead, or null with the
+  // reason.
   goroutine* take(int size_class, std::errc* why) noexcept;
   // take_many and give_many move whole chains (linked by goroutine::next), to amortise the lock.
   goroutine* take_pooled(int size_class, std::size_t count) noexcept;
   void give_many(int size_class, goroutine* first) noexcept;
 
-  // scavenge gives the memory of stacks back that nobody needed since the last call. Returns how many.
+  // scavenge gives the memory of stacks back that nobody needed since the last call. Returns how
+  // many.
   std::size_t scavenge() noexcept;
   bool scavenge_due() noexcept;
 
-  // for_each_block calls visit(arg, block) for every control block. Spawns and ends go on meanwhile.
+  // for_each_block calls visit(arg, block) for every control block. Spawns and ends go on
+  // meanwhile.
   void for_each_block(void (*visit)(void* arg, goroutine& g), void* arg) noexcept;
 
-  // find returns the stack whose reservation, guard included, holds the address; low is its lowest byte.
+  // find returns the stack whose reservation, guard included, holds the address; low is its lowest
+  // byte.
   bool find(void const* address, char** low, std::size_t* bytes) noexcept;
 
   stack_counters counters() noexcept;

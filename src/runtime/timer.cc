@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A node keeps heap_ while it fires, so that timer_delete() waits on the heap's lock for the end of fire().
+// A node keeps heap_ while it fires, so that timer_delete() waits on the heap's lock for the end of
+// fire().
 
 #include "runtime/timer.h"
 

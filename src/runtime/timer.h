@@ -2,9 +2,12 @@
 #pragma once
 // Timers: a 4-ary heap per processor, each under its own lock.
 //
-// INVARIANTS  a node is in at most one heap; node.heap_ says which (null: none) and changes only under that heap's lock.
-// LOCKS       timer_heap::mu_ is above chan and poll_handle locks: fire() runs under it, so that timer_delete() returning
-//             means fire() is not running. fire() may claim tickets, send on a channel, make goroutines runnable;
+// INVARIANTS  a node is in at most one heap; node.heap_ says which (null: none) and changes only
+//             under that heap's lock.
+// LOCKS       timer_heap::mu_ is above chan and poll_handle locks: fire() runs under it, so that
+//             timer_delete() returning
+//             means fire() is not running. fire() may claim tickets, send on a channel, make
+//             goroutines runnable;
 //             it must not add or delete timers (it re-arms by its return value) and must not block.
 
 #include <cstddef>
@@ -40,7 +43,8 @@ struct timer_node {
 // timer_add arms a node that is in no heap. Blocks: no. Cost: one lock, O(log n).
 void timer_add(timer_node& node, time_point when) noexcept;
 
-// timer_delete disarms; true: it was armed and has not fired. After it returns, fire() is not running.
+// timer_delete disarms; true: it was armed and has not fired. After it returns, fire() is not
+// running.
 bool timer_delete(timer_node& node) noexcept;
 
 // timer_set arms or moves the node to when; true: it was armed.
@@ -55,7 +59,8 @@ class timer_heap {
   timer_heap(timer_heap const&) = delete;
   timer_heap& operator=(timer_heap const&) = delete;
 
-  // next_when is the earliest time in the heap, or never; read without the lock, so it may be stale.
+  // next_when is the earliest time in the heap, or never; read without the lock, so it may be
+  // stale.
   time_point next_when() const noexcept {
     return time_point(duration(next_when_.load(memory_order_relaxed)));
   }
@@ -79,7 +84,8 @@ class timer_heap {
     timer_node* node;
   };
 
-  bool push(timer_node& node, time_point when) noexcept VOLE_REQUIRES_LOCK(mu_);  // true: new earliest
+  bool push(timer_node& node, time_point when) noexcept
+      VOLE_REQUIRES_LOCK(mu_);  // true: new earliest
   void remove(timer_node& node) noexcept VOLE_REQUIRES_LOCK(mu_);
   void move(timer_node& node, time_point when) noexcept VOLE_REQUIRES_LOCK(mu_);
   void sift_up(std::size_t i) noexcept VOLE_REQUIRES_LOCK(mu_);

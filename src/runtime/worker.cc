@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// The worker's loop: where work is looked for, and how a worker goes to sleep. Invariants, wake protocol and lock order:
+// The worker's loop: where work is looked for, and how a worker goes to sleep. Invariants, wake
+// protocol and lock order:
 // scheduler.cc.
 //
-// The order in which a worker looks: every 61st schedule the global queue; due timers; its ring; the global queue; the
-// netpoller without waiting; the other processors, four rounds, then their timers; then it lets its processor go, looks once
-// more, and sleeps: in epoll when nobody else does and something is waited for there, else on its wake word.
+// The order in which a worker looks: every 61st schedule the global queue; due timers; its ring;
+// the global queue; the
+// netpoller without waiting; the other processors, four rounds, then their timers; then it lets its
+// processor go, looks once
+// more, and sleeps: in epoll when nobody else does and something is waited for there, else on its
+// wake word.
 // Source: Go runtime/proc.go findRunnable.
-
-#include <pthread.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <pthread.h>
 #include <string>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/rand.h"
 #include "runtime/dump.h"
@@ -33,7 +36,8 @@ constexpr std::size_t global_batch_max = 128;
 
 }  // namespace
 
-// --- threads -------------------------------------------------------------------------------------------
+// --- threads
+// -------------------------------------------------------------------------------------------
 
 worker* scheduler::new_worker() noexcept {
   std::uint32_t const n = worker_count_.load(memory_order_relaxed);
@@ -43,7 +47,8 @@ worker* scheduler::new_worker() noexcept {
   pthread_attr_t attr;
   ::pthread_attr_init(&attr);
   ::pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-  sigset_t const outer = block_all_signals();  // a foreign handler must not start on a worker by chance
+  sigset_t const outer =
+      block_all_signals();  // a foreign handler must not start on a worker by chance
   int const failure = ::pthread_create(&w->thread, &attr, &worker_main, w);
   restore_signals(outer);
   ::pthread_attr_destroy(&attr);
@@ -93,11 +98,13 @@ void scheduler::for_each_worker(void (*visit)(void*, worker&), void* arg) noexce
   }
 }
 
-// --- waking --------------------------------------------------------------------------------------------
+// --- waking
+// --------------------------------------------------------------------------------------------
 
 void scheduler::wake_one() noexcept {
   if (idle_count_.load(memory_order_relaxed) == 0) return;
-  // Relaxed is enough for work under mu_: whoever set these before it last found the global queue empty there, has
+  // Relaxed is enough for work under mu_: whoever set these before it last found the global queue
+  // empty there, has
   // been seen since; whoever has not looked there yet will.
   if (spinning_.load(memory_order_relaxed) != 0) return;
   if (poller_blocked_.load(memory_order_relaxed) && the_netpoller().interrupt_pending()) return;
@@ -161,7 +168,8 @@ void scheduler::wait_for_processor(worker& w) noexcept {
   w.spinning = w.given_spinning;
 }
 
-// looks_deadlocked: every worker sleeps on its word and nothing outside the goroutines is known that could ready one.
+// looks_deadlocked: every worker sleeps on its word and nothing outside the goroutines is known
+// that could ready one.
 bool scheduler::looks_deadlocked() noexcept {
   return mains_.load() > 0 && idle_worker_count_ == worker_count_.load(memory_order_relaxed) &&
          global_.count == 0 && !poller_blocked_.load() &&
@@ -180,11 +188,13 @@ void scheduler::check_deadlock() noexcept {
 }
 
 void scheduler::report_deadlock() noexcept {
-  // A plain thread of the program may still wake somebody: workers, the monitor and the thread in run() are ours,
+  // A plain thread of the program may still wake somebody: workers, the monitor and the thread in
+  // run() are ours,
   // and ThreadSanitizer keeps one of its own.
   if (threads_in_process() > worker_count_.load(memory_order_relaxed) + 2 + VOLE_TSAN) return;
   {
-    // One that was there at the first look may have woken somebody, and ended before it could be counted.
+    // One that was there at the first look may have woken somebody, and ended before it could be
+    // counted.
     raw_lock const lock(mu_);
     if (!looks_deadlocked()) return;
   }
@@ -194,7 +204,8 @@ void scheduler::report_deadlock() noexcept {
   std::_Exit(2);
 }
 
-// --- finding work --------------------------------------------------------------------------------------
+// --- finding work
+// --------------------------------------------------------------------------------------
 
 goroutine* scheduler::find_runnable(worker& w) noexcept {
   while (true) {
@@ -203,8 +214,8 @@ goroutine* scheduler::find_runnable(worker& w) noexcept {
       continue;
     }
     if (goroutine* const g = find_here(w)) return stop_spinning(w, g);
-    std::uint32_t const busy = processor_count_.load(memory_order_relaxed) -
-                               idle_count_.load(memory_order_relaxed);
+    std::uint32_t const busy =
+        processor_count_.load(memory_order_relaxed) - idle_count_.load(memory_order_relaxed);
     if (w.spinning || 2 * spinning_.load(memory_order_relaxed) < busy) {
       if (!w.spinning) {
         w.spinning = true;
@@ -279,7 +290,8 @@ goroutine* scheduler::steal(worker& w) noexcept {
   for (int round = 0; round < steal_rounds; ++round) {
     bool const last = round == steal_rounds - 1;
     std::uint32_t count = 0;
-    while (count < processors_max && processors_[count].load(memory_order_relaxed) != nullptr) ++count;
+    while (count < processors_max && processors_[count].load(memory_order_relaxed) != nullptr)
+      ++count;
     std::uint32_t const first = fast_rand_below(count);
     for (std::uint32_t i = 0; i < count; ++i) {
       // pairs with scheduler.cc:take_free
@@ -295,8 +307,8 @@ goroutine* scheduler::steal(worker& w) noexcept {
           }
         }
         // What runs next there is left to its owner, unless that one is slow to come to it.
-        if (g == nullptr && (p->stuck.load(memory_order_relaxed) ||
-                             !p->slices_short.load(memory_order_relaxed))) {
+        if (g == nullptr &&
+            (p->stuck.load(memory_order_relaxed) || !p->slices_short.load(memory_order_relaxed))) {
           g = p->queue.steal_next();
         }
       }
@@ -309,12 +321,14 @@ goroutine* scheduler::steal(worker& w) noexcept {
   return nullptr;
 }
 
-// let_go gives the processor up; returns a goroutine, or null with or without a processor (look again, or sleep).
+// let_go gives the processor up; returns a goroutine, or null with or without a processor (look
+// again, or sleep).
 goroutine* scheduler::let_go(worker& w) noexcept {
   bool const spun = w.spinning;
   {
     raw_lock const lock(mu_);
-    // Counted out under the lock: whoever adds work from here on sees nobody spinning and starts a worker.
+    // Counted out under the lock: whoever adds work from here on sees nobody spinning and starts a
+    // worker.
     if (spun) {
       w.spinning = false;
       spinning_.fetch_sub(1);
@@ -337,7 +351,8 @@ goroutine* scheduler::let_go(worker& w) noexcept {
 
 bool scheduler::any_ring_filled() noexcept {
   for (auto const& slot : processors_) {
-    processor const* const p = slot.load(memory_order_acquire);  // pairs with scheduler.cc:take_free
+    processor const* const p =
+        slot.load(memory_order_acquire);  // pairs with scheduler.cc:take_free
     if (p == nullptr) return false;
     if (p->queue.size() > 0) return true;
   }
@@ -361,12 +376,14 @@ bool scheduler::retire_if_surplus(worker& w) noexcept {
   return true;
 }
 
-// --- descriptors and timers ----------------------------------------------------------------------------
+// --- descriptors and timers
+// ----------------------------------------------------------------------------
 
 goroutine* scheduler::adopt(worker& w, goroutine_chain& chain) noexcept {
   goroutine* const first = chain.pop();
   if (first == nullptr) {
-    // A hangup hook fired by the poll may have started a goroutine right here, after the ring was looked at.
+    // A hangup hook fired by the poll may have started a goroutine right here, after the ring was
+    // looked at.
     goroutine* const next = w.held->queue.take_next();
     return next != nullptr ? next : w.held->queue.take();
   }
@@ -386,14 +403,16 @@ goroutine* scheduler::poll_net(worker& w) noexcept {
 time_point scheduler::next_timer() noexcept {
   time_point first = never;
   for (auto const& slot : processors_) {
-    processor const* const p = slot.load(memory_order_acquire);  // pairs with scheduler.cc:take_free
+    processor const* const p =
+        slot.load(memory_order_acquire);  // pairs with scheduler.cc:take_free
     if (p == nullptr) break;
     if (time_point const when = p->timers.next_when(); when < first) first = when;
   }
   return first;
 }
 
-// wait_for_net sleeps in epoll until a descriptor is ready, a timer is due or somebody interrupts. The caller has
+// wait_for_net sleeps in epoll until a descriptor is ready, a timer is due or somebody interrupts.
+// The caller has
 // set poller_blocked_. Comes back with a processor if one is idle.
 goroutine* scheduler::wait_for_net(worker& w) noexcept {
   time_point const until = next_timer();
@@ -420,7 +439,8 @@ void scheduler::timer_changed(time_point when) noexcept {
     if (time_point(duration(poll_until_.load())) > when) the_netpoller().interrupt();
     return;
   }
-  // The caller's own processor looks at its timers before it sleeps; a foreign thread has nobody who does.
+  // The caller's own processor looks at its timers before it sleeps; a foreign thread has nobody
+  // who does.
   worker* const w = current_worker();
   if (w == nullptr || w->held == nullptr) wake_one();
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // The one door to atomics: a build for the model checker swaps what stands behind it.
-// Every acquire, release and read-modify-write that orders other data names its partner: "pairs with <file>:<function>".
+// Every acquire, release and read-modify-write that orders other data names its partner: "pairs
+// with <file>:<function>".
 
 #include <atomic>
 

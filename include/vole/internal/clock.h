@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The clock of every deadline: monotonic, nanoseconds. A deadline is a time_point, a timeout a duration.
+// The clock of every deadline: monotonic, nanoseconds. A deadline is a time_point, a timeout a
+// duration.
 
 #include <chrono>
 
@@ -15,7 +16,9 @@ inline constexpr time_point never = time_point::max();
 namespace internal {
 
 // now reads the monotonic clock. Cost: one vDSO call, about 20 ns.
-inline time_point now() noexcept { return std::chrono::steady_clock::now(); }
+inline time_point now() noexcept {
+  return std::chrono::steady_clock::now();
+}
 
 // deadline_after returns now + timeout, or never where that would overflow.
 inline time_point deadline_after(duration timeout) noexcept {

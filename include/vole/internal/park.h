@@ -4,17 +4,25 @@
 //
 // A wait episode, for a channel receive:
 //   waiter: lock the queue, find nothing, link {&ticket, &slot} into it, unlock, ticket.park(...)
-//   waker:  lock the queue, take a waiter out; if ticket.try_claim(): move the value into the slot, ticket.finish(); unlock
-// Deadline timer and cancel source race with the waker through try_claim; one wins, the others leave the ticket alone.
+//   waker:  lock the queue, take a waiter out; if ticket.try_claim(): move the value into the slot,
+//   ticket.finish(); unlock
+// Deadline timer and cancel source race with the waker through try_claim; one wins, the others
+// leave the ticket alone.
 //
 // INVARIANTS
-//   word_ goes 0 -> claimed(reason) -> +finished; +parked is added once by the waiter, before or after. Never back.
-//   Whoever adds the second of {finished, parked} makes the waiter runnable; a waiter that sees finished first never switches.
-//   A goroutine's word in which parked and a claim are set is written by nobody any more until the owner resets it.
-//   A waker touches the ticket only while its owner cannot have returned: under the queue's lock before the claim,
+//   word_ goes 0 -> claimed(reason) -> +finished; +parked is added once by the waiter, before or
+//   after. Never back.
+//   Whoever adds the second of {finished, parked} makes the waiter runnable; a waiter that sees
+//   finished first never switches.
+//   A goroutine's word in which parked and a claim are set is written by nobody any more until the
+//   owner resets it.
+//   A waker touches the ticket only while its owner cannot have returned: under the queue's lock
+//   before the claim,
 //   until finish() after it. finish() is its last access.
-//   A waiter that ends by deadline or cancel is still linked in its queues and must unlink itself under their locks.
-// LOCKS  none of its own; cancel_source::mu_ is above every queue lock taken in finish() (scheduler locks only).
+//   A waiter that ends by deadline or cancel is still linked in its queues and must unlink itself
+//   under their locks.
+// LOCKS  none of its own; cancel_source::mu_ is above every queue lock taken in finish() (scheduler
+//        locks only).
 
 #include <cstdint>
 
@@ -68,7 +76,8 @@ class cancel_source {
   // pairs with park.cc:cancel_source::fire
   bool canceled() const noexcept { return fired_.load(memory_order_acquire); }
 
-  // fire wakes all that wait, now and later, with wake_reason::canceled. Idempotent. Cost: O(waiters).
+  // fire wakes all that wait, now and later, with wake_reason::canceled. Idempotent. Cost:
+  // O(waiters).
   void fire() noexcept;
 
  private:
@@ -96,7 +105,8 @@ class park_ticket {
   park_ticket& operator=(park_ticket const&) = delete;
 
   // try_claim wins the right to end the wait. True: the caller must call finish() exactly once.
-  // Safety: any thread that knows the ticket to be alive, as a rule under the lock of the queue it is linked in.
+  // Safety: any thread that knows the ticket to be alive, as a rule under the lock of the queue it
+  // is linked in.
   bool try_claim(wake_reason reason = wake_reason::ready) noexcept {
     std::uint32_t word = word_.load(memory_order_relaxed);
     while ((word & claim_mask) == 0) {
@@ -109,22 +119,28 @@ class park_ticket {
     return false;
   }
 
-  // claimed tells whether some waker has won already; a hint unless the caller holds the queue's lock.
+  // claimed tells whether some waker has won already; a hint unless the caller holds the queue's
+  // lock.
   bool claimed() const noexcept { return (word_.load(memory_order_relaxed) & claim_mask) != 0; }
 
   // finish lets the waiter run. The ticket may be gone before it returns.
   void finish() noexcept;
 
-  // park waits, holding no lock, until some waker has claimed and finished, the deadline passes, or the cancel
-  // source fires, and says which. Blocks: the goroutine, never its worker; a plain thread sleeps in a futex.
+  // park waits, holding no lock, until some waker has claimed and finished, the deadline passes, or
+  // the cancel
+  // source fires, and says which. Blocks: the goroutine, never its worker; a plain thread sleeps in
+  // a futex.
   wake_reason park(wait_reason why, park_limit const& limit = {}) noexcept {
     if (limit.unlimited()) return park_unlimited(why);
     return park_limited(why, limit);
   }
 
-  // park_holding parks without a limit and gives the lock of the queue back only when the waiter is parked. Whoever
-  // then finds the ticket under that lock is the only one who can end the wait, and says so by wake_parked() instead of
-  // try_claim() and finish(): no read-modify-write on either side. The lock object lives in the caller's frame.
+  // park_holding parks without a limit and gives the lock of the queue back only when the waiter is
+  // parked. Whoever
+  // then finds the ticket under that lock is the only one who can end the wait, and says so by
+  // wake_parked() instead of
+  // try_claim() and finish(): no read-modify-write on either side. The lock object lives in the
+  // caller's frame.
   // A plain thread gives the lock back first and then sleeps.
   struct held_lock {
     void (*release)(void*);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The lock under every primitive: spins a little, then sleeps in a futex. It stops the worker thread, so it guards
-// short sections only and is never held over a park. No fairness. Source: Drepper, "Futexes are tricky", mutex 3.
+// The lock under every primitive: spins a little, then sleeps in a futex. It stops the worker
+// thread, so it guards
+// short sections only and is never held over a park. No fairness. Source: Drepper, "Futexes are
+// tricky", mutex 3.
 
 #include "vole/internal/annotations.h"
 #include "vole/internal/atomic.h"
@@ -28,7 +30,8 @@ class VOLE_CAPABILITY("raw_mutex") raw_mutex {
   }
   void unlock() noexcept VOLE_RELEASE() {
     // pairs with raw_mutex.h:lock, try_lock and raw_mutex.cc:lock_slow
-    if (word_.exchange(free, memory_order_release) == contended) [[unlikely]] unlock_slow();
+    if (word_.exchange(free, memory_order_release) == contended) [[unlikely]]
+      unlock_slow();
   }
 
  private:
