@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fuzz target: the head parser and the meaning of heads. The first byte says how the rest is cut and
-// whether it is a request or a response.
+// Fuzz target: the head parser and the meaning of heads. The first byte says how the rest is cut
+// and whether it is a request or a response.
 //
 // Properties: however the bytes are cut, the result is the same; every place lies inside the head;
 // nothing accepted could be read in two ways; an accepted head, written again from its parts, is

@@ -17,26 +17,20 @@ while getopts 's:h' flag; do
 done
 shift $((OPTIND - 1))
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(http_head http_chunked json_decode)
-clang=$(command -v clang++-19 || command -v clang++) || { echo "run.sh: no clang++ on the PATH" >&2; exit 2; }
-
-out=$root/build/fuzz
-mkdir -p "$out"
-base=("$root"/src/base/{assert,futex,raw_mutex}.cc)
-# What a target needs besides: the sources of its room and their libraries.
-sources_of() {
-  case $1 in
-    http_*) echo "$root"/src/http/{parse,framing,chunked}.cc ;;
-    json_*) echo "$root"/src/json/{decode,encode}.cc "$root"/src/errors/{errors,foreign}.cc \
-      "$root"/src/symbol/demangle.cc "$root"/src/base/sys_error.cc -lboost_json ;;
-  esac
-}
+[ ${#targets[@]} -gt 0 ] || mapfile -t targets < <(cd "$here" && ls ./*_fuzz.cc | sed 's|^./||; s|_fuzz.cc$||')
 for target in "${targets[@]}"; do
   [ -f "$here/${target}_fuzz.cc" ] || { echo "run.sh: no target '$target'" >&2; exit 2; }
-  "$clang" -std=c++23 -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined \
-    -fno-sanitize-recover=undefined -I"$root/include" -I"$root/src" "$here/${target}_fuzz.cc" \
-    $(sources_of "$target") "${base[@]}" -lfmt -o "$out/$target"
-  mkdir -p "$out/$target.corpus"
-  (cd "$out" && "./$target" -max_total_time="$seconds" -max_len=4096 -print_final_stats=1 \
+done
+clang=$(command -v clang++-19 || command -v clang++) || { echo "run.sh: no clang++ on the PATH" >&2; exit 2; }
+
+build=$root/build/fuzz
+flags="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined"
+cmake -S "$root" -B "$build" -DCMAKE_CXX_COMPILER="$clang" -DCMAKE_BUILD_TYPE=Debug -DVOLE_FUZZ=ON \
+  -DCMAKE_CXX_FLAGS_DEBUG="-O1 -g $flags" >/dev/null
+cmake --build "$build" --target "${targets[@]/#/fuzz_}" >"$build/fuzz.log" 2>&1 ||
+  { tail -n 20 "$build/fuzz.log" >&2; echo "run.sh: the build failed; see $build/fuzz.log" >&2; exit 2; }
+for target in "${targets[@]}"; do
+  mkdir -p "$build/$target.corpus"
+  (cd "$build" && "fuzz/fuzz_$target" -max_total_time="$seconds" -max_len=4096 -print_final_stats=1 \
     "$target.corpus" "$here/corpus/$target")
 done

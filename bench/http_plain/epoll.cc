@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The limit: two threads, each a bare epoll loop that answers a fixed string to whatever ends like a
-// request head. No parser, no timeouts, no limits. See run.sh.
+// The limit: two threads, each a bare epoll loop that answers a fixed string to whatever ends like
+// a request head. No parser, no timeouts, no limits. See run.sh.
 //   bench_http_plain_epoll PORT
 #include <cerrno>
 #include <cstdio>
@@ -89,6 +89,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   pthread_t second;
+  // tidy: std::thread, the bare loop stands beside the runtime, not on it
   if (::pthread_create(&second, nullptr, loop, &port) != 0) die("pthread_create");
   loop(&port);
 }

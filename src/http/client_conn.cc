@@ -63,7 +63,7 @@ std::string render_head(client_request const& req, absolute_url const& url,
 bool client_conn::stale() {
   int const fd = conn_->native_handle();
   if (fd < 0) return false;
-  // An idle connection has nothing to read: what is there is its end, or an answer nobody asked for.
+  // An idle connection has nothing to read: what is there is its end, or an answer too many.
   char byte = 0;
   return ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || (errno != EAGAIN && errno != EINTR);
 }

@@ -10,8 +10,8 @@
 //    deadline he meant.
 //  - One system call reads a request and one writes its response, however many were pipelined.
 // LOCKS
-//  - ctx_mu_ guards the handle of the request's context, which cut() calls from outside; it is taken
-//    inside server_core::mu_. link belongs to server_core::mu_.
+//  - ctx_mu_ guards the handle of the request's context, which cut() calls from outside; it is
+//    taken inside server_core::mu_. link belongs to server_core::mu_.
 // ORDERING  state_ and server_core::draining_: see server_core.h.
 #pragma once
 

@@ -49,7 +49,9 @@ struct server_core {
   // shutdown drains under ctx; when another call is at it already, it waits for that one under
   // other_limit.
   error shutdown(context const& ctx, context const& other_limit);
-  bool draining() const { return draining_.load(vole::internal::memory_order_seq_cst); }
+  bool draining() const {
+    return draining_.load(vole::internal::memory_order_seq_cst);  // pairs with server.cc:shutdown
+  }
   server_stats stats();
 
   server_options const options;
