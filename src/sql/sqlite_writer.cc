@@ -95,6 +95,7 @@ error sqlite_writer::run(context const& ctx, int attempts_max, bool single, sql_
   for (int attempt = 1;; ++attempt) {
     // What was once lost with a group runs alone, and so does what may run only once.
     bool const joins = attempt == 1 && attempts_max > 1;
+    if (error ended = ctx.err()) return ended;
     if (error err = take(ctx, joins)) return err;
     turn done = take_turn(ctx, single, body);
     if (!done.again || attempt >= attempts_max) return std::move(done.err);

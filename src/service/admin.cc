@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+// No shared state but last_seen, which is atomic.
+#include "service/admin.h"
+
+#include <memory>
+
+#include "vole/http/pprof.h"
+#include "vole/internal/atomic.h"
+#include "vole/json.h"
+#include "vole/service/problem.h"
+
+#include "service/endpoint.h"
+
+namespace vole::service {
+namespace {
+
+constexpr std::size_t level_bytes_max = 64;
+
+void reply_text(http::response_writer& res, int status, std::string_view text,
+                std::string_view type = "text/plain; charset=utf-8") {
+  res.header().set("Cache-Control", "no-store");
+  res.header().set("X-Content-Type-Options", "nosniff");
+  http::reply(res, status, text, type);
+}
+
+std::string escape_html(std::string_view text) {
+  std::string out;
+  for (char const c : text) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        out += c;
+    }
+  }
+  return out;
+}
+
+std::string readiness_text(health::report const& seen, bool with_details) {
+  std::string out = seen.ready ? "ready\n" : "not ready\n";
+  if (!seen.reason.empty()) out = fmt::format("not ready: {}\n", seen.reason);
+  for (auto const& check : seen.checks) {
+    auto const took = format_duration(std::chrono::round<std::chrono::microseconds>(check.took));
+    if (!check.err) {
+      out += fmt::format("{}: ok ({})\n", check.name, took);
+    } else if (with_details) {
+      out += fmt::format("{}: failed ({}): {}\n", check.name, took, check.err);
+    } else {
+      out += fmt::format("{}: failed ({})\n", check.name, took);
+    }
+  }
+  return out;
+}
+
+// readiness_page logs when a check begins to fail and when all pass again, not at every probe.
+class readiness_page {
+ public:
+  readiness_page(service::health health, log::logger logger, bool with_details)
+      : health_(std::move(health)), logger_(std::move(logger)), with_details_(with_details) {}
+
+  void operator()(http::response_writer& res, http::request& req) const {
+    auto const seen = health_.readiness(req.ctx());
+    note(req.ctx(), seen);
+    int const status = seen.ready ? http::status::ok : http::status::service_unavailable;
+    reply_text(res, status, readiness_text(seen, with_details_));
+  }
+
+ private:
+  void note(context const& ctx, health::report const& seen) const {
+    health::check_result const* failed = nullptr;
+    for (auto const& check : seen.checks) {
+      if (check.err && failed == nullptr) failed = &check;
+    }
+    bool const failing = failed != nullptr;
+    if (was_failing_->exchange(failing, internal::memory_order_relaxed) == failing) return;
+    if (failing) {
+      logger_.warn(ctx, "readiness check fails", {{"check", failed->name}, {"error", failed->err}});
+    } else {
+      logger_.info(ctx, "readiness checks pass again");
+    }
+  }
+
+  service::health health_;
+  log::logger logger_;
+  bool with_details_;
+  std::shared_ptr<internal::atomic<bool>> was_failing_ =
+      std::make_shared<internal::atomic<bool>>(false);
+};
+
+std::string config_json(admin_pages const& pages) {
+  std::string out;
+  json::writer w(out);
+  w.begin_object().field("name", pages.name).field("version", pages.version).key("config");
+  w.begin_array();
+  for (auto const& entry : pages.config) {
+    w.begin_object().field("name", entry.name).field("value", entry.value);
+    w.field("source", entry.source).field("environment", entry.environment);
+    w.field("help", entry.help).end_object();
+  }
+  w.end_array().end_object();
+  return out + "\n";
+}
+
+std::string index_html(admin_pages const& pages) {
+  struct page {
+    std::string_view path;
+    std::string_view what;
+  };
+  static constexpr page all[] = {
+      {"/livez", "whether the process lives"},
+      {"/readyz", "whether it should be sent requests, and each check"},
+      {"/metrics", "metrics in the Prometheus text format"},
+      {"/debug/pprof/", "profiles, for go tool pprof and for the browser"},
+      {"/debug/config", "every setting, where it came from, secrets hidden"},
+      {"/debug/log-level", "GET shows the level, PUT sets it: curl -X PUT -d debug"},
+  };
+  std::string const name = escape_html(pages.name);
+  std::string out = fmt::format(
+      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}</title></head>\n"
+      "<body><h1>{0}</h1><p>version {1}</p>\n<ul>\n",
+      name, escape_html(pages.version));
+  for (auto const& p : all) {
+    out += fmt::format("<li><a href=\"{0}\">{0}</a> {1}</li>\n", p.path, p.what);
+  }
+  return out + "</ul></body></html>\n";
+}
+
+void put_level(log::logger const& logger, http::response_writer& res, http::request& req) {
+  req.set_body_limit(level_bytes_max);
+  auto const body = req.read_body();
+  if (!body) return respond(res, req, to_problem(body.error()), body.error());
+  auto text = *body;
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
+  auto const level = log::parse_level(text);
+  if (!level) {
+    return respond(res, req,
+                   {.status = http::status::bad_request,
+                    .code = "invalid_log_level",
+                    .detail = level.error().message()});
+  }
+  auto const before = logger.minimum();
+  logger.set_minimum(*level);
+  logger.log(req.ctx(), log::level::warn, "log level changed",
+             std::initializer_list<log::attr>{{"from", log::level_text(before)},
+                                              {"to", log::level_text(*level)}});
+  reply_text(res, http::status::ok, log::level_text(*level) + "\n");
+}
+
+// equal_secret compares in a time that does not tell where two texts of one length differ.
+bool equal_secret(std::string_view a, std::string_view b) noexcept {
+  if (a.size() != b.size()) return false;
+  unsigned differ = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    differ |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]);
+  }
+  return differ == 0;
+}
+
+bool has_token(http::request const& req, std::string const& token) {
+  constexpr std::string_view scheme = "Bearer ";
+  auto const given = req.header().get("Authorization");
+  return given.starts_with(scheme) && equal_secret(given.substr(scheme.size()), token);
+}
+
+// A Host that a page of another site cannot have: DNS rebinding makes the browser send the
+// attacker's name.
+bool is_local_host(std::string_view host) {
+  auto const closing = host.rfind(']');
+  auto const colon = host.rfind(':');
+  bool const has_port =
+      colon != std::string_view::npos &&
+      (closing == std::string_view::npos ? host.find(':') == colon : colon > closing);
+  return is_loopback(has_port ? std::string(host) : fmt::format("{}:0", host));
+}
+
+bool is_cross_site(http::request const& req) {
+  auto const site = req.header().get("Sec-Fetch-Site");
+  if (!site.empty()) return site != "same-origin" && site != "none";
+  auto const origin = req.header().get("Origin");
+  if (origin.empty()) return false;
+  auto const scheme = origin.find("://");
+  return scheme == std::string_view::npos || origin.substr(scheme + 3) != req.host();
+}
+
+}  // namespace
+
+void add_ops_pages(http::mux& to, admin_pages const& pages, bool with_details) {
+  to.handle("GET /livez", [](http::response_writer& res, http::request&) {
+    reply_text(res, http::status::ok, "alive\n");
+  });
+  to.handle("GET /readyz", readiness_page(pages.health, pages.logger, with_details));
+  to.handle("GET /metrics",
+            [registry = pages.registry](http::response_writer& res, http::request&) {
+              reply_text(res, http::status::ok, registry.text(), metrics::registry::content_type);
+            });
+}
+
+void add_admin_pages(http::mux& to, admin_pages const& pages) {
+  add_ops_pages(to, pages, true);
+  http::handle_pprof(to);
+  to.handle("GET /{$}", [page = index_html(pages)](http::response_writer& res, http::request&) {
+    reply_text(res, http::status::ok, page, "text/html; charset=utf-8");
+  });
+  to.handle("GET /debug/config",
+            [page = config_json(pages)](http::response_writer& res, http::request&) {
+              reply_text(res, http::status::ok, page, "application/json");
+            });
+  to.handle("GET /debug/log-level",
+            [logger = pages.logger](http::response_writer& res, http::request&) {
+              reply_text(res, http::status::ok, log::level_text(logger.minimum()) + "\n");
+            });
+  to.handle("PUT /debug/log-level",
+            [logger = pages.logger](http::response_writer& res, http::request& req) {
+              put_level(logger, res, req);
+            });
+}
+
+http::middleware admin_guard(secret<std::string> token) {
+  return [token = std::move(token)](http::handler next) -> http::handler {
+    return [token, next = std::move(next)](http::response_writer& res, http::request& req) {
+      if (!token.reveal().empty()) {
+        if (!has_token(req, token.reveal())) {
+          res.header().set("WWW-Authenticate", "Bearer");
+          return http::reply_error(res, http::status::unauthorized,
+                                   "the admin server asks for its token: Authorization: Bearer");
+        }
+      } else if (!is_local_host(req.host())) {
+        return http::reply_error(res, http::status::forbidden,
+                                 "the admin server answers to localhost and loopback addresses");
+      }
+      if (is_cross_site(req)) {
+        return http::reply_error(res, http::status::forbidden,
+                                 "the admin server does not answer to pages of other sites");
+      }
+      next(res, req);
+    };
+  };
+}
+
+}  // namespace vole::service
