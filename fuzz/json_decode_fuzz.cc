@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fuzz target: json::decode into a type that uses all there is.
 //
-// Properties: what is accepted is written so that it is accepted again and written the same; what is
+// Properties: what is accepted is written so that it is accepted again and written the same; what
+// is
 // refused is refused with a json_error that lies inside the text and can be shown.
 #include <cstddef>
 #include <cstdint>

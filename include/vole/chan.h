@@ -7,9 +7,11 @@
 //   std::optional<int> v = c.recv();        // v, ok := <-c
 //   c.close();                              // close(c)
 //   for (int v : c) { ... }                 // for v := range c
-//   chan<int> none;                         // a nil channel: blocks for ever, switches a select case off
+//   chan<int> none;                         // a nil channel: blocks for ever, switches a select
+//   case off
 //
-// A channel is a handle: copies share the channel, which goes when the last one does. Goroutines and plain threads may
+// A channel is a handle: copies share the channel, which goes when the last one does. Goroutines
+// and plain threads may
 // be at both ends. An element type must be movable; a move that throws ends the process.
 
 #include <concepts>
@@ -54,7 +56,8 @@ class chan_handle {
     if (core_ != nullptr) core_->release();
   }
 
-  // len counts the elements in the buffer; of the past when it returns unless nobody else uses the channel.
+  // len counts the elements in the buffer; of the past when it returns unless nobody else uses the
+  // channel.
   std::size_t len() const noexcept { return core_ == nullptr ? 0 : core_->len(); }
   std::size_t cap() const noexcept { return core_ == nullptr ? 0 : core_->cap(); }
 
@@ -124,7 +127,8 @@ template <class Self, class T>
 class recv_side {
  public:
   // recv takes the next element, waiting for one; empty when the channel is closed and drained.
-  // Blocks:  parks the goroutine; never the worker thread. Cancels: no; recv(ctx, c) or select with ctx.done().
+  // Blocks:  parks the goroutine; never the worker thread. Cancels: no; recv(ctx, c) or select with
+  // ctx.done().
   // Safety:  any goroutine or thread; takes chan_core::lock_.          Cost: 1 lock, 0 allocations.
   // Source:  Go spec "Receive operator". Differs: "ok" is the optional's.
   std::optional<T> recv() const {
@@ -170,7 +174,8 @@ template <class Self, class T>
 class send_side {
  public:
   // send delivers v to a receiver, or stores it if the buffer has room; else it waits for either.
-  // Blocks:  parks the goroutine; never the worker thread. Cancels: no; send(ctx, c, v) or select with ctx.done().
+  // Blocks:  parks the goroutine; never the worker thread. Cancels: no; send(ctx, c, v) or select
+  // with ctx.done().
   // Errors:  none. Panics: closed, before or while it waits (caller's bug).
   // Safety:  any goroutine or thread; takes chan_core::lock_.          Cost: 1 lock, 0 allocations.
   // Source:  Go spec "Send statements". Differs: an rvalue is moved.
@@ -186,7 +191,8 @@ class send_side {
     send(T(v));
   }
 
-  // try_send sends if that needs no waiting; false: nothing was sent, v is as before. Panics: closed.
+  // try_send sends if that needs no waiting; false: nothing was sent, v is as before. Panics:
+  // closed.
   bool try_send(T&& v) const { return core() != nullptr && core()->try_send(v); }
   bool try_send(T const& v) const
     requires std::copy_constructible<T>
@@ -194,7 +200,8 @@ class send_side {
     return try_send(T(v));
   }
 
-  // send_until is send under a limit. Unless the outcome is ok nothing was sent and v is as before. Panics: closed.
+  // send_until is send under a limit. Unless the outcome is ok nothing was sent and v is as before.
+  // Panics: closed.
   chan_outcome send_until(T&& v, park_limit const& limit) const {
     return core() == nullptr ? park_on_nil(wait_reason::chan_send_nil, limit)
                              : core()->send_until(v, limit);
@@ -206,8 +213,10 @@ class send_side {
   }
 
   // close says that nothing more will be sent: receivers get what is buffered, then nothing.
-  // Blocks:  no. Panics: closed already, or nil (caller's bug); a goroutine that is still sending panics too.
-  // Safety:  any goroutine or thread; the sender's side closes.        Cost: 1 lock, and a wake-up per waiter.
+  // Blocks:  no. Panics: closed already, or nil (caller's bug); a goroutine that is still sending
+  // panics too.
+  // Safety:  any goroutine or thread; the sender's side closes.        Cost: 1 lock, and a wake-up
+  // per waiter.
   // Source:  Go spec "Close". Differs: nothing.
   void close() const {
     if (core() == nullptr) panic_close_of_nil();
@@ -254,7 +263,8 @@ class chan : public internal::chan_handle,
   using value_type = T;
 
   chan() noexcept = default;
-  // Room for `capacity` elements; 0: each send waits for its receiver. Panics: negative, or more than there is memory.
+  // Room for `capacity` elements; 0: each send waits for its receiver. Panics: negative, or more
+  // than there is memory.
   template <std::integral Capacity>
   explicit chan(Capacity capacity)
       : chan_handle(internal::chan_core::make(internal::element_ops_of<T>,

@@ -8,9 +8,12 @@
 //     case 2: ...   // neither could proceed at once
 //   }
 //
-// It returns the index of the case that was carried out, so control flow stays in the caller. Among several that can
-// proceed it takes one uniformly at random. A nil channel switches its case off. Nothing is allocated, however many
-// cases there are, and nothing spins: a goroutine that cannot proceed is parked in the queues of all its channels.
+// It returns the index of the case that was carried out, so control flow stays in the caller. Among
+// several that can
+// proceed it takes one uniformly at random. A nil channel switches its case off. Nothing is
+// allocated, however many
+// cases there are, and nothing spins: a goroutine that cannot proceed is parked in the queues of
+// all its channels.
 
 #include <concepts>
 #include <cstddef>
@@ -23,8 +26,10 @@
 
 namespace vole {
 
-// recv is a case that takes the next element of c: into *to, which stays as it is unless the case is taken.
-// When c is closed and drained the case can proceed too: *to becomes T{} (an optional: empty), *ok false.
+// recv is a case that takes the next element of c: into *to, which stays as it is unless the case
+// is taken.
+// When c is closed and drained the case can proceed too: *to becomes T{} (an optional: empty), *ok
+// false.
 // `to` is a T* or a std::optional<T>*.
 template <internal::receivable C, class To>
   requires internal::receives_into<typename C::value_type, To>
@@ -37,7 +42,8 @@ internal::recv_case<typename C::value_type, void> recv(C const& c) {
   return {internal::chan_access::core(c), nullptr, nullptr};
 }
 
-// send is a case that sends v. An rvalue is moved from only if the case is taken; an lvalue is copied at once.
+// send is a case that sends v. An rvalue is moved from only if the case is taken; an lvalue is
+// copied at once.
 template <internal::sendable C, class V>
   requires std::constructible_from<typename C::value_type, V&&>
 auto send(C const& c, V&& v) {
@@ -50,15 +56,19 @@ auto send(C const& c, V&& v) {
 }
 
 // otherwise is the case taken when no other can proceed at once: Go's default.
-inline internal::otherwise_case otherwise() noexcept { return {}; }
+inline internal::otherwise_case otherwise() noexcept {
+  return {};
+}
 
 // select carries out one case and returns its index.
-// Blocks:  parks the goroutine unless a case can proceed or there is an otherwise().  Cancels: no; add
+// Blocks:  parks the goroutine unless a case can proceed or there is an otherwise().  Cancels: no;
+// add
 //          recv(ctx.done()), or use select(ctx, ...).
 // Panics:  the case taken sends on a closed channel (caller's bug).
 // Safety:  any goroutine or thread; locks the channels in order of address.
 // Cost:    1 lock when a case can proceed; else 2 locks per case. 0 allocations.
-// Source:  Go spec "Select statements", runtime/select.go. Differs: returns an index instead of choosing a block.
+// Source:  Go spec "Select statements", runtime/select.go. Differs: returns an index instead of
+// choosing a block.
 template <internal::a_select_case... Cases>
 int select(Cases&&... cases) {
   return internal::select_all({}, cases...);
@@ -66,7 +76,8 @@ int select(Cases&&... cases) {
 // Go's select {}: parks for ever.
 [[noreturn]] void select();
 
-// select_until is select under a limit: the index of the case, or internal::select_deadline, select_canceled.
+// select_until is select under a limit: the index of the case, or internal::select_deadline,
+// select_canceled.
 template <internal::a_select_case... Cases>
 int select_until(internal::park_limit const& limit, Cases&&... cases) {
   return internal::select_all(limit, cases...);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Synchronisation as Go's package sync (and golang.org/x/sync/semaphore), for goroutines and plain threads alike.
-// Where a value is handed over, or somebody must be told, a channel is the better tool: see docs/guide/channels.md.
+// Synchronisation as Go's package sync (and golang.org/x/sync/semaphore), for goroutines and plain
+// threads alike.
+// Where a value is handed over, or somebody must be told, a channel is the better tool: see
+// docs/guide/channels.md.
 
 #include "vole/sync/atomic_value.h"
 #include "vole/sync/cond.h"

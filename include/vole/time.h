@@ -2,8 +2,10 @@
 #pragma once
 // Time as Go's package time: sleep, after, timers and tickers over the monotonic clock.
 //
-// A timer's channel behaves as since Go 1.23: it looks unbuffered, and once stop() or reset() has returned no value of
-// an earlier setting can be received. A timer that nobody holds any more (neither it nor its channel) is disarmed, so
+// A timer's channel behaves as since Go 1.23: it looks unbuffered, and once stop() or reset() has
+// returned no value of
+// an earlier setting can be received. A timer that nobody holds any more (neither it nor its
+// channel) is disarmed, so
 // after() in a loop leaks nothing.
 
 #include <memory>
@@ -46,12 +48,19 @@ using vole::duration;
 using vole::time_point;
 
 // now reads the monotonic clock; wall-clock time is std::chrono::system_clock's.
-inline time_point now() noexcept { return internal::now(); }
-inline duration since(time_point t) noexcept { return now() - t; }
-inline duration until(time_point t) noexcept { return t - now(); }
+inline time_point now() noexcept {
+  return internal::now();
+}
+inline duration since(time_point t) noexcept {
+  return now() - t;
+}
+inline duration until(time_point t) noexcept {
+  return t - now();
+}
 
 // sleep parks the goroutine for at least d; zero or less returns at once.
-// Blocks:  the goroutine, never its worker; a plain thread sleeps.   Cancels: no; use time::sleep(ctx, d).
+// Blocks:  the goroutine, never its worker; a plain thread sleeps.   Cancels: no; use
+// time::sleep(ctx, d).
 void sleep(duration d);
 
 // timer sends the time on its channel once, d after it was made or last reset.
@@ -64,7 +73,8 @@ class timer {
   // c is the channel the time is sent on.
   recv_chan<time_point> const& c() const noexcept { return c_; }
 
-  // stop disarms; false: it was not armed, having been stopped or its value received. c() is empty then.
+  // stop disarms; false: it was not armed, having been stopped or its value received. c() is empty
+  // then.
   bool stop() const;
   // reset arms it anew to fire after d; what stop() would have returned.
   bool reset(duration d) const;
@@ -73,8 +83,10 @@ class timer {
   recv_chan<time_point> c_;
 };
 
-// ticker sends the time on its channel every period; a tick that nobody has taken when the next one comes is dropped.
-// Safety:  as timer.   Source: Go time.Ticker. Differs: nothing.   Panics: the period is not positive.
+// ticker sends the time on its channel every period; a tick that nobody has taken when the next one
+// comes is dropped.
+// Safety:  as timer.   Source: Go time.Ticker. Differs: nothing.   Panics: the period is not
+// positive.
 class ticker {
  public:
   explicit ticker(duration period);
@@ -93,7 +105,8 @@ class ticker {
 // after is the channel of a new timer: recv(time::after(1s)) as a case of a select.
 recv_chan<time_point> after(duration d);
 
-// func_timer runs its function in a goroutine of its own when it fires; copies share it. Made by after_func.
+// func_timer runs its function in a goroutine of its own when it fires; copies share it. Made by
+// after_func.
 // It stays armed when the handle goes. Source: Go time.AfterFunc. Differs: nothing.
 class func_timer {
  public:

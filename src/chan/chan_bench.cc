@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Channel and select operations by themselves; bench/ holds the ones that are compared with Go.
-#include "vole/bench.h"
-
 #include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
 
+#include "vole/bench.h"
 #include "vole/chan.h"
 #include "vole/go.h"
 #include "vole/runtime.h"
@@ -131,7 +130,8 @@ VOLE_BENCH(select_parks_in_4) {
   chan<unit> finished(0);
   go([&] {
     for (int x = 0;; sum += x) {
-      if (select(recv(cs[0], &x), recv(cs[1], &x), recv(cs[2], &x), recv(cs[3], &x), recv(done)) == 4) {
+      if (select(recv(cs[0], &x), recv(cs[1], &x), recv(cs[2], &x), recv(cs[3], &x), recv(done)) ==
+          4) {
         break;
       }
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The slow paths of a channel: making, closing, parking. Invariants and locks: vole/internal/chan_core.h.
+// The slow paths of a channel: making, closing, parking. Invariants and locks:
+// vole/internal/chan_core.h.
 
 #include "vole/internal/chan_core.h"
 
@@ -35,7 +36,8 @@ chan_core* chan_core::make(element_ops const& ops, std::size_t capacity) {
   std::size_t const align = core_align(ops);
   std::size_t const header = (sizeof(chan_core) + align - 1) / align * align;
   VOLE_REQUIRE(ops.bytes == 0 || capacity <= (bytes_max - header) / ops.bytes,
-               "a channel of {} elements of {} bytes does not fit into memory", capacity, ops.bytes);
+               "a channel of {} elements of {} bytes does not fit into memory", capacity,
+               ops.bytes);
   void* const block = ::operator new(header + capacity * ops.bytes, std::align_val_t{align});
   return ::new (block) chan_core(
       ops, capacity, static_cast<std::byte*>(block) + header,
@@ -114,6 +116,8 @@ void park_for_ever(wait_reason why) {
   __builtin_unreachable();
 }
 
-void panic_close_of_nil() { panic("close of nil channel"); }
+void panic_close_of_nil() {
+  panic("close of nil channel");
+}
 
 }  // namespace vole::internal

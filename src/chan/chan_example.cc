@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Channels from the first send to a pipeline that its consumer stops. Quoted by docs/guide/channels.md.
-#include "vole/chan.h"
-
+// Channels from the first send to a pipeline that its consumer stops. Quoted by
+// docs/guide/channels.md.
 #include <fmt/format.h>
-
 #include <memory>
 #include <string>
 
+#include "vole/chan.h"
 #include "vole/go.h"
 
 using namespace vole;
@@ -25,8 +24,8 @@ void buffered_and_closed() {
   // [buffered and closed]
   chan<int> numbers(3);
   for (int i = 1; i <= 3; ++i) numbers.send(i * i);
-  numbers.close();                                    // nothing more will come
-  for (int const n : numbers) fmt::print("{} ", n);   // what is buffered is still there
+  numbers.close();                                   // nothing more will come
+  for (int const n : numbers) fmt::print("{} ", n);  // what is buffered is still there
   fmt::print("then closed: {}\n", !numbers.recv().has_value());
   // [buffered and closed]
 }

@@ -28,6 +28,8 @@ void chan_lock::lock_slow() noexcept {
   sleepers_.fetch_sub(1, memory_order_relaxed);
 }
 
-void chan_lock::wake_one() noexcept { futex_wake(word_, 1); }
+void chan_lock::wake_one() noexcept {
+  futex_wake(word_, 1);
+}
 
 }  // namespace vole::internal

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Channels under load: everything that is sent arrives once, whatever ends the waits.
 #include <gtest/gtest.h>
-
 #include <memory>
 #include <thread>
 #include <vector>
@@ -20,7 +19,9 @@ using internal::chan_outcome;
 using namespace std::chrono_literals;
 
 // Mostly too short for a partner to come, now and then long enough.
-duration patience(int turn) { return turn % 8 == 0 ? 20ms : duration(turn % 50 * 1us); }
+duration patience(int turn) {
+  return turn % 8 == 0 ? 20ms : duration(turn % 50 * 1us);
+}
 
 // Which of n numbers have come, each once.
 class tally {
@@ -89,8 +90,10 @@ TEST_P(chan_stress, selects_on_both_sides_lose_nothing) {
       for (;;) {
         int x = -1;
         switch (select(recv(c, &x), recv(a, &x), recv(b, &x), recv(done))) {
-          case 3: return;
-          default: got.add(x);
+          case 3:
+            return;
+          default:
+            got.add(x);
         }
       }
     });

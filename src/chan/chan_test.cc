@@ -2,9 +2,8 @@
 // What a channel promises; the Go-named tests are re-derived from the Go specification.
 #include "vole/chan.h"
 
-#include <gtest/gtest.h>
-
 #include <array>
+#include <gtest/gtest.h>
 #include <memory>
 #include <numeric>
 #include <string>
@@ -318,9 +317,7 @@ TEST(chan, two_plain_threads_need_no_goroutine) {
 TEST(chan, handle_outlives_its_maker) {
   auto const make = [] {
     chan<std::string> c(0);
-    go([c] {
-      c.send("from a goroutine that alone holds the channel besides the receiver");
-    });
+    go([c] { c.send("from a goroutine that alone holds the channel besides the receiver"); });
     return recv_chan<std::string>(c);
   };
   EXPECT_EQ(make().recv()->substr(0, 4), "from");

@@ -2,19 +2,23 @@
 // select: one pass without locks that finds most ready cases, then the full one under all locks.
 //
 // INVARIANTS
-//   - A case is carried out under its channel's lock only while no waiter of this select is linked anywhere, or by the
-//     waker that has claimed this select's ticket. So two selects that face each other claim one ticket, never two.
+//   - A case is carried out under its channel's lock only while no waiter of this select is linked
+//   anywhere, or by the
+//     waker that has claimed this select's ticket. So two selects that face each other claim one
+//     ticket, never two.
 //   - With an otherwise(), "none can proceed" is decided while all channels are locked.
 // LOCKS    the channels' locks, in order of address, each once.
-// Source:  Go runtime/select.go. Differs: the first pass; waiters are unlinked one channel at a time.
+// Source:  Go runtime/select.go. Differs: the first pass; waiters are unlinked one channel at a
+// time.
 
 #include "vole/select.h"
 
 #include <algorithm>
 #include <functional>
 
-#include "base/rand.h"
 #include "vole/assert.h"
+
+#include "base/rand.h"
 
 namespace vole {
 namespace internal {
@@ -22,7 +26,8 @@ namespace internal {
 struct select_access {
   static chan_lock& lock_of(select_case const& c) noexcept { return c.core->lock_; }
 
-  // proceed carries the case out if that can be done now. The caller holds the channel's lock, gives it back, and then
+  // proceed carries the case out if that can be done now. The caller holds the channel's lock,
+  // gives it back, and then
   // finishes *woken, if there is one.
   static bool proceed(select_case& c, chan_waiter** woken) VOLE_NO_THREAD_SAFETY_ANALYSIS {
     return c.kind == case_kind::recv ? proceed_recv(c, woken) : proceed_send(c, woken);
@@ -102,7 +107,8 @@ void unlock_all(std::span<select_case* const> by_address) VOLE_NO_THREAD_SAFETY_
   }
 }
 
-// Takes out nil channels and the otherwise() and puts the rest into random order; returns how many are left.
+// Takes out nil channels and the otherwise() and puts the rest into random order; returns how many
+// are left.
 std::size_t poll_order(std::span<select_case*> cases, int* otherwise_index) {
   std::size_t n = 0;
   for (std::size_t i = 0; i < cases.size(); ++i) {
@@ -122,7 +128,8 @@ std::size_t poll_order(std::span<select_case*> cases, int* otherwise_index) {
 }
 
 // Tries each case that looks ready, one lock at a time.
-select_case* try_one_by_one(std::span<select_case* const> in_poll_order) VOLE_NO_THREAD_SAFETY_ANALYSIS {
+select_case* try_one_by_one(std::span<select_case* const> in_poll_order)
+    VOLE_NO_THREAD_SAFETY_ANALYSIS {
   for (select_case* const c : in_poll_order) {
     if (!c->looks_ready()) continue;
     chan_waiter* woken = nullptr;
@@ -135,7 +142,8 @@ select_case* try_one_by_one(std::span<select_case* const> in_poll_order) VOLE_NO
   return nullptr;
 }
 
-// Parks in the queues of all channels, which are locked; returns the case that was taken, or null when the limit came.
+// Parks in the queues of all channels, which are locked; returns the case that was taken, or null
+// when the limit came.
 select_case* park_in_all(std::span<select_case* const> by_address, void* waiters,
                          park_limit const& limit, wake_reason* reason) {
   chan_episode episode;
@@ -171,7 +179,8 @@ int select_run(std::span<select_case*> cases, select_case** by_address_first, vo
   }
   std::span<select_case* const> const in_poll_order(cases.data(), n);
   if (select_case* const c = try_one_by_one(in_poll_order)) return c->index;
-  if (n == 1 && otherwise_index >= 0) return otherwise_index;  // a look at one channel is a look at all
+  // a look at one channel is a look at all
+  if (n == 1 && otherwise_index >= 0) return otherwise_index;
 
   std::span<select_case*> const by_address(by_address_first, n);
   std::copy_n(cases.data(), n, by_address.begin());
@@ -201,6 +210,8 @@ int select_run(std::span<select_case*> cases, select_case** by_address_first, vo
 
 }  // namespace internal
 
-void select() { internal::park_for_ever(internal::wait_reason::select_no_cases); }
+void select() {
+  internal::park_for_ever(internal::wait_reason::select_no_cases);
+}
 
 }  // namespace vole

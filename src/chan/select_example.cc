@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// select: the first of several operations, a timeout, a case that is switched off. Quoted by docs/guide/channels.md.
-#include "vole/select.h"
-
+// select: the first of several operations, a timeout, a case that is switched off. Quoted by
+// docs/guide/channels.md.
 #include <fmt/format.h>
-
 #include <string>
 
 #include "vole/go.h"
+#include "vole/select.h"
 #include "vole/time.h"
 
 using namespace vole;
@@ -22,9 +21,14 @@ void first_that_can() {
   numbers.send(42);
   int n = 0;
   switch (select(recv(numbers, &n), send(words, "more"), otherwise())) {
-    case 0: fmt::print("received {}\n", n); break;
-    case 1: fmt::print("sent\n"); break;
-    default: fmt::print("neither could proceed at once\n");
+    case 0:
+      fmt::print("received {}\n", n);
+      break;
+    case 1:
+      fmt::print("sent\n");
+      break;
+    default:
+      fmt::print("neither could proceed at once\n");
   }
   // [select]
 }
@@ -34,8 +38,12 @@ void with_timeout() {
   chan<int> answers(0);  // nobody ever sends
   int n = 0;
   switch (select(recv(answers, &n), recv(time::after(1ms)))) {
-    case 0: fmt::print("answer {}\n", n); break;
-    case 1: fmt::print("no answer within 1 ms\n"); break;
+    case 0:
+      fmt::print("answer {}\n", n);
+      break;
+    case 1:
+      fmt::print("no answer within 1 ms\n");
+      break;
   }
   // [timeout]
 }
@@ -44,7 +52,7 @@ void with_timeout() {
 // merge hands on what comes from both until both are closed.
 recv_chan<int> merge(recv_chan<int> a, recv_chan<int> b) {
   chan<int> out(0);
-  go([=]() mutable {
+  go([a, b, out]() mutable {
     while (a || b) {
       int v = 0;
       bool ok = false;

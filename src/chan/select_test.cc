@@ -2,9 +2,8 @@
 // What select promises; the Go-named tests are re-derived from the Go specification.
 #include "vole/select.h"
 
-#include <gtest/gtest.h>
-
 #include <array>
+#include <gtest/gtest.h>
 #include <memory>
 #include <string>
 #include <thread>
@@ -203,10 +202,10 @@ TEST(select, as_many_cases_as_are_wanted) {
   for (auto& c : cs) c = chan<int>(0);
   go([=] { cs[17].send(1); });
   int x = 0;
-  int const which =
-      select(recv(cs[0]), recv(cs[1]), recv(cs[2]), recv(cs[3]), recv(cs[4]), recv(cs[5]), recv(cs[6]),
-             recv(cs[7]), recv(cs[8]), recv(cs[9]), recv(cs[10]), recv(cs[11]), recv(cs[12]),
-             recv(cs[13]), recv(cs[14]), recv(cs[15]), recv(cs[16]), recv(cs[17], &x), recv(cs[18]));
+  int const which = select(recv(cs[0]), recv(cs[1]), recv(cs[2]), recv(cs[3]), recv(cs[4]),
+                           recv(cs[5]), recv(cs[6]), recv(cs[7]), recv(cs[8]), recv(cs[9]),
+                           recv(cs[10]), recv(cs[11]), recv(cs[12]), recv(cs[13]), recv(cs[14]),
+                           recv(cs[15]), recv(cs[16]), recv(cs[17], &x), recv(cs[18]));
   EXPECT_EQ(which, 17);
   EXPECT_EQ(x, 1);
 }

@@ -2,19 +2,24 @@
 // Timers with a channel, timers with a function, sleep; over the runtime's timer heaps.
 //
 // INVARIANTS
-//   - A timer_chan is a channel of capacity 1 that says it has none; only its node's fire() sends on it.
-//   - stop and reset disarm the node, which waits for a running fire(), and then empty the buffer: what is received
+//   - A timer_chan is a channel of capacity 1 that says it has none; only its node's fire() sends
+//   on it.
+//   - stop and reset disarm the node, which waits for a running fire(), and then empty the buffer:
+//   what is received
 //     later was sent later. mu_ makes the two steps one for other callers.
-//   - The node holds no reference to its timer_chan: the last handle disarms it. An armed func_timer_state holds itself.
-// LOCKS  timer_chan::mu_ and func_timer_state::mu_ are above the timer heap's lock, which is above the channel's.
+//   - The node holds no reference to its timer_chan: the last handle disarms it. An armed
+//   func_timer_state holds itself.
+// LOCKS  timer_chan::mu_ and func_timer_state::mu_ are above the timer heap's lock, which is above
+//        the channel's.
 //        fire() takes neither of the first two.
 // Source: Go time/sleep.go, time/tick.go and runtime/time.go since 1.23.
 
 #include "vole/time.h"
 
-#include "runtime/timer.h"
 #include "vole/assert.h"
 #include "vole/go.h"
+
+#include "runtime/timer.h"
 
 namespace vole {
 namespace internal {
@@ -144,10 +149,14 @@ wake_reason sleep_until(duration d, park_limit const& limit) {
 
 namespace time {
 
-void sleep(duration d) { static_cast<void>(internal::sleep_until(d, {})); }
+void sleep(duration d) {
+  static_cast<void>(internal::sleep_until(d, {}));
+}
 
 timer::timer(duration d) : c_(internal::timer_chan::make(d, duration::zero())) {}
-bool timer::stop() const { return internal::timer_chan::of(c_).stop(); }
+bool timer::stop() const {
+  return internal::timer_chan::of(c_).stop();
+}
 bool timer::reset(duration d) const {
   return internal::timer_chan::of(c_).reset(d, duration::zero());
 }
@@ -162,7 +171,9 @@ duration checked_period(duration period) {
 }  // namespace
 
 ticker::ticker(duration period) : c_(internal::timer_chan::make(checked_period(period), period)) {}
-void ticker::stop() const { internal::timer_chan::of(c_).stop(); }
+void ticker::stop() const {
+  internal::timer_chan::of(c_).stop();
+}
 void ticker::reset(duration period) const {
   internal::timer_chan::of(c_).reset(checked_period(period), period);
 }
@@ -171,8 +182,12 @@ recv_chan<time_point> after(duration d) {
   return internal::timer_chan::make(d, duration::zero());
 }
 
-bool func_timer::stop() const { return state_->stop(); }
-bool func_timer::reset(duration d) const { return internal::func_timer_state::reset(state_, d); }
+bool func_timer::stop() const {
+  return state_->stop();
+}
+bool func_timer::reset(duration d) const {
+  return internal::func_timer_state::reset(state_, d);
+}
 
 }  // namespace time
 }  // namespace vole

@@ -3,7 +3,6 @@
 #include "vole/time.h"
 
 #include <gtest/gtest.h>
-
 #include <memory>
 #include <thread>
 #include <vector>

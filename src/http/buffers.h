@@ -9,15 +9,18 @@
 #include <span>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "vole/assert.h"
 #include "vole/io.h"
 
 namespace vole::http::internal {
 
-// input_buffer is filled at its end and consumed at its front. While it is pinned, bytes that were
-// ever shown stay where they are until unpin(): a message's views point at them.
+// input_buffer is filled at its end and consumed at its front. A head that is pinned stays where it
+// is until unpin(), however much comes behind it: the views of its message point there.
+//
+// INVARIANTS
+//  - floor_ <= begin_ <= end_ <= capacity_; [0, floor_) is pinned. Once the pinned block has become
+//    too small it stands in retired_, and floor_ is 0.
 class input_buffer {
  public:
   static constexpr std::size_t first_bytes = 4096;
@@ -33,16 +36,20 @@ class input_buffer {
 
   // room returns space for at least `least` bytes behind the content; commit makes it content.
   std::span<std::byte> room(std::size_t least) {
-    if (begin_ == end_ && !pinned_) begin_ = end_ = 0;
+    if (begin_ == end_) begin_ = end_ = floor_;
     if (capacity_ - end_ < least) make_room(least);
     return std::as_writable_bytes(std::span(data_.get() + end_, capacity_ - end_));
   }
   void commit(std::size_t bytes) { end_ += bytes; }
 
-  void pin() { pinned_ = true; }
+  // consume_pinned consumes `bytes` and keeps them in place until unpin().
+  void consume_pinned(std::size_t bytes) {
+    consume(bytes);
+    floor_ = begin_;
+  }
   void unpin() {
-    pinned_ = false;
-    retired_.clear();
+    floor_ = 0;
+    retired_.reset();
   }
 
   // reset forgets the content, and what a large message made it grow to.
@@ -58,27 +65,29 @@ class input_buffer {
  private:
   void make_room(std::size_t least) {
     std::size_t const kept = size();
-    if (!pinned_ && capacity_ - kept >= least && begin_ >= capacity_ / 2) {
-      std::memmove(data_.get(), data_.get() + begin_, kept);
+    std::size_t const movable = capacity_ - floor_;
+    if (movable >= kept + least && begin_ - floor_ >= movable / 2) {
+      std::memmove(data_.get() + floor_, data_.get() + begin_, kept);
+      begin_ = floor_;
     } else {
       std::size_t bytes = first_bytes;
       while (bytes < 2 * kept || bytes - kept < least) bytes *= 2;
       auto fresh = std::make_unique_for_overwrite<char[]>(bytes);
       if (kept != 0) std::memcpy(fresh.get(), data_.get() + begin_, kept);
-      if (pinned_ && data_ != nullptr) retired_.push_back(std::move(data_));
+      if (floor_ != 0) retired_ = std::move(data_);
       data_ = std::move(fresh);
       capacity_ = bytes;
+      floor_ = begin_ = 0;
     }
-    begin_ = 0;
-    end_ = kept;
+    end_ = begin_ + kept;
   }
 
   std::unique_ptr<char[]> data_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   std::size_t capacity_ = 0;
-  bool pinned_ = false;
-  std::vector<std::unique_ptr<char[]>> retired_;
+  std::size_t floor_ = 0;
+  std::unique_ptr<char[]> retired_;
 };
 
 // output_buffer grows at its end and is sent as a whole.
@@ -97,6 +106,7 @@ class output_buffer {
   }
   // The appends count on an earlier reserve.
   void append(std::string_view text) {
+    if (text.empty()) return;
     std::memcpy(data_.get() + size_, text.data(), text.size());
     size_ += text.size();
   }

@@ -195,8 +195,7 @@ result<received_head> client_conn::read_head(context const& ctx, std::string_vie
   for (field_place const& field : parser_.fields()) {
     fields.push_back({field.name.in(bytes), field.value.in(bytes)});
   }
-  in_.pin();
-  in_.consume(bytes.size());
+  in_.consume_pinned(bytes.size());
   return head;
 }
 

@@ -78,7 +78,11 @@ void connection::run() {
 // --- waiting ------------------------------------------------------------------------------------
 
 void connection::arm_read(time_point deadline) {
-  if (read_deadline_ == deadline) return;
+  if (read_deadline_ != deadline) rearm_read(deadline);
+}
+
+// rearm_read sets the deadline even if it is thought to be set: a nudge may have moved it.
+void connection::rearm_read(time_point deadline) {
   read_deadline_ = deadline;
   conn_->set_read_deadline(deadline);
 }
@@ -100,19 +104,27 @@ void connection::arm_write() {
 
 bool connection::wait_for_bytes() {
   time_point const now = coarse_now();
-  time_point const deadline = after(now, core_.options.idle_timeout);
+  if (opened_ == time_point()) opened_ = now;
+  time_point deadline = after(now, core_.options.idle_timeout);
   arm_idle(now);
   // Either this sees that shutdown has begun, or shutdown sees that this is idle.
   state_.store(state::idle, memory_order_seq_cst);  // pairs with connection.cc:nudge
-  error err;
-  while (!core_.draining()) {
-    err = conn_->wait_readable(context::background());
-    if (!err || !errors::is(err, net::timed_out) || coarse_now() >= deadline) break;
-    read_deadline_ = deadline;
-    conn_->set_read_deadline(deadline);
+  bool there = false;
+  for (;;) {
+    if (core_.draining()) {
+      // A client that has only just connected has its first request on the way, and no reason to
+      // expect that it will be turned away.
+      if (requests() != 0) break;
+      deadline = std::min(deadline, after(opened_, core_.options.header_timeout));
+      rearm_read(deadline);
+    }
+    error const err = conn_->wait_readable(context::background());
+    there = !err;
+    if (there || !errors::is(err, net::timed_out) || vole::internal::now() >= deadline) break;
+    rearm_read(deadline);  // a nudge
   }
   state_.store(state::active, memory_order_seq_cst);  // pairs with connection.cc:nudge
-  return !err && !core_.draining();
+  return there;
 }
 
 void connection::nudge() {
@@ -142,9 +154,9 @@ result<std::size_t> connection::read_until(context const& ctx, time_point deadli
   arm_read(deadline);
   for (;;) {
     auto got = conn_->read(ctx, to);
-    if (got || !errors::is(got.error(), net::timed_out) || coarse_now() >= deadline) return got;
-    read_deadline_ = deadline;  // shutdown's nudge came too late for its purpose
-    conn_->set_read_deadline(deadline);
+    if (got || !errors::is(got.error(), net::timed_out)) return got;
+    if (vole::internal::now() >= deadline) return got;
+    rearm_read(deadline);  // a nudge that came too late for its purpose
   }
 }
 
@@ -219,9 +231,7 @@ void connection::refuse(parse_failure const& why) {
 void connection::linger() {
   if (conn_->close_write()) return;
   std::array<std::byte, 1024> dropped;
-  time_point const deadline = coarse_now() + linger_timeout;
-  read_deadline_ = deadline;
-  conn_->set_read_deadline(deadline);
+  rearm_read(coarse_now() + linger_timeout);
   for (std::size_t total = 0; total < drain_bytes_max;) {
     auto const got = conn_->read(context::background(), dropped);
     if (!got || *got == 0) return;
@@ -274,23 +284,24 @@ bool connection::serve_request() {
     refuse({status::bad_request, "malformed percent-encoding in the path", 0});
     return false;
   }
-  x.in.pin();
-  x.in.consume(head.size());
+  x.in.consume_pinned(head.size());
   // Earlier answers go out before this handler may wait for its body, or when they pile up.
   bool const whole = info.body == body_kind::none ||
                      (info.body == body_kind::length && info.length <= x.in.size());
   if ((!whole || x.res.pending_bytes() > pending_bytes_max) && x.res.send_pending()) return false;
   x.res.begin(*this, x.req.method() == "HEAD", x.req.version_minor(), info.keep_alive);
   x.body.begin(info, x.in, *this, message_access::trailer(x.req), core_.options.body_bytes_max);
+  x.whole_body.reset();
   body_waited_ = {};
   expects_continue_ = info.expect_continue;
   requests_.store(requests_.load(memory_order_relaxed) + 1, memory_order_relaxed);  // one writer
   bool const timed = static_cast<bool>(core_.options.hooks.on_request_done);
   time_point const started = timed ? vole::internal::now() : time_point();
   run_handler();
-  bool const alive = finish_request();
+  if (!x.res.was_hijacked()) complete_response();
   if (timed) report(started);
   message_access::ctx(x.req).reset();
+  bool const alive = !x.res.was_hijacked() && settle();
   x.in.unpin();
   return alive;
 }
@@ -314,18 +325,21 @@ void connection::exception_caught(std::string_view what) {
   res.abort(errors::make("http: the handler threw: {}", what));
 }
 
-// finish_request completes the response and gets the rest of the body out of the way.
-bool connection::finish_request() {
+void connection::complete_response() {
   exchange& x = *x_;
-  if (x.res.was_hijacked()) return false;
   if (!x.res.started() && x.body.err()) {
     int const status = status_of(x.body.err());
     reply_error(x.res, status, status_text(status));
   }
-  bool const unread = !x.body.done();
   // A client that waits for "100 Continue" may or may not send its body after a final answer.
-  if (unread && (expects_continue_ || x.body.err())) x.res.close_after();
+  if (!x.body.done() && (expects_continue_ || x.body.err())) x.res.close_after();
   static_cast<void>(x.res.finish());  // what is wrong with it stays in res.err()
+}
+
+// settle gets the rest of the request out of the way. False: the connection is at its end.
+bool connection::settle() {
+  exchange& x = *x_;
+  bool const unread = !x.body.done();
   if (!unread && x.res.keep_alive()) return true;
   if (x.res.send_pending()) return false;
   if (x.res.keep_alive() && x.body.drain(context::background(), drain_bytes_max)) return true;
@@ -389,7 +403,10 @@ void connection::end_ctx() {
 }
 
 result<std::string_view> connection::read_body() {
-  return x_->body.read_all(context::background(), x_->body_text);
+  if (x_->whole_body) return *x_->whole_body;
+  auto body = x_->body.read_all(context::background(), x_->body_text);
+  if (body) x_->whole_body = *body;
+  return body;
 }
 
 error connection::continue_body() {

@@ -49,7 +49,8 @@ struct exchange {
   input_buffer in;
   request req;
   body_stream body;
-  std::string body_text;  // a body that did not come with its head
+  std::string body_text;                       // a body that did not come with its head
+  std::optional<std::string_view> whole_body;  // what read_body has returned
   response_stream res;
 };
 
@@ -100,7 +101,8 @@ class connection final : public request_source, public output_sink, public body_
   bool fill_request(head_info const& info, std::string_view head);
   void run_handler();
   void exception_caught(std::string_view what);
-  bool finish_request();
+  void complete_response();
+  bool settle();
   void end_ctx();
   void refuse(parse_failure const& why);
   [[gnu::noinline]] void linger();  // its buffer must not lie on the stack of idle connections
@@ -110,6 +112,7 @@ class connection final : public request_source, public output_sink, public body_
 
   result<std::size_t> read_until(context const& ctx, time_point deadline, io::bytes_span to);
   void arm_read(time_point deadline);
+  void rearm_read(time_point deadline);
   void arm_idle(time_point now);
   void arm_write();
   error send_slices(io::bytes_view part);
@@ -118,7 +121,8 @@ class connection final : public request_source, public output_sink, public body_
   std::unique_ptr<net::conn> conn_;
   exchange* x_ = nullptr;
   std::string remote_;
-  time_point read_deadline_ = never;
+  time_point opened_{};
+  time_point read_deadline_ = never;  // as far as this goroutine has set it
   time_point write_deadline_ = never;
   duration body_waited_{};
   bool expects_continue_ = false;

@@ -50,7 +50,8 @@ struct server_core {
   // other_limit.
   error shutdown(context const& ctx, context const& other_limit);
   bool draining() const {
-    return draining_.load(vole::internal::memory_order_seq_cst);  // pairs with server.cc:shutdown
+    // pairs with server.cc:shutdown
+    return draining_.load(vole::internal::memory_order_seq_cst);
   }
   server_stats stats();
 

@@ -10,6 +10,7 @@
 #include "vole/http.h"
 #include "vole/http/client.h"
 #include "vole/internal/atomic.h"
+#include "vole/runtime.h"
 #include "vole/sync/wait_group.h"
 #include "vole/testing.h"
 
@@ -218,6 +219,17 @@ TEST(http_server_life, shutdown_lets_requests_end_and_closes_the_idle) {
   live.serving.wait();
   EXPECT_FALSE(live.served);
   EXPECT_EQ(live.server.stats().connections_live, 0u);
+}
+
+TEST(http_server_life, a_shutdown_still_hears_a_client_that_has_just_connected) {
+  live_server live({.handler = hello});
+  raw_client c = live.connect();
+  while (live.server.stats().connections_live == 0) runtime::yield();
+  sync::wait_group stopping;
+  stopping.go([&] { EXPECT_FALSE(live.server.shutdown(context::background())); });
+  c.send(get);
+  EXPECT_TRUE(c.rest().ends_with("hello"));
+  stopping.wait();
 }
 
 TEST(http_server_life, shutdown_cancels_what_does_not_end_in_time) {

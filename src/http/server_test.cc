@@ -185,6 +185,20 @@ TEST(http_server, streams_bodies_both_ways) {
   EXPECT_TRUE(got.ends_with("\r\n0\r\n\r\n"));
 }
 
+TEST(http_server, a_body_can_be_asked_for_twice) {
+  test::memory_server server([](response_writer& res, request& req) {
+    auto const first = req.read_body();
+    auto const second = req.read_body();
+    ASSERT_TRUE(first && second);
+    reply(res, 200, fmt::format("{}{}", *first, *second));
+  });
+  raw_client c(server.connect());
+  c.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab");
+  EXPECT_TRUE(c.response().ends_with("\r\n\r\nabab"));
+  c.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\ncd\r\n0\r\n\r\n");
+  EXPECT_TRUE(c.response().ends_with("\r\n\r\ncdcd"));
+}
+
 TEST(http_server, trailers_are_there_after_the_body) {
   test::memory_server server([](response_writer& res, request& req) {
     EXPECT_TRUE(req.read_body());

@@ -81,6 +81,7 @@ error byte_queue::wait_for_bytes(context const& ctx) {
 }
 
 result<std::size_t> byte_queue::read(context const& ctx, std::span<std::byte> to) {
+  VOLE_REQUIRE(!to.empty(), "read into no bytes at all: 0 would mean the end of the stream");
   raw_lock const lock(mu_);
   if (error err = wait_for_bytes(ctx)) return err;
   if (size_ == 0) {

@@ -5,6 +5,9 @@
 #include <gtest/gtest.h>
 #include <limits>
 
+#include "vole/chan.h"
+#include "vole/go.h"
+
 namespace vole::json_test {
 
 enum class side { buy, sell };
@@ -292,6 +295,15 @@ TEST(json_decode, stops_at_depth_64) {
   EXPECT_EQ(found.why, reason::too_deep);
   EXPECT_THAT(found.path, ::testing::StartsWith("below[0].below[0]."));
   EXPECT_EQ(refused<tree>(nested_trees(100'000)).why, reason::too_deep);
+}
+
+TEST(json_decode, of_the_deepest_text_fits_the_smallest_stack) {
+  chan<bool> decoded(0);
+  go(spawn_options{.stack_bytes = 64 << 10}, [decoded] {
+    std::string const text = nested_trees(32);
+    decoded.send(json::encode(*json::decode<tree>(text)) == text);
+  });
+  EXPECT_EQ(decoded.recv(), true);
 }
 
 TEST(json_decode, shows_hostile_keys_short_and_escaped) {

@@ -282,6 +282,10 @@ TEST_P(net_conn, an_empty_write_sends_nothing) {
   EXPECT_EQ(read_text(far()), "x");
 }
 
+TEST_P(net_conn, a_read_into_nothing_is_a_bug) {
+  EXPECT_DEATH(static_cast<void>(near().read(ctx, {})), "read into no bytes");
+}
+
 TEST_P(net_conn, sockets_have_a_descriptor) {
   EXPECT_EQ(near().native_handle() >= 0, is_socket());
 }

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "vole/assert.h"
+
 #include "net/sockaddr.h"
 #include "net/syscalls.h"
 
@@ -87,6 +89,7 @@ error socket_conn::wait_for_edge(context const& ctx) {
 }
 
 result<std::size_t> socket_conn::read(context const& ctx, io::bytes_span to) {
+  VOLE_REQUIRE(!to.empty(), "read into no bytes at all: 0 would mean the end of the stream");
   socket_turn const turn(socket_, socket::side::read, ctx);
   error err = turn.refusal(ctx);
   while (!err) {

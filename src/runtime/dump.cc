@@ -35,8 +35,8 @@ worker* worker_running(goroutine const& g) {
 
 // A parked stack is copied word by word while it may start to run: whoever moves it changes
 // `switches`.
-[[gnu::no_sanitize("address", "thread")]] std::size_t walk_parked(goroutine& g,
-                                                                  std::uintptr_t* pcs) {
+[[gnu::no_sanitize_address, gnu::no_sanitize_thread]] std::size_t walk_parked(goroutine& g,
+                                                                              std::uintptr_t* pcs) {
   std::uint32_t const before =
       g.switches.load(memory_order_acquire);  // pairs with scheduler.cc:leave
   void* const sp = const_cast<void* volatile&>(g.context.sp);

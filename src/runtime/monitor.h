@@ -3,6 +3,8 @@
 // The monitor: one thread without a processor that looks after processors whose goroutine does not
 // come back.
 
+#include "vole/internal/annotations.h"
+
 namespace vole::internal {
 
 class scheduler;
@@ -24,8 +26,10 @@ class monitor {
   static void* main(void* arg) noexcept;
   static void look_at_processors(scheduler& s, bool* candidates) noexcept;
   static void match_spares(scheduler& s, unsigned stuck) noexcept;
-  static bool add_spare(scheduler& s) noexcept;              // the caller holds scheduler::mu_
-  static processor* take_idle_spare(scheduler& s) noexcept;  // the caller holds scheduler::mu_
+  // the caller holds scheduler::mu_
+  static bool add_spare(scheduler& s) noexcept VOLE_NO_THREAD_SAFETY_ANALYSIS;
+  // the caller holds scheduler::mu_
+  static processor* take_idle_spare(scheduler& s) noexcept VOLE_NO_THREAD_SAFETY_ANALYSIS;
 };
 
 }  // namespace vole::internal

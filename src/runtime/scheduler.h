@@ -24,8 +24,8 @@ class scheduler {
   // start makes the processors and the monitor, once; later calls return at once. From any thread.
   void start() noexcept;
   bool started() const noexcept {
-    return started_.load(memory_order_acquire);
-  }  // pairs with scheduler.cc:start
+    return started_.load(memory_order_acquire);  // pairs with scheduler.cc:start
+  }
 
   // ready makes g runnable, next on this processor when the caller has one.
   void ready(goroutine* g) noexcept;

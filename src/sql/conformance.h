@@ -4,7 +4,6 @@
 // each driver, and that program says how to open a database.
 
 #include <gtest/gtest.h>
-
 #include <string>
 
 #include "vole/context.h"
@@ -20,14 +19,14 @@ result<sql::db> open_empty(sql::hooks hooks = {});
 result<sql::db> open_again();
 
 // A null error, or the test says what the error is.
-#define EXPECT_OK(expression)                                     \
-  do {                                                            \
-    auto const& vole_got = (expression);                          \
+#define EXPECT_OK(expression)                                                           \
+  do {                                                                                  \
+    auto const& vole_got = (expression);                                                \
     EXPECT_TRUE(::vole::sql_test::ok(vole_got)) << ::vole::sql_test::text_of(vole_got); \
   } while (false)
-#define ASSERT_OK(expression)                                     \
-  do {                                                            \
-    auto const& vole_got = (expression);                          \
+#define ASSERT_OK(expression)                                                           \
+  do {                                                                                  \
+    auto const& vole_got = (expression);                                                \
     ASSERT_TRUE(::vole::sql_test::ok(vole_got)) << ::vole::sql_test::text_of(vole_got); \
   } while (false)
 

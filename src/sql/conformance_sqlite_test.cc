@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The conformance tests on SQLite.
+#include <filesystem>
 #include <stdlib.h>
 
-#include <filesystem>
+#include "vole/sql/sqlite.h"
 
 #include "sql/conformance.h"
-#include "vole/sql/sqlite.h"
 
 namespace vole::sql_test {
 namespace {

@@ -4,11 +4,12 @@
 #include <string>
 #include <vector>
 
-#include "sql/conformance.h"
 #include "vole/chan.h"
 #include "vole/go.h"
 #include "vole/sync.h"
 #include "vole/testing.h"
+
+#include "sql/conformance.h"
 
 namespace vole::sql_test {
 namespace {
@@ -197,10 +198,9 @@ TEST_F(sql_tx, concurrent_increments_are_not_lost) {
       for (int i = 0; i < rounds; ++i) {
         EXPECT_OK(db.write(ctx, [&](sql::tx& tx) -> error {
           auto const qty = VOLE_TRY(
-              tx.query_one<std::int64_t>(
-                  ctx, db.dialect() == sql::dialect::postgres
-                           ? "select qty from users where id = 1 for update"
-                           : "select qty from users where id = 1"),
+              tx.query_one<std::int64_t>(ctx, db.dialect() == sql::dialect::postgres
+                                                  ? "select qty from users where id = 1 for update"
+                                                  : "select qty from users where id = 1"),
               "read");
           VOLE_TRY(tx.exec(ctx, "update users set qty = $1 where id = 1", qty + 1), "write");
           return {};
@@ -269,8 +269,9 @@ TEST_F(sql_tx, a_stream_that_outlives_its_transaction_says_so) {
   {
     auto tx = db.begin(ctx);
     ASSERT_OK(tx);
-    auto rows = tx->stream(ctx, "with recursive n(v) as (select 1 union all select v + 1 from n "
-                                "where v < 50000) select v from n");
+    auto rows = tx->stream(ctx,
+                           "with recursive n(v) as (select 1 union all select v + 1 from n "
+                           "where v < 50000) select v from n");
     ASSERT_OK(rows);
     left = *std::move(rows);
   }
@@ -314,7 +315,8 @@ TEST_F(sql_tx, hooks_see_every_operation_and_its_error) {
   auto watched = open_empty({.done = [&](context const&, sql::event const& e) {
     mu.lock();
     if (e.operation != sql::operation::connect && e.operation != sql::operation::acquire) {
-      seen.push_back(fmt::format("{} {}{}", sql::name_of(e.operation), e.rows, e.err ? " failed" : ""));
+      seen.push_back(
+          fmt::format("{} {}{}", sql::name_of(e.operation), e.rows, e.err ? " failed" : ""));
     }
     EXPECT_GE(e.took, duration(0));
     mu.unlock();

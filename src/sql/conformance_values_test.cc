@@ -15,8 +15,9 @@ class sql_values : public conformance {
  protected:
   void make_all() {
     bool const lite = db.dialect() == sql::dialect::sqlite;
-    run(lite ? "create table everything (i bigint, t text, r double precision, b blob, f boolean)"
-             : "create table everything (i bigint, t text, r double precision, b bytea, f boolean)");
+    run(lite
+            ? "create table everything (i bigint, t text, r double precision, b blob, f boolean)"
+            : "create table everything (i bigint, t text, r double precision, b bytea, f boolean)");
   }
 };
 
@@ -166,8 +167,9 @@ TEST_F(sql_values, returning_gives_rows_of_what_was_changed) {
   ASSERT_OK(id);
   EXPECT_EQ(*id, 5);
   auto const with = db.query_one<std::int64_t>(
-      ctx, "with picked as (select 5 as id) select users.id from users, picked "
-           "where users.id = picked.id");
+      ctx,
+      "with picked as (select 5 as id) select users.id from users, picked "
+      "where users.id = picked.id");
   ASSERT_OK(with);
   EXPECT_EQ(count_users(), 1);
 }
@@ -181,8 +183,8 @@ TEST_F(sql_values, a_mebibyte_of_text_and_of_bytes_comes_back_whole) {
     bytes[i] = static_cast<std::byte>(i * 7);
   }
   ASSERT_OK(db.exec(ctx, "insert into everything (t, b) values ($1, $2)", text, bytes));
-  auto const got = db.query_one<std::string, std::vector<std::byte>>(
-      ctx, "select t, b from everything");
+  auto const got =
+      db.query_one<std::string, std::vector<std::byte>>(ctx, "select t, b from everything");
   ASSERT_OK(got);
   EXPECT_TRUE(std::get<0>(*got) == text);
   EXPECT_TRUE(std::get<1>(*got) == bytes);
@@ -190,7 +192,8 @@ TEST_F(sql_values, a_mebibyte_of_text_and_of_bytes_comes_back_whole) {
 
 TEST_F(sql_values, a_stream_gives_every_row_and_then_the_connection_back) {
   make_users();
-  run("insert into users (id, email) with recursive n(v) as (select 1 union all select v + 1 from n "
+  run("insert into users (id, email) with recursive n(v) as (select 1 union all select v + 1 from "
+      "n "
       "where v < 5000) select v, 'user' || cast(v as text) from n");
   auto rows = db.stream(ctx, "select id, email from users where id > $1 order by id", 0);
   ASSERT_OK(rows);
@@ -211,7 +214,8 @@ TEST_F(sql_values, a_stream_gives_every_row_and_then_the_connection_back) {
 
 TEST_F(sql_values, a_stream_may_be_left_in_the_middle) {
   make_users();
-  run("insert into users (id, email) with recursive n(v) as (select 1 union all select v + 1 from n "
+  run("insert into users (id, email) with recursive n(v) as (select 1 union all select v + 1 from "
+      "n "
       "where v < 20000) select v, 'user' || cast(v as text) from n");
   for (int i = 0; i < 5; ++i) {
     auto rows = db.stream(ctx, "select id, email from users order by id");
@@ -285,8 +289,9 @@ TEST_F(sql_values, a_context_that_has_ended_runs_nothing) {
 TEST_F(sql_values, a_deadline_interrupts_a_statement_and_the_database_goes_on) {
   auto const [soon, cancel] = context::with_timeout(ctx, 100ms);
   auto const got = db.query(
-      soon, "with recursive n(v) as (select 1 union all select v + 1 from n where v < 2000000000) "
-            "select count(*) from n");
+      soon,
+      "with recursive n(v) as (select 1 union all select v + 1 from n where v < 2000000000) "
+      "select count(*) from n");
   ASSERT_FALSE(got);
   EXPECT_TRUE(errors::is(got.error(), context::deadline_exceeded)) << text_of(got);
   EXPECT_FALSE(errors::is(got.error(), sql::outcome_unknown) &&

@@ -6,7 +6,8 @@
 // ends returns at once, and the connection that was on its way serves the next one.
 //
 // INVARIANTS
-//   open_ counts the connections that are idle or out, connecting_ the dials under way; together they
+//   open_ counts the connections that are idle or out, connecting_ the dials under way; together
+//   they
 //   are at most open_max.
 //   Waiters and idle connections never exist at the same time; put() and dials serve the queue in
 //   its order.

@@ -4,12 +4,12 @@
 // program.
 
 #include <gtest/gtest.h>
-
 #include <memory>
 
-#include "sql/testing_postgres.h"
 #include "vole/assert.h"
 #include "vole/sql/postgres.h"
+
+#include "sql/testing_postgres.h"
 
 namespace vole::sql_test {
 

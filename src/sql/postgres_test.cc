@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vole/sql/postgres.h"
 
-#include <gtest/gtest.h>
-
 #include <chrono>
+#include <gtest/gtest.h>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "sql/conformance.h"
-#include "sql/postgres_for_test.h"
 #include "vole/chan.h"
 #include "vole/go.h"
 #include "vole/sync.h"
 #include "vole/testing.h"
+
+#include "sql/conformance.h"
+#include "sql/postgres_for_test.h"
 
 namespace vole::sql_test {
 namespace {
@@ -41,7 +41,8 @@ class postgres_db : public ::testing::Test {
     db = *std::move(opened);
   }
   std::int64_t count() { return db.query_one<std::int64_t>(ctx, "select count(*) from t").value(); }
-  // How many of this database's sessions run a statement that contains the text, as another session sees it.
+  // How many of this database's sessions run a statement that contains the text, as another session
+  // sees it.
   std::int64_t running(std::string_view text) {
     auto other = postgres::open(ctx, server().url(), {.open_max = 1});
     if (!other) return -1;
@@ -79,10 +80,12 @@ TEST_F(postgres_db, an_argument_larger_than_the_sockets_buffers_is_sent) {
 
 TEST_F(postgres_db, types_without_a_kind_of_their_own_read_as_text) {
   auto const got = db.query_one<std::string_view, std::string, std::string, std::string>(
-      ctx, "select '{\"a\": 1}'::jsonb, '2024-02-29'::date, "
-           "'8f14e45f-ceea-4a5b-8a5c-000000000000'::uuid, array[1,2]");
+      ctx,
+      "select '{\"a\": 1}'::jsonb, '2024-02-29'::date, "
+      "'8f14e45f-ceea-4a5b-8a5c-000000000000'::uuid, array[1,2]");
   EXPECT_OK(got);
-  auto const number = db.query(ctx, "select 12.50::numeric(10,2), 7::numeric, 2.5::float4, 3::int2");
+  auto const number =
+      db.query(ctx, "select 12.50::numeric(10,2), 7::numeric, 2.5::float4, 3::int2");
   ASSERT_OK(number);
   sql::row const row = (*number)[0];
   EXPECT_EQ(*row.get<std::string>(0), "12.50");
@@ -151,14 +154,15 @@ TEST_F(postgres_db, a_deadline_inside_a_transaction_rolls_it_back) {
 }
 
 TEST_F(postgres_db, a_commit_without_an_answer_has_an_unknown_outcome) {
-  ASSERT_OK(db.exec(ctx, "create or replace function slow_commit() returns trigger language plpgsql "
-                         "as $$ begin perform pg_sleep(0.5); return null; end $$"));
-  ASSERT_OK(db.exec(ctx, "create constraint trigger slow after insert on t deferrable initially "
-                         "deferred for each row execute function slow_commit()"));
+  ASSERT_OK(db.exec(ctx,
+                    "create or replace function slow_commit() returns trigger language plpgsql "
+                    "as $$ begin perform pg_sleep(0.5); return null; end $$"));
+  ASSERT_OK(db.exec(ctx,
+                    "create constraint trigger slow after insert on t deferrable initially "
+                    "deferred for each row execute function slow_commit()"));
   auto const [soon, cancel] = context::with_timeout(ctx, 100ms);
-  error const err = db.write(soon, [&](sql::tx& tx) {
-    return tx.exec(soon, "insert into t values (1)").error();
-  });
+  error const err = db.write(
+      soon, [&](sql::tx& tx) { return tx.exec(soon, "insert into t values (1)").error(); });
   EXPECT_TRUE(errors::is(err, sql::outcome_unknown)) << err.message();
   EXPECT_TRUE(errors::is(err, context::deadline_exceeded)) << err.message();
   EXPECT_EQ(count(), 1);  // it was not canceled, and was done
@@ -181,7 +185,9 @@ TEST_F(postgres_db, a_backend_that_is_terminated_loses_its_connection_and_no_mor
   ASSERT_NE(pg, nullptr) << err->message();
   EXPECT_EQ(pg->code, "57P01");
   EXPECT_TRUE(errors::is(victim->query(ctx, "select 1").error(), sql::connection_lost));
-  { auto given_back = *std::move(victim); }
+  {
+    auto given_back = *std::move(victim);
+  }
   for (int i = 0; i < 5; ++i) EXPECT_OK(db.ping(ctx));
 }
 
@@ -226,10 +232,10 @@ TEST_F(postgres_db, serialization_failures_and_deadlocks_are_retried) {
                            [&](sql::tx& tx) -> error {
                              runs.fetch_add(1);
                              for (int k = 0; k < 2; ++k) {  // each in its own order
-                               VOLE_TRY(tx.exec(ctx,
-                                                "update t set w = (w::int + 1)::text where v = $1",
-                                                (g + k) % 2 + 1),
-                                        "update");
+                               VOLE_TRY(
+                                   tx.exec(ctx, "update t set w = (w::int + 1)::text where v = $1",
+                                           (g + k) % 2 + 1),
+                                   "update");
                              }
                              return {};
                            }));
@@ -247,8 +253,7 @@ TEST_F(postgres_db, attempts_are_limited) {
   int runs = 0;
   error const err = db.write(ctx, {.attempts_max = 3}, [&](sql::tx& tx) -> error {
     ++runs;
-    return tx
-        .exec(ctx, "do $$ begin raise exception 'again' using errcode = '40001'; end $$")
+    return tx.exec(ctx, "do $$ begin raise exception 'again' using errcode = '40001'; end $$")
         .error();
   });
   EXPECT_TRUE(sql::retryable(err)) << err.message();
@@ -268,8 +273,8 @@ TEST_F(postgres_db, a_statement_is_prepared_once_also_when_it_always_fails) {
 TEST_F(postgres_db, the_server_forgets_statements_that_fall_out_of_the_cache) {
   open({.open_max = 1, .statements_max = 8});
   for (int i = 0; i < 40; ++i) ASSERT_OK(db.query(ctx, "select " + std::to_string(i)));
-  EXPECT_LE(
-      db.query_one<std::int64_t>(ctx, "select count(*) from pg_prepared_statements").value(), 8);
+  EXPECT_LE(db.query_one<std::int64_t>(ctx, "select count(*) from pg_prepared_statements").value(),
+            8);
 }
 
 TEST_F(postgres_db, a_statement_the_server_forgot_is_prepared_anew) {
@@ -290,10 +295,10 @@ TEST_F(postgres_db, a_connection_of_ones_own_is_cleaned_before_others_get_it) {
   }
   EXPECT_EQ(db.query_one<std::string>(ctx, "show application_name").value(), "vole");
   EXPECT_FALSE(db.query(ctx, "select * from mine"));
-  EXPECT_EQ(db.query_one<std::int64_t>(
-                  ctx, "select count(*) from pg_locks where locktype = 'advisory'")
-                .value(),
-            0);
+  EXPECT_EQ(
+      db.query_one<std::int64_t>(ctx, "select count(*) from pg_locks where locktype = 'advisory'")
+          .value(),
+      0);
   EXPECT_EQ(db.stats().connects_total, 1);
 }
 
@@ -344,8 +349,8 @@ TEST_F(postgres_db, cancels_at_random_moments_leave_every_connection_sound) {
       for (int i = 0; i < 25; ++i) {
         auto const [soon, cancel] =
             context::with_timeout(ctx, std::chrono::microseconds(((g * 37 + i * 101) % 40) * 100));
-        auto const got = db.query_one<std::int64_t>(
-            soon, "select $1::bigint from pg_sleep(0.002)", g * 100 + i);
+        auto const got =
+            db.query_one<std::int64_t>(soon, "select $1::bigint from pg_sleep(0.002)", g * 100 + i);
         if (got) {
           EXPECT_EQ(*got, g * 100 + i);
         } else {
@@ -368,8 +373,9 @@ TEST_F(postgres_db, connecting_says_where_and_why_it_failed) {
   auto const* system = errors::as<errors::system_error>(refused);
   ASSERT_NE(system, nullptr);
   EXPECT_EQ(system->code, ECONNREFUSED);
-  EXPECT_EQ(failure("postgres://postgres@127.0.0.1:1,127.0.0.1:2/x").message(),
-            "connect to 127.0.0.1:1: connection refused; connect to 127.0.0.1:2: connection refused");
+  EXPECT_EQ(
+      failure("postgres://postgres@127.0.0.1:1,127.0.0.1:2/x").message(),
+      "connect to 127.0.0.1:1: connection refused; connect to 127.0.0.1:2: connection refused");
   error const unknown = failure(server().url("nowhere"));
   EXPECT_EQ(unknown.message(), fmt::format("connect to 127.0.0.1:{}: database \"nowhere\" does not "
                                            "exist (SQLSTATE 3D000)",
@@ -379,8 +385,9 @@ TEST_F(postgres_db, connecting_says_where_and_why_it_failed) {
   EXPECT_EQ(pg->severity, "FATAL");
   EXPECT_EQ(failure("host=/nowhere dbname=x").message(),
             "connect to /nowhere/.s.PGSQL.5432: no such file or directory");
-  EXPECT_NE(failure("postgres://u@no-such-host.invalid/x").message().find(
-                "connect to no-such-host.invalid:5432: "),
+  EXPECT_NE(failure("postgres://u@no-such-host.invalid/x")
+                .message()
+                .find("connect to no-such-host.invalid:5432: "),
             std::string::npos);
   EXPECT_NE(failure(server().url() + "?sslmode=require").message().find("SSL"), std::string::npos);
   for (auto const* url : {"postgres://u:s3cret@host:port:9/x", "host=x password='s3cret",
@@ -397,9 +404,8 @@ TEST_F(postgres_db, names_and_unix_sockets_are_ways_to_the_server) {
   ASSERT_OK(by_name);
   EXPECT_OK(by_name->ping(ctx));
   EXPECT_OK(by_name->close(ctx));
-  auto by_socket = postgres::open(
-      ctx, fmt::format("host={} port={} user=postgres dbname=postgres", server().folder(),
-                       server().port()));
+  auto by_socket = postgres::open(ctx, fmt::format("host={} port={} user=postgres dbname=postgres",
+                                                   server().folder(), server().port()));
   ASSERT_OK(by_socket);
   EXPECT_OK(by_socket->ping(ctx));
   EXPECT_OK(by_socket->close(ctx));
@@ -420,7 +426,8 @@ TEST_F(postgres_db, a_server_that_restarts_is_found_again) {
     EXPECT_GT(pool.stats().idle, 1);
     ASSERT_OK(crash ? (*own)->crash() : (*own)->stop());
     error const down = pool.ping(ctx);
-    EXPECT_EQ(down.message(), fmt::format("connect to 127.0.0.1:{}: connection refused", (*own)->port()));
+    EXPECT_EQ(down.message(),
+              fmt::format("connect to 127.0.0.1:{}: connection refused", (*own)->port()));
     ASSERT_OK((*own)->resume());
     for (int i = 0; i < 4; ++i) EXPECT_OK(pool.ping(ctx));
   }
@@ -433,16 +440,18 @@ TEST_F(postgres_db, rows_of_a_mebibyte_arrive_whole_over_tls) {
   ASSERT_OK(own);
   auto opened = postgres::open(ctx, (*own)->url() + "?sslmode=require", {.open_max = 2});
   ASSERT_OK(opened);
-  EXPECT_TRUE(opened->query_one<bool>(
-                        ctx, "select ssl from pg_stat_ssl where pid = pg_backend_pid()")
-                  .value());
+  EXPECT_TRUE(
+      opened->query_one<bool>(ctx, "select ssl from pg_stat_ssl where pid = pg_backend_pid()")
+          .value());
   for (std::int64_t size = 1; size <= (2 << 20); size = size * 3 / 2 + 7) {
-    auto const row = opened->query_one<std::string>(ctx, "select repeat('x', cast($1 as int))", size);
+    auto const row =
+        opened->query_one<std::string>(ctx, "select repeat('x', cast($1 as int))", size);
     ASSERT_OK(row);
     ASSERT_EQ(row->size(), static_cast<std::size_t>(size));
   }
   std::string const large(4 << 20, 'z');
-  EXPECT_EQ(opened->query_one<std::int64_t>(ctx, "select length($1)::bigint", large).value(), 4 << 20);
+  EXPECT_EQ(opened->query_one<std::int64_t>(ctx, "select length($1)::bigint", large).value(),
+            4 << 20);
   auto const [soon, cancel] = context::with_timeout(ctx, 50ms);
   EXPECT_FALSE(opened->query(soon, "select pg_sleep(600)"));
   EXPECT_OK(opened->ping(ctx));

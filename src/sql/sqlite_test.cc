@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vole/sql/sqlite.h"
 
-#include <gtest/gtest.h>
-#include <stdlib.h>
-
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <gtest/gtest.h>
+#include <stdlib.h>
 #include <string>
 #include <vector>
 
-#include "sql/conformance.h"
 #include "vole/chan.h"
 #include "vole/go.h"
 #include "vole/sync.h"
 #include "vole/testing.h"
+
+#include "sql/conformance.h"
 
 namespace vole::sql_test {
 namespace {
@@ -41,9 +41,7 @@ class sqlite_db : public ::testing::Test {
   }
   std::string file() const { return folder + "/test.db"; }
   std::int64_t count() { return db.query_one<std::int64_t>(ctx, "select count(*) from t").value(); }
-  error add(std::int64_t v) {
-    return db.exec(ctx, "insert into t (v) values ($1)", v).error();
-  }
+  error add(std::int64_t v) { return db.exec(ctx, "insert into t (v) values ($1)", v).error(); }
 
   context const ctx;
   std::string folder;
@@ -72,7 +70,9 @@ TEST_F(sqlite_db, concurrent_statements_share_one_commit) {
     for (int i = 0; i < callers; ++i) wg.go([&, i] { EXPECT_OK(add(i)); });
     testing::wait_until_parked(callers);
     EXPECT_EQ(db.stats().waiting, callers);
-    { auto given_back = *std::move(held); }
+    {
+      auto given_back = *std::move(held);
+    }
     wg.wait();
   }
   auto const after = db.stats();
@@ -89,7 +89,9 @@ TEST_F(sqlite_db, a_group_is_no_larger_than_its_limit) {
   sync::wait_group wg;
   for (int i = 0; i < 30; ++i) wg.go([&, i] { EXPECT_OK(add(i)); });
   testing::wait_until_parked(30);
-  { auto given_back = *std::move(held); }
+  {
+    auto given_back = *std::move(held);
+  }
   wg.wait();
   EXPECT_EQ(db.stats().commits_total - before.commits_total, 3);
 }
@@ -112,7 +114,9 @@ TEST_F(sqlite_db, a_failed_member_takes_only_its_own_changes_with_it) {
     });
   }
   testing::wait_until_parked(20);
-  { auto given_back = *std::move(held); }
+  {
+    auto given_back = *std::move(held);
+  }
   wg.wait();
   EXPECT_EQ(failed.load(), 10);
   EXPECT_EQ(count(), 1 + 20);
@@ -121,21 +125,23 @@ TEST_F(sqlite_db, a_failed_member_takes_only_its_own_changes_with_it) {
 }
 
 TEST_F(sqlite_db, a_deferred_constraint_fails_its_own_member_only) {
-  ASSERT_OK(db.exec(ctx, "create table child (v bigint references t (v) deferrable initially "
-                         "deferred)"));
+  ASSERT_OK(db.exec(ctx,
+                    "create table child (v bigint references t (v) deferrable initially "
+                    "deferred)"));
   auto held = db.conn(ctx);
   ASSERT_OK(held);
   sync::wait_group wg;
   for (int i = 0; i < 9; ++i) {
     wg.go([&, i] {
-      error const err =
-          i == 4 ? db.exec(ctx, "insert into child values (77)").error() : add(i);
+      error const err = i == 4 ? db.exec(ctx, "insert into child values (77)").error() : add(i);
       EXPECT_EQ(static_cast<bool>(err), i == 4) << err.message();
       EXPECT_EQ(sql::foreign_key_violation(err), i == 4) << err.message();
     });
   }
   testing::wait_until_parked(9);
-  { auto given_back = *std::move(held); }
+  {
+    auto given_back = *std::move(held);
+  }
   wg.wait();
   EXPECT_EQ(count(), 8);
 }
@@ -159,13 +165,16 @@ TEST_F(sqlite_db, an_interrupted_member_does_not_cost_the_others_their_changes) 
       VOLE_TRY(tx.exec(soon, "insert into t (v) values (2)"), "own");
       cancel();
       return tx
-          .exec(soon, "insert into t (v) with recursive n(v) as (select 10 union all select v + 1 "
-                      "from n where v < 100000000) select v from n")
+          .exec(soon,
+                "insert into t (v) with recursive n(v) as (select 10 union all select v + 1 "
+                "from n where v < 100000000) select v from n")
           .error();
     }));
   });
   testing::wait_until_parked(2);
-  { auto given_back = *std::move(held); }
+  {
+    auto given_back = *std::move(held);
+  }
   auto const kept = first.recv(), lost = second.recv();
   EXPECT_OK(*kept);
   EXPECT_TRUE(errors::is(*lost, context::canceled)) << lost->message();
@@ -189,13 +198,16 @@ TEST_F(sqlite_db, a_statement_interrupted_while_writing_lets_the_others_run_agai
   go([&] {
     second.send(db.write(soon, [&](sql::tx& tx) -> error {
       return tx
-          .exec(soon, "insert into t (v) with recursive n(v) as (select 10 union all select v + 1 "
-                      "from n where v < 1000000000) select v from n")
+          .exec(soon,
+                "insert into t (v) with recursive n(v) as (select 10 union all select v + 1 "
+                "from n where v < 1000000000) select v from n")
           .error();
     }));
   });
   testing::wait_until_parked(2);
-  { auto given_back = *std::move(held); }
+  {
+    auto given_back = *std::move(held);
+  }
   auto const kept = first.recv(), lost = second.recv();
   EXPECT_OK(*kept);
   EXPECT_TRUE(errors::is(*lost, context::deadline_exceeded)) << lost->message();
@@ -211,9 +223,8 @@ TEST_F(sqlite_db, who_does_not_wait_for_the_groups_commit_does_not_know_its_outc
   chan<error> first(1), second(1);
   chan<unit> go_on(0);
   go([&] {
-    first.send(db.write(soon, [&](sql::tx& tx) {
-      return tx.exec(ctx, "insert into t (v) values (1)").error();
-    }));
+    first.send(db.write(
+        soon, [&](sql::tx& tx) { return tx.exec(ctx, "insert into t (v) values (1)").error(); }));
   });
   testing::wait_until_parked(1);
   go([&] {
@@ -223,7 +234,9 @@ TEST_F(sqlite_db, who_does_not_wait_for_the_groups_commit_does_not_know_its_outc
     }));
   });
   testing::wait_until_parked(2);
-  { auto given_back = *std::move(held); }
+  {
+    auto given_back = *std::move(held);
+  }
   testing::wait_until_parked(2);  // one waits for the group, one inside its closure
   cancel();
   auto const unknown = first.recv();
@@ -242,7 +255,9 @@ TEST_F(sqlite_db, a_waiting_writer_leaves_the_queue_when_its_context_ends) {
   error const err = db.exec(soon, "insert into t (v) values (1)").error();
   EXPECT_EQ(err.message(), "wait for the writer: context deadline exceeded");
   EXPECT_EQ(db.stats().waiting, 0);
-  { auto given_back = *std::move(held); }
+  {
+    auto given_back = *std::move(held);
+  }
   EXPECT_OK(add(2));
 }
 
@@ -349,8 +364,7 @@ TEST_F(sqlite_db, vacuum_runs_on_a_connection_of_ones_own) {
 }
 
 TEST_F(sqlite_db, placeholders_of_another_kind_are_refused) {
-  EXPECT_EQ(db.query(ctx, "select ?", 1).error().message(),
-            "the placeholder ? is not $1, $2, ...");
+  EXPECT_EQ(db.query(ctx, "select ?", 1).error().message(), "the placeholder ? is not $1, $2, ...");
   EXPECT_EQ(db.query(ctx, "select :name", 1).error().message(),
             "the placeholder :name is not $1, $2, ...");
   EXPECT_EQ(db.query(ctx, "select $1, $2", 1).error().message(),

@@ -49,6 +49,19 @@ std::vector<Dwarf_Die> inlined_calls(Dwarf_Die function, std::uint64_t address) 
   return calls;
 }
 
+bool is_class(int tag) {
+  return tag == DW_TAG_class_type || tag == DW_TAG_structure_type || tag == DW_TAG_union_type;
+}
+
+// What one part of a qualified name is called. A class that has functions and no name is a
+// lambda's.
+std::string part_name(Dwarf_Die* die) {
+  if (char const* const own = ::dwarf_diename(die)) return own;
+  int const tag = ::dwarf_tag(die);
+  if (tag == DW_TAG_namespace) return "(anonymous namespace)";
+  return is_class(tag) ? "{lambda}" : "{unnamed}";
+}
+
 // origin_of follows a function to the entry that declares it.
 Dwarf_Die origin_of(Dwarf_Die die) {
   for (unsigned int const attribute : {DW_AT_abstract_origin, DW_AT_specification}) {
@@ -184,19 +197,19 @@ std::string line_reader::qualified_name(Dwarf_Die* function) {
   int const count = ::dwarf_getscopes_die(&origin, &scopes);
   for (int i = count - 1; i >= 0; --i) {
     int const tag = ::dwarf_tag(&scopes[i]);
-    if (tag == DW_TAG_compile_unit || tag == DW_TAG_partial_unit || tag == DW_TAG_lexical_block)
+    if (tag == DW_TAG_subprogram && i > 0) {
+      // A local class: its function's own entry knows the namespaces better than where it stands.
+      source_frame outer;
+      name(&scopes[i], &outer);
+      text = outer.function;
       continue;
-    char const* const part = ::dwarf_diename(&scopes[i]);
+    }
+    if (tag != DW_TAG_namespace && tag != DW_TAG_subprogram && !is_class(tag)) continue;
     if (!text.empty()) text += "::";
-    text += part != nullptr           ? part
-            : tag == DW_TAG_namespace ? "(anonymous namespace)"
-                                      : "{unnamed}";
+    text += part_name(&scopes[i]);
   }
   std::free(scopes);
-  if (text.empty()) {
-    char const* const own = ::dwarf_diename(&origin);
-    text = own == nullptr ? "{unnamed}" : own;
-  }
+  if (text.empty()) text = part_name(&origin);
   return text;
 }
 

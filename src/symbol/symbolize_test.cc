@@ -57,6 +57,18 @@ TEST(symbolize, names_function_file_and_line_with_what_was_inlined) {
   EXPECT_FALSE(real.inlined);
 }
 
+[[gnu::noipa]] std::uintptr_t calls_a_lambda() {
+  auto const probe = [] [[gnu::always_inline]] { return here(); };
+  return probe();
+}
+
+TEST(symbolize, names_an_inlined_lambda_by_its_function) {
+  symbolized const found = symbolize(calls_a_lambda());
+  ASSERT_EQ(found.frames.size(), 3U);
+  EXPECT_EQ(found.frames[1].function,
+            "vole::symbol::(anonymous namespace)::calls_a_lambda::{lambda}::operator()");
+}
+
 TEST(symbolize, gives_the_functions_start) {
   symbolized const found = symbolize(outer<int>::probe(0));
   EXPECT_EQ(found.function_start, reinterpret_cast<std::uintptr_t>(&outer<int>::probe));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What pool, map and atomic_value promise.
 #include <gtest/gtest.h>
-
 #include <map>
 #include <memory>
 #include <string>
@@ -33,7 +32,8 @@ struct traced {
   friend bool operator==(traced const&, traced const&) = default;
 };
 
-// --- pool ----------------------------------------------------------------------------------------------
+// --- pool
+// ----------------------------------------------------------------------------------------------
 
 TEST(pool, gives_back_what_was_put) {
   sync::pool<std::string> pool;
@@ -95,7 +95,8 @@ TEST(pool, object_is_with_one_user_at_a_time) {
   wg.wait();
 }
 
-// --- map -----------------------------------------------------------------------------------------------
+// --- map
+// -----------------------------------------------------------------------------------------------
 
 TEST(map, holds_what_is_stored) {
   sync::map<std::string, int> m;
@@ -211,7 +212,8 @@ TEST(map, load_or_store_has_one_winner) {
   }
 }
 
-// --- atomic_value --------------------------------------------------------------------------------------
+// --- atomic_value
+// --------------------------------------------------------------------------------------
 
 TEST(atomic_value, holds_the_last_one_stored) {
   sync::atomic_value<std::string> v;

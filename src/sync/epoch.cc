@@ -2,21 +2,24 @@
 // Pins and limbo. Invariants: vole/internal/epoch.h.
 //
 // The epoch and the pins are process-wide, as are the workers whose threads hold them.
-// ORDERING  pin: store pinned, then read the container. collect: unlink, barrier, then read pinned. With membarrier the
-//           collector's barrier runs on the reader's CPU too; either the pin is seen, or the reader sees the unlinking.
-//           Where there is no membarrier, and under TSan, which cannot see it, the pin is a full barrier itself.
+// ORDERING  pin: store pinned, then read the container. collect: unlink, barrier, then read pinned.
+//           With membarrier the
+//           collector's barrier runs on the reader's CPU too; either the pin is seen, or the reader
+//           sees the unlinking.
+//           Where there is no membarrier, and under TSan, which cannot see it, the pin is a full
+//           barrier itself.
 
 #include "vole/internal/epoch.h"
 
+#include <algorithm>
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include "vole/assert.h"
 
 #include "runtime/processor.h"
 #include "runtime/sanitizer.h"
-#include "vole/assert.h"
 
 namespace vole::internal {
 namespace {
@@ -34,7 +37,9 @@ atomic<slot_chunk*> worker_slots[chunks_max];
 atomic<std::size_t> chunk_count{0};  // never shrinks
 epoch_slot guest_slots[guests_max];
 
-long membarrier(int command) { return ::syscall(SYS_membarrier, command, 0, 0); }
+long membarrier(int command) {
+  return ::syscall(SYS_membarrier, command, 0, 0);
+}
 
 bool register_membarrier() noexcept {
   if (VOLE_TSAN != 0) return false;
@@ -51,12 +56,14 @@ bool readers_need_no_barrier() noexcept {
 void set_pinned(epoch_slot& slot, std::uint64_t epoch, bool plain) noexcept {
   if (plain) {
     slot.pinned.store(epoch, memory_order_relaxed);
-    // The compiler may not move the reads that follow above the store; the collector's membarrier sees to the CPU.
+    // The compiler may not move the reads that follow above the store; the collector's membarrier
+    // sees to the CPU.
     asm volatile("" ::: "memory");
   } else {
     slot.pinned.exchange(epoch, memory_order_seq_cst);  // pairs with epoch.cc:oldest_pin
 #if !VOLE_TSAN
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);  // pairs with epoch.cc:oldest_pin, on machines where an exchange is less
+    // pairs with epoch.cc:oldest_pin, on machines where an exchange is less
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
 #endif
   }
 }
@@ -102,7 +109,8 @@ std::uint64_t oldest_pin() noexcept {
   };
   std::size_t const chunks = chunk_count.load(memory_order_seq_cst);  // pairs with worker_slot
   for (std::size_t i = 0; i < chunks; ++i) {
-    slot_chunk const* const c = worker_slots[i].load(memory_order_acquire);  // pairs with worker_slot
+    // pairs with worker_slot
+    slot_chunk const* const c = worker_slots[i].load(memory_order_acquire);
     if (c != nullptr) std::for_each(std::begin(c->slots), std::end(c->slots), look);
   }
   std::for_each(std::begin(guest_slots), std::end(guest_slots), look);
@@ -138,6 +146,7 @@ void limbo::retire(void* object, deleter free) {
   std::vector<entry> freed;
   {
     raw_lock const lock(mu_);
+    // pairs with epoch.cc: the advance of the_epoch
     entries_.push_back({the_epoch.load(memory_order_seq_cst), object, free});
     if (entries_.size() < collect_at_) return;
     // Readers that pin from now on cannot see what is in limbo. pairs with epoch_pin
@@ -147,7 +156,8 @@ void limbo::retire(void* object, deleter free) {
                                      [oldest](entry const& e) { return e.epoch >= oldest; });
     freed.assign(kept, entries_.end());
     entries_.erase(kept, entries_.end());
-    collect_at_ = entries_.size() + batch_;  // a reader that stays long must not make each retire collect
+    // a reader that stays long must not make each retire collect
+    collect_at_ = entries_.size() + batch_;
   }
   for (entry const& e : freed) e.free(e.object);
 }

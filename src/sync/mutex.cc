@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The slow paths of sync::mutex: spin, queue, hand over. The word's transitions: vole/internal/mutex_word.h.
+// The slow paths of sync::mutex: spin, queue, hand over. The word's transitions:
+// vole/internal/mutex_word.h.
 //
-// The owner decides what unlock() does while it still owns the mutex, and gives it up by its last access. A waiter that
-// wakes up competes with newcomers, who are on a CPU already and mostly win: that is what makes a contended mutex fast.
-// A waiter that has lost for starving_after turns the mutex to hand-off, in which nobody can overtake.
-// REJECTED  Always handing over: each unlock then costs a context switch, an order of magnitude under contention.
+// The owner decides what unlock() does while it still owns the mutex, and gives it up by its last
+// access. A waiter that
+// wakes up competes with newcomers, who are on a CPU already and mostly win: that is what makes a
+// contended mutex fast.
+// A waiter that has lost for starving_after turns the mutex to hand-off, in which nobody can
+// overtake.
+// REJECTED  Always handing over: each unlock then costs a context switch, an order of magnitude
+//           under contention.
 // Source: Go internal/sync/mutex.go.
 
 #include "vole/sync/mutex.h"
@@ -25,7 +30,9 @@ constexpr int spin_rounds = 4;
 constexpr int pauses_per_round = 30;
 
 // Spinning pays only if the owner runs on another processor meanwhile.
-bool can_spin() { return runtime::max_procs() > 1; }
+bool can_spin() {
+  return runtime::max_procs() > 1;
+}
 
 }  // namespace
 

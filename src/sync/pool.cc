@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// sync::pool: a magazine per worker in front of a shared depot. Invariants and locks: vole/sync/pool.h.
+// sync::pool: a magazine per worker in front of a shared depot. Invariants and locks:
+// vole/sync/pool.h.
 
 #include "vole/sync/pool.h"
 
@@ -40,7 +41,7 @@ pool_core::magazine* pool_core::make_magazine(std::size_t index) noexcept {
   raw_lock const lock(mu_);
   atomic<magazine*>* all = magazines_.load(memory_order_relaxed);
   if (all == nullptr) {
-    all = new (std::nothrow) atomic<magazine*>[magazines_max]{};
+    all = new (std::nothrow) atomic<magazine*>[magazines_max] {};
     if (all == nullptr) return nullptr;
     magazines_.store(all, memory_order_release);  // pairs with own_magazine
   }

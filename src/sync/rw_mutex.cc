@@ -26,7 +26,8 @@ rw_mutex::~rw_mutex() {
   internal::raw_lock const lock(queue_lock_);
 }
 
-// --- readers -------------------------------------------------------------------------------------------
+// --- readers
+// -------------------------------------------------------------------------------------------
 
 bool rw_mutex::try_rlock() {
   std::uint32_t seen = word_.load(internal::memory_order_relaxed);
@@ -66,7 +67,8 @@ wake_reason rw_mutex::rlock_slow(internal::park_limit const& limit) {
 void rw_mutex::leave_queue(mutex_waiter& self) {
   {
     internal::raw_lock const lock(queue_lock_);
-    // Not linked: a writer has left meanwhile, and there is a permit for this reader, unless another has used it.
+    // Not linked: a writer has left meanwhile, and there is a permit for this reader, unless
+    // another has used it.
     if (queue_.remove(self) || permits_ == 0) {
       word_.fetch_sub(one_reader, internal::memory_order_relaxed);
       return;
@@ -101,17 +103,21 @@ void rw_mutex::runlock_slow(std::uint32_t before) {
   finish_all(admitted);
 }
 
-// Nobody is inside: the writer goes in, or else the readers do. Fills the list with those to be woken.
+// Nobody is inside: the writer goes in, or else the readers do. Fills the list with those to be
+// woken.
 void rw_mutex::end_pending(waiter_list& admitted) {
   mutex_waiter* const w = writer_;
   writer_ = nullptr;
   if (w != nullptr && w->claim()) {
     // One step from pending to writing: new readers see one or the other.
+    // pairs with rw_mutex: the readers' changes of word_
     word_.fetch_xor(pending | writing, internal::memory_order_acq_rel);
     admitted.push_back(*w);
     return;
   }
-  std::uint32_t const before = word_.fetch_and(~std::uint32_t{pending}, internal::memory_order_acq_rel);
+  // pairs with rw_mutex: the readers' changes of word_
+  std::uint32_t const before =
+      word_.fetch_and(~std::uint32_t{pending}, internal::memory_order_acq_rel);
   std::uint32_t waiting = count(before);
   admit_queue(admitted);
   for (mutex_waiter* r = admitted.front(); r != nullptr; r = r->next) --waiting;
@@ -123,7 +129,8 @@ void rw_mutex::admit_queue(waiter_list& admitted) {
   while (mutex_waiter* const r = queue_.pop_claimed()) admitted.push_back(*r);
 }
 
-// --- writers -------------------------------------------------------------------------------------------
+// --- writers
+// -------------------------------------------------------------------------------------------
 
 wake_reason rw_mutex::lock_until(internal::park_limit const& limit) {
   wake_reason const reason = writers_.lock_until(limit);
@@ -150,15 +157,19 @@ bool rw_mutex::try_lock() {
 }
 
 // The caller holds writers_.
-wake_reason rw_mutex::wait_for_readers(internal::park_limit const& limit) VOLE_NO_THREAD_SAFETY_ANALYSIS {
+wake_reason rw_mutex::wait_for_readers(internal::park_limit const& limit)
+    VOLE_NO_THREAD_SAFETY_ANALYSIS {
   mutex_waiter self;
   {
     internal::raw_lock const lock(queue_lock_);
+    // pairs with rw_mutex: what readers release when they leave
     std::uint32_t const before = word_.fetch_or(pending, internal::memory_order_acquire);
     if ((before & pending) == 0) {
       auto const inside = static_cast<std::int32_t>(count(before));
-      // pairs with rw_mutex.cc:runlock_slow. Some of those inside may have left since, and subtracted already.
+      // pairs with rw_mutex.cc:runlock_slow. Some of those inside may have left since, and
+      // subtracted already.
       if (departing_.fetch_add(inside, internal::memory_order_acq_rel) == -inside) {
+        // pairs with rw_mutex: the readers' changes of word_
         word_.fetch_xor(pending | writing, internal::memory_order_acq_rel);
         return wake_reason::ready;
       }
@@ -199,7 +210,8 @@ void rw_mutex::unlock() {
     {
       internal::raw_lock const lock(queue_lock_);
       // pairs with rw_mutex.h:rlock, rw_mutex.cc:rlock_slow
-      std::uint32_t const before = word_.fetch_and(~std::uint32_t{writing}, internal::memory_order_acq_rel);
+      std::uint32_t const before =
+          word_.fetch_and(~std::uint32_t{writing}, internal::memory_order_acq_rel);
       std::uint32_t waiting = count(before);
       admit_queue(admitted);
       for (mutex_waiter* r = admitted.front(); r != nullptr; r = r->next) --waiting;

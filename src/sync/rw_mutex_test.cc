@@ -3,7 +3,6 @@
 #include "vole/sync/rw_mutex.h"
 
 #include <gtest/gtest.h>
-
 #include <memory>
 #include <shared_mutex>
 #include <thread>
@@ -23,7 +22,9 @@ namespace {
 using internal::wake_reason;
 using namespace std::chrono_literals;
 
-internal::park_limit in(duration d) { return {.deadline = time::now() + d}; }
+internal::park_limit in(duration d) {
+  return {.deadline = time::now() + d};
+}
 
 TEST(rw_mutex, readers_share_and_exclude_a_writer) {
   sync::rw_mutex mu;

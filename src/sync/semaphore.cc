@@ -66,8 +66,8 @@ void semaphore::release_slow(std::int64_t n) {
     internal::raw_lock const lock(queue_lock_);
     std::int64_t seen = word_.load(internal::memory_order_relaxed);
     do {
-      VOLE_REQUIRE(n <= size_ - seen / one, "{} units given back to a semaphore of {} with {} free", n,
-                   size_, seen / one);
+      VOLE_REQUIRE(n <= size_ - seen / one, "{} units given back to a semaphore of {} with {} free",
+                   n, size_, seen / one);
       // pairs with semaphore.h:try_acquire
     } while (!word_.compare_exchange_weak(seen, seen + n * one, internal::memory_order_acq_rel,
                                           internal::memory_order_relaxed));
@@ -87,6 +87,7 @@ void semaphore::grant(internal::waiter_list<waiter>& granted) {
     if (word_.load(internal::memory_order_relaxed) / one < w->units) return;
     queue_.pop_front();
     if (!w->claim()) continue;
+    // pairs with semaphore: the releases that add units to word_
     word_.fetch_sub(w->units * one, internal::memory_order_acq_rel);
     granted.push_back(*w);
   }

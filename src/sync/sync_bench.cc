@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The primitives by themselves; bench/ holds the ones that are compared with Go.
-#include "vole/bench.h"
-
 #include <cstdint>
 #include <memory>
 #include <string>
 
+#include "vole/bench.h"
 #include "vole/sync.h"
 
 using namespace vole;

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The primitives of vole/sync.h, each where it belongs. Quoted by docs/guide/channels.md.
-#include "vole/sync.h"
-
 #include <fmt/format.h>
-
 #include <map>
 #include <string>
 
 #include "vole/go.h"
+#include "vole/sync.h"
 
 using namespace vole;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The primitives under load, with waits that end early: nobody is forgotten, nothing is counted twice.
+// The primitives under load, with waits that end early: nobody is forgotten, nothing is counted
+// twice.
 #include <gtest/gtest.h>
-
 #include <thread>
 #include <vector>
 
@@ -17,7 +17,9 @@ namespace {
 using internal::wake_reason;
 using namespace std::chrono_literals;
 
-internal::park_limit in(duration d) { return {.deadline = time::now() + d}; }
+internal::park_limit in(duration d) {
+  return {.deadline = time::now() + d};
+}
 
 TEST(sync_stress, mutex_with_waits_that_end_early) {
   sync::mutex mu;

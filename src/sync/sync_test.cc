@@ -3,7 +3,6 @@
 #include "vole/sync.h"
 
 #include <gtest/gtest.h>
-
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -22,9 +21,12 @@ namespace {
 using internal::wake_reason;
 using namespace std::chrono_literals;
 
-internal::park_limit in(duration d) { return {.deadline = time::now() + d}; }
+internal::park_limit in(duration d) {
+  return {.deadline = time::now() + d};
+}
 
-// --- mutex ---------------------------------------------------------------------------------------------
+// --- mutex
+// ---------------------------------------------------------------------------------------------
 
 TEST(mutex, excludes) {
   sync::mutex mu;
@@ -109,7 +111,8 @@ TEST(mutex, context_bounds_the_wait) {
   mu.unlock();
 }
 
-// sync/mutex_test.go TestMutexFairness: one goroutine that hogs the mutex does not keep another from it.
+// sync/mutex_test.go TestMutexFairness: one goroutine that hogs the mutex does not keep another
+// from it.
 TEST(mutex, waiter_is_not_starved_by_one_who_hogs_it) {
   sync::mutex mu;
   internal::atomic<bool> stop{false};
@@ -179,7 +182,8 @@ TEST(mutex_death_test, unlock_of_unlocked_panics) {
       "unlock of unlocked sync::mutex");
 }
 
-// --- wait_group ----------------------------------------------------------------------------------------
+// --- wait_group
+// ----------------------------------------------------------------------------------------
 
 TEST(wait_group, waits_for_all) {
   sync::wait_group wg;
@@ -257,7 +261,8 @@ TEST(wait_group_death_test, counter_must_not_be_negative) {
       "negative sync::wait_group counter");
 }
 
-// --- once ----------------------------------------------------------------------------------------------
+// --- once
+// ----------------------------------------------------------------------------------------------
 
 TEST(once, runs_once_and_all_wait_for_it) {
   sync::once once;
@@ -301,7 +306,8 @@ TEST(once, value_is_made_at_the_first_get) {
   EXPECT_EQ(made, 1);
 }
 
-// --- cond ----------------------------------------------------------------------------------------------
+// --- cond
+// ----------------------------------------------------------------------------------------------
 
 TEST(cond, signal_wakes_one_in_order) {
   sync::mutex mu;
@@ -353,7 +359,8 @@ TEST(cond, limit_ends_a_wait_with_the_mutex_held) {
   mu.unlock();
 }
 
-// --- semaphore -----------------------------------------------------------------------------------------
+// --- semaphore
+// -----------------------------------------------------------------------------------------
 
 TEST(semaphore, bounds_what_is_out) {
   sync::semaphore sem(3);

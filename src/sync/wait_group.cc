@@ -34,8 +34,9 @@ void wait_group::release(std::uint64_t after) {
     }
     // The last access to the wait_group: a waiter that returns may destroy it.
     // pairs with wait_group.h:wait_until
-    if (!mine || word_.compare_exchange_weak(seen, seen & ~releasing, internal::memory_order_acq_rel,
-                                             internal::memory_order_relaxed)) {
+    if (!mine ||
+        word_.compare_exchange_weak(seen, seen & ~releasing, internal::memory_order_acq_rel,
+                                    internal::memory_order_relaxed)) {
       break;
     }
   }
@@ -64,8 +65,7 @@ wake_reason wait_group::wait_slow(internal::park_limit const& limit) {
     }
     queue_.push_back(self);
   }
-  wake_reason const reason =
-      self.ticket.park(internal::wait_reason::wait_group_wait, limit);
+  wake_reason const reason = self.ticket.park(internal::wait_reason::wait_group_wait, limit);
   if (reason != wake_reason::ready) {
     internal::raw_lock const lock(queue_lock_);
     queue_.remove(self);

@@ -21,7 +21,7 @@ int main() {
 
   auto feed = logger.with({{"in", "feed"}});
   auto err = errors::wrap(errors::make("refused"), "dial");
-  feed.error(ctx, "stopped", {{"error", err}});
+  feed.error(ctx, "ended", {{"error", err}});
 
   secret<std::string> token("hunter2");
   logger.info(ctx, "login", {{"user", "eve\nadmin"}, {"t", token}});
@@ -34,6 +34,6 @@ int main() {
 
 // Output:
 // time=2026-07-14T09:30:00.000Z level=INFO msg="order filled" request_id=r17 id=o-1 qty=250
-// time=2026-07-14T09:30:00.000Z level=ERROR msg=stopped request_id=r17 in=feed error="dial: refused"
+// time=2026-07-14T09:30:00.000Z level=ERROR msg=ended request_id=r17 in=feed error="dial: refused"
 // time=2026-07-14T09:30:00.000Z level=INFO msg=login request_id=r17 user="eve\nadmin" t=[redacted]
 // time=2026-07-14T09:30:00.000Z level=DEBUG msg=shown request_id=r17 http.status=200

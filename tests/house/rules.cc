@@ -70,7 +70,8 @@ std::vector<ban> const& bans() {
        std::regex(R"(\bstd::(atomic|memory_order)|\b__atomic_\w+|\b__sync_\w+)"),
        {"src/base/", "include/vole/internal/atomic.h"},
        "internal::atomic"},
-      {"[=]", std::regex(R"(\[=[,\]])"), {}, "captures spelled out"},
+      // In a test the closure ends before the test does: the leak check sees to that.
+      {"[=]", std::regex(R"(\[=[,\]])"), {"_test.cc", "_bench.cc"}, "captures spelled out"},
   };
   return all;
 }

@@ -161,7 +161,8 @@ class request {
   // body streams the content. Reading more than the limit gives body_too_large, a client that
   // sends too slowly body_timeout, broken framing body_malformed.
   io::reader& body();
-  // read_body reads all of it and returns a view that lives as long as the request.
+  // read_body reads all of it and returns a view that lives as long as the request; a second call
+  // returns the same.
   // Cost: no copy when the whole body came with the head.
   result<std::string_view> read_body();
   // content_length is the announced length; nullopt when the body is chunked.

@@ -36,7 +36,7 @@ struct request_record {
   int status = 0;
   std::uint64_t bytes_received = 0;  // of the body, as far as it was read
   std::uint64_t bytes_sent = 0;      // of the body
-  duration elapsed{};                // from the complete head to the end of the answer
+  duration elapsed{};                // from the complete head until the answer is complete
   error err;  // why the answer did not get through, or why the message was refused; null: all well
 };
 

@@ -1,20 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What chan<T> points to: one untyped core for every element type, with thin typed fast paths over it.
+// What chan<T> points to: one untyped core for every element type, with thin typed fast paths over
+// it.
 //
 // INVARIANTS
-//   - Elements lie in buffer_[head_ .. head_+count_), modulo capacity_; all other slots are raw memory.
-//   - receivers_ holds a live waiter only while the buffer is empty, senders_ only while it is full. A waiter that has
-//     ended by deadline, cancel or another case of its select may still be linked: it is dropped by whoever meets it.
-//   - Who claims a waiter's ticket moves the element to or from waiter.slot, sets episode->fired and delivered, and
-//     finishes the ticket; until then the waiter's stack frame stands. Nobody else touches the slot.
-//   - closed_ goes from false to true once. Nothing enters buffer_ after it, and both lists stay empty.
-//   - refs_ counts handles. An operation runs under a handle of its caller. One that parks holding the lock is woken by
-//     who takes the lock next, and may be the last to hold the core: unlock's last access is its store.
-// LOCKS  lock_ guards everything but refs_, capacity_, buffer_, ops_ and dispose_, which never change. Several cores are
-//        locked together only by select, in order of address. A lock section never parks, allocates or runs user code
+//   - Elements lie in buffer_[head_ .. head_+count_), modulo capacity_; all other slots are raw
+//   memory.
+//   - receivers_ holds a live waiter only while the buffer is empty, senders_ only while it is
+//   full. A waiter that has
+//     ended by deadline, cancel or another case of its select may still be linked: it is dropped by
+//     whoever meets it.
+//   - Who claims a waiter's ticket moves the element to or from waiter.slot, sets episode->fired
+//   and delivered, and
+//     finishes the ticket; until then the waiter's stack frame stands. Nobody else touches the
+//     slot.
+//   - closed_ goes from false to true once. Nothing enters buffer_ after it, and both lists stay
+//   empty.
+//   - refs_ counts handles. An operation runs under a handle of its caller. One that parks holding
+//   the lock is woken by
+//     who takes the lock next, and may be the last to hold the core: unlock's last access is its
+//     store.
+// LOCKS  lock_ guards everything but refs_, capacity_, buffer_, ops_ and dispose_, which never
+//        change. Several cores are
+//        locked together only by select, in order of address. A lock section never parks, allocates
+//        or runs user code
 //        other than the move constructor and destructor of an element that goes through the buffer.
-// Source: Go runtime/chan.go. Differs: a hand-over is moved after the unlock; handles are counted instead of collected.
+// Source: Go runtime/chan.go. Differs: a hand-over is moved after the unlock; handles are counted
+// instead of collected.
 
 #include <cstddef>
 #include <cstdint>
@@ -53,7 +65,8 @@ struct chan_waiter {
   void* slot = nullptr;    // sender: the element to move from; receiver: raw memory for it
   bool linked = false;     // guarded by the channel's lock
   bool delivered = false;  // the element went over; false when the channel was closed instead
-  bool exclusive = false;  // parked holding the channel's lock: who finds it there has it, without a claim
+  // parked holding the channel's lock: who finds it there has it, without a claim
+  bool exclusive = false;
 
   bool claim() noexcept { return exclusive || episode->ticket.try_claim(); }
   void finish(bool success) noexcept {
@@ -67,11 +80,13 @@ struct chan_waiter {
   }
 };
 
-// element_ops is what the untyped code knows of an element type; null functions mean memcpy and nothing.
+// element_ops is what the untyped code knows of an element type; null functions mean memcpy and
+// nothing.
 struct element_ops {
   std::size_t bytes;  // 0 for empty types: they take no room and are never moved
   std::size_t align;
-  void (*move)(void* to, void* from) noexcept;  // constructs *to; *from stays to be destroyed by its owner
+  // constructs *to; *from stays to be destroyed by its owner
+  void (*move)(void* to, void* from) noexcept;
   void (*destroy)(void* at) noexcept;
 
   void move_element(void* to, void* from) const noexcept {
@@ -163,7 +178,8 @@ class chan_core {
     return !full || closed_.load(memory_order_relaxed);
   }
   bool looks_receivable() const noexcept {
-    // Nothing enters a channel after its close: one seen empty, then open, was both when it was seen open.
+    // Nothing enters a channel after its close: one seen empty, then open, was both when it was
+    // seen open.
     // pairs with chan_core.h:set_count, chan_core.cc:close
     bool const empty = capacity_ == 0 ? senders_.empty() : count_.load(memory_order_acquire) == 0;
     return !empty || closed_.load(memory_order_acquire);
@@ -195,8 +211,10 @@ class chan_core {
   template <class T>
   chan_outcome recv_parked(std::optional<T>& to, park_limit const& limit) VOLE_RELEASE(lock_);
 
-  // park enqueues the caller, gives the lock back and waits. One function for both directions: goroutines that wait in
-  // the same place return through the same addresses, which the processor's return stack then predicts.
+  // park enqueues the caller, gives the lock back and waits. One function for both directions:
+  // goroutines that wait in
+  // the same place return through the same addresses, which the processor's return stack then
+  // predicts.
   chan_outcome park(wait_reason why, void* slot, park_limit const& limit) VOLE_RELEASE(lock_);
   [[noreturn, gnu::cold]] void panic_send_on_closed() VOLE_RELEASE(lock_);
 
@@ -211,6 +229,7 @@ class chan_core {
   std::size_t tail(std::size_t count) const noexcept VOLE_REQUIRES_LOCK(lock_) {
     return head_ + count < capacity_ ? head_ + count : head_ + count - capacity_;
   }
+  // pairs with chan_core.h: the loads of count_ that look without the lock
   void set_count(std::size_t count) noexcept { count_.store(count, memory_order_release); }
 
   chan_lock lock_;
@@ -298,7 +317,8 @@ template <class T>
 chan_outcome chan_core::recv_parked(std::optional<T>& to, park_limit const& limit) {
   if constexpr (std::is_trivially_copyable_v<T> && std::is_trivially_default_constructible_v<T>) {
     // The element may be moved straight into its place.
-    chan_outcome const outcome = park(wait_reason::chan_receive, std::addressof(to.emplace()), limit);
+    chan_outcome const outcome =
+        park(wait_reason::chan_receive, std::addressof(to.emplace()), limit);
     if (outcome != chan_outcome::ok) to.reset();
     return outcome;
   } else {
@@ -307,7 +327,8 @@ chan_outcome chan_core::recv_parked(std::optional<T>& to, park_limit const& limi
       ~storage() {}
       T element;
     } raw;
-    chan_outcome const outcome = park(wait_reason::chan_receive, std::addressof(raw.element), limit);
+    chan_outcome const outcome =
+        park(wait_reason::chan_receive, std::addressof(raw.element), limit);
     if (outcome == chan_outcome::ok) {
       to.emplace(std::move(raw.element));
       raw.element.~T();

@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The lock of a channel. As raw_mutex, but its unlock is a plain store instead of an atomic exchange, which halves
+// The lock of a channel. As raw_mutex, but its unlock is a plain store instead of an atomic
+// exchange, which halves
 // what an uncontended channel operation costs.
 //
 // INVARIANTS
-//   word_ is 1 from lock() to unlock(). sleepers_ counts the threads that sleep in the futex on word_, or are about to.
+//   word_ is 1 from lock() to unlock(). sleepers_ counts the threads that sleep in the futex on
+//   word_, or are about to.
 // ORDERING
-//   The store to word_ is unlock's last access to the lock: the next holder may free the channel. So sleepers_ is read
-//   before it, and a thread that goes to sleep at that moment is missed; it finds the lock by its own timeout, at most
-//   sleep_max later. A thread comes to sleep only when a holder has lost its CPU inside a section of some ten
+//   The store to word_ is unlock's last access to the lock: the next holder may free the channel.
+//   So sleepers_ is read
+//   before it, and a thread that goes to sleep at that moment is missed; it finds the lock by its
+//   own timeout, at most
+//   sleep_max later. A thread comes to sleep only when a holder has lost its CPU inside a section
+//   of some ten
 //   nanoseconds; then sleepers_ has long been set when the holder is back.
 // REJECTED
-//   A word with a "contended" value (raw_mutex): the exchange in unlock() costs 5 ns of a 6 ns operation.
+//   A word with a "contended" value (raw_mutex): the exchange in unlock() costs 5 ns of a 6 ns
+//   operation.
 
 #include <cstdint>
 

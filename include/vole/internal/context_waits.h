@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "vole/context.h"
 #include "vole/errors.h"
 #include "vole/internal/park.h"
 #include "vole/result.h"

@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Memory that readers use without a lock: a reader pins the epoch while it reads, a writer that has unlinked an object
+// Memory that readers use without a lock: a reader pins the epoch while it reads, a writer that has
+// unlinked an object
 // puts it in limbo and frees it when no pin is old enough to have seen it.
 //
 // INVARIANTS
-//   - A pin is held by one thread without parking in between, so the pins of a worker are written by its thread alone.
-//   - An object in limbo, tagged with epoch e, was unreachable before the epoch became e + 1; it is freed when every
+//   - A pin is held by one thread without parking in between, so the pins of a worker are written
+//   by its thread alone.
+//   - An object in limbo, tagged with epoch e, was unreachable before the epoch became e + 1; it is
+//   freed when every
 //     pinned epoch is greater than e.
 // LOCKS     limbo has its own, a leaf; deleters run without it. Pins take none.
-// ORDERING  A pin is a plain store: the collector pays for both sides with membarrier(2). Where the kernel has no
+// ORDERING  A pin is a plain store: the collector pays for both sides with membarrier(2). Where the
+//           kernel has no
 //           membarrier the pin is a sequentially consistent exchange, see epoch.cc.
-// Source:   Fraser, "Practical lock-freedom", epoch-based reclamation; the asymmetric barrier as in userspace RCU.
+// Source:   Fraser, "Practical lock-freedom", epoch-based reclamation; the asymmetric barrier as in
+// userspace RCU.
 
 #include <cstddef>
 #include <cstdint>
@@ -43,7 +48,8 @@ class read_pin {
   epoch_slot& slot_;
 };
 
-// limbo holds what one container has unlinked until no reader can see it. Its destructor frees the rest: by then
+// limbo holds what one container has unlinked until no reader can see it. Its destructor frees the
+// rest: by then
 // nobody reads the container.
 class limbo {
  public:
@@ -55,7 +61,8 @@ class limbo {
   limbo(limbo const&) = delete;
   limbo& operator=(limbo const&) = delete;
 
-  // retire takes over an object that no new reader can reach. The caller holds no lock that a deleter might take.
+  // retire takes over an object that no new reader can reach. The caller holds no lock that a
+  // deleter might take.
   void retire(void* object, deleter free);
 
  private:

@@ -19,7 +19,8 @@ map<K, V, Hash, Equal>::~map() {
   }
 }
 
-// find_slot returns the slot that holds the key, or null. The caller holds a pin or the shard's lock.
+// find_slot returns the slot that holds the key, or null. The caller holds a pin or the shard's
+// lock.
 template <class K, std::copy_constructible V, class Hash, class Equal>
 auto map<K, V, Hash, Equal>::find_slot(table const& t, std::size_t hash, K const& key) const
     -> slot* {
@@ -42,7 +43,8 @@ auto map<K, V, Hash, Equal>::find(shard const& s, std::size_t hash, K const& key
   }
 }
 
-// grown is a copy of the shard's table without the gone slots, at most half full after one more entry.
+// grown is a copy of the shard's table without the gone slots, at most half full after one more
+// entry.
 template <class K, std::copy_constructible V, class Hash, class Equal>
 auto map<K, V, Hash, Equal>::grown(shard const& s, table const* from) const -> table* {
   std::size_t slots = slots_min;

@@ -2,22 +2,20 @@
 #pragma once
 // The state of a sync::mutex in one word. Every change of it stands in this file.
 //
-// | bit      | meaning                                         | set by                     | may be                  |
-// |----------|-------------------------------------------------|----------------------------|-------------------------|
-// | locked   | somebody owns the mutex                         | who takes it; a hand-off   | never stale             |
-// | queued   | the queue may hold a waiter                     | a waiter, under queue lock | stale-set: list empty   |
-// | woken    | a waiter runs to take it: unlock wakes no other | the owner; a spinner       | never stale             |
-// | starving | the owner hands over; newcomers must queue      | a waiter, under queue lock | only while locked is set|
-//
-// | from             | to                      | who, how                                                            |
-// |------------------|-------------------------|---------------------------------------------------------------------|
-// | 0                | locked                  | try_lock_free: lock(), the fast path                                |
-// | locked           | 0                       | try_unlock_free: unlock(), the fast path                            |
-// | -locked-starving | +locked (-woken)        | try_take: barging; a woken waiter or spinner drops woken with it    |
-// | +locked          | +queued (-woken +starv) | try_queue: fails when the mutex became free, or starving needs no   |
-// | +locked          | -locked +woken          | release_to: the owner, having claimed a waiter that will compete    |
-// | +locked+starving | unchanged               | hand-off: the owner, having claimed a waiter that owns it from then |
-// | any              | -queued-starving        | drop_queue: the list is empty; under the queue lock                 |
+// Bits: meaning; set by; may be
+//   locked    somebody owns the mutex; who takes it, a hand-off; never stale
+//   queued    the queue may hold a waiter; a waiter, under the queue lock; stale-set (list empty)
+//   woken     a waiter runs to take it, unlock wakes no other; the owner, a spinner; never stale
+//   starving  the owner hands over, newcomers must queue; a waiter, under the queue lock; only
+//             while locked is set
+// Transitions: from -> to; who, how
+//   0 -> locked                       try_lock_free: lock(), the fast path
+//   locked -> 0                       try_unlock_free: unlock(), the fast path
+//   -locked-starving -> +locked       try_take: barging; a woken waiter or spinner drops woken too
+//   +locked -> +queued (-woken +starving)  try_queue: fails when the mutex became free
+//   +locked -> -locked +woken         release_to: the owner claimed a waiter that will compete
+//   +locked+starving -> unchanged     hand-off: the owner claimed a waiter that owns it from then
+//   any -> -queued-starving           drop_queue: the list is empty; under the queue lock
 
 #include <cstdint>
 
@@ -45,7 +43,8 @@ class mutex_word {
 
   std::uint32_t load() const noexcept { return word_.load(memory_order_relaxed); }
 
-  // try_take takes a free mutex; seen is updated when it fails. drop_woken: the caller is the one woken stands for.
+  // try_take takes a free mutex; seen is updated when it fails. drop_woken: the caller is the one
+  // woken stands for.
   [[nodiscard]] bool try_take(std::uint32_t& seen, bool drop_woken) noexcept {
     if ((seen & (locked | starving)) != 0) return false;
     std::uint32_t const want = (seen | locked) & ~(drop_woken ? std::uint32_t{woken} : 0U);
@@ -53,13 +52,15 @@ class mutex_word {
     return word_.compare_exchange_weak(seen, want, memory_order_acquire, memory_order_relaxed);
   }
 
-  // try_set_woken tells the owner that the caller, who spins, will take the mutex without being woken.
+  // try_set_woken tells the owner that the caller, who spins, will take the mutex without being
+  // woken.
   [[nodiscard]] bool try_set_woken(std::uint32_t& seen) noexcept {
     if ((seen & (locked | queued | woken | starving)) != (locked | queued)) return false;
     return word_.compare_exchange_strong(seen, seen | woken, memory_order_relaxed);
   }
 
-  // try_queue announces a waiter; the caller holds the queue lock. False: the mutex may be free now, look again.
+  // try_queue announces a waiter; the caller holds the queue lock. False: the mutex may be free
+  // now, look again.
   [[nodiscard]] bool try_queue(std::uint32_t& seen, bool drop_woken, bool starve) noexcept {
     if ((seen & locked) == 0) return false;
     std::uint32_t const want = (seen | queued | (starve ? std::uint32_t{starving} : 0U)) &
@@ -67,7 +68,8 @@ class mutex_word {
     return word_.compare_exchange_weak(seen, want, memory_order_relaxed);
   }
 
-  // release gives the mutex up for good: the caller may not touch it again. wake: a claimed waiter will compete.
+  // release gives the mutex up for good: the caller may not touch it again. wake: a claimed waiter
+  // will compete.
   void release(bool wake) noexcept {
     std::uint32_t seen = load();
     // pairs with mutex_word.h:try_lock_free, try_take

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The cases of a select: made as temporaries by recv(), send() and otherwise(), gone at the end of the expression.
+// The cases of a select: made as temporaries by recv(), send() and otherwise(), gone at the end of
+// the expression.
 //
 // INVARIANTS
-//   - slot is where the element goes (raw memory) or comes from. Only the case that select_run returns has had its
+//   - slot is where the element goes (raw memory) or comes from. Only the case that select_run
+//   returns has had its
 //     element moved; complete() then hands it to the user.
 //   - waiter is set and linked only while select_run waits.
 // LOCKS  see chan_core.h; a case itself belongs to one goroutine.
@@ -136,7 +138,8 @@ struct select_memory {
   alignas(chan_waiter) std::byte waiters[N * sizeof(chan_waiter)];
 };
 
-// select_run carries out one case: its index, or select_deadline or select_canceled. cases comes back in another order;
+// select_run carries out one case: its index, or select_deadline or select_canceled. cases comes
+// back in another order;
 // by_address and waiters have room for as many.
 int select_run(std::span<select_case*> cases, select_case** by_address, void* waiters,
                park_limit const& limit);

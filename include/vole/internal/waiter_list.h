@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A doubly linked queue of waiters that live on their owners' stacks. W has `W* next`, `W* previous`, `bool linked`.
+// A doubly linked queue of waiters that live on their owners' stacks. W has `W* next`, `W*
+// previous`, `bool linked`.
 //
 // INVARIANTS  w.linked says whether w is in the list; a list never owns what it links.
-// LOCKS       the lock of the primitive that holds the list guards it all; only empty() may be asked without it,
+// LOCKS       the lock of the primitive that holds the list guards it all; only empty() may be
+//             asked without it,
 //             and then its answer may be stale both ways.
 
 #include "vole/internal/atomic.h"
@@ -76,7 +78,8 @@ class waiter_list {
     return true;
   }
 
-  // pop_claimed takes the first waiter whose ticket this caller wins; those that have ended otherwise are dropped.
+  // pop_claimed takes the first waiter whose ticket this caller wins; those that have ended
+  // otherwise are dropped.
   // Null: nobody is left. The caller must call ticket().finish() on the one returned.
   W* pop_claimed() noexcept {
     for (;;) {

@@ -49,7 +49,7 @@ struct pool_options {
   std::chrono::nanoseconds cancel_timeout =
       std::chrono::seconds(5);       // an interrupted statement's answer
   std::size_t statements_max = 256;  // prepared statements kept per connection
-  std::string application_name{};     // as pg_stat_activity shows it; empty: what the URL says
+  std::string application_name{};    // as pg_stat_activity shows it; empty: what the URL says
   sql::hooks hooks{};
 };
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// sync::atomic_value: a value of any type that is read far more often than it is replaced, such as a configuration.
+// sync::atomic_value: a value of any type that is read far more often than it is replaced, such as
+// a configuration.
 //
-// INVARIANTS  current_ is null until the first store, then points to an immutable T; one that was replaced is in limbo
+// INVARIANTS  current_ is null until the first store, then points to an immutable T; one that was
+//             replaced is in limbo
 //             until no reader can see it.
 // LOCKS       none for readers; limbo's own for writers.
 
@@ -16,8 +18,10 @@
 namespace vole::sync {
 
 // Readers write nothing that other readers look at, so they do not slow each other down.
-// Safety:  any goroutine or thread; T's copy constructor must not park.     Cost: load a few ns and a copy of T.
-// Source:  Go atomic.Value. Differs: typed; load yields a copy (store a std::shared_ptr to const for large values).
+// Safety:  any goroutine or thread; T's copy constructor must not park.     Cost: load a few ns and
+// a copy of T.
+// Source:  Go atomic.Value. Differs: typed; load yields a copy (store a std::shared_ptr to const
+// for large values).
 template <std::copy_constructible T>
 class atomic_value {
  public:

@@ -2,7 +2,8 @@
 #pragma once
 // sync::cond: wait until something that a mutex guards has changed.
 //
-// INVARIANTS  a waiter is in queue_ before it gives the mutex up, so no signal that follows a change made under the
+// INVARIANTS  a waiter is in queue_ before it gives the mutex up, so no signal that follows a
+//             change made under the
 //             mutex is lost.
 // LOCKS       mu_ (the user's) is above queue_lock_, which guards queue_.
 
@@ -15,14 +16,16 @@ namespace vole::sync {
 
 // Blocks:  wait() parks the goroutine; a plain thread sleeps.      Cancels: wait_until.
 // Safety:  any goroutine or thread; destroy it when nobody waits. Order: first come, first woken.
-// Source:  Go sync.Cond. Differs: wait(pred); a wait may be bounded. A channel is often the better tool.
+// Source:  Go sync.Cond. Differs: wait(pred); a wait may be bounded. A channel is often the better
+// tool.
 class cond {
  public:
   explicit constexpr cond(mutex& mu) noexcept : mu_(mu) {}
   cond(cond const&) = delete;
   cond& operator=(cond const&) = delete;
 
-  // wait, with the mutex held, gives it up, waits for signal or broadcast, and takes it again. Call it in a loop, or with a predicate.
+  // wait, with the mutex held, gives it up, waits for signal or broadcast, and takes it again. Call
+  // it in a loop, or with a predicate.
   void wait() { static_cast<void>(wait_until({})); }
   template <std::predicate Pred>
   void wait(Pred&& pred) {
@@ -46,7 +49,8 @@ class cond {
 
   mutex& mu_;
   internal::raw_mutex queue_lock_;
-  internal::waiter_list<internal::mutex_waiter> queue_;  // guarded by queue_lock_, but for the hint empty()
+  // guarded by queue_lock_, but for the hint empty()
+  internal::waiter_list<internal::mutex_waiter> queue_;
 };
 
 }  // namespace vole::sync

@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// sync::map: a hash map that many goroutines use at once. Reading takes no lock and writes nothing shared.
+// sync::map: a hash map that many goroutines use at once. Reading takes no lock and writes nothing
+// shared.
 //
 // INVARIANTS
-//   - The hash chooses a shard by its upper bits and a slot by its lower ones. A slot is null (never used), gone (was
-//     used), or points to an immutable entry; probing is linear and ends at a null, of which there always are some.
+//   - The hash chooses a shard by its upper bits and a slot by its lower ones. A slot is null
+//   (never used), gone (was
+//     used), or points to an immutable entry; probing is linear and ends at a null, of which there
+//     always are some.
 //   - Entries and tables that writers have unlinked are in limbo_ until no reader can see them.
-// LOCKS     shard::mu guards all changes of its shard; readers take none; limbo_ is called without it.
-// ORDERING  a slot and a table pointer are stored with release after what they point to is complete; readers load them
+// LOCKS     shard::mu guards all changes of its shard; readers take none; limbo_ is called without
+//           it.
+// ORDERING  a slot and a table pointer are stored with release after what they point to is
+//           complete; readers load them
 //           with acquire, under a read_pin.
-// REJECTED  A lock per shard for readers too: its line travels between the cores, 25 ns a look-up instead of 8.
+// REJECTED  A lock per shard for readers too: its line travels between the cores, 25 ns a look-up
+//           instead of 8.
 
 #include <array>
 #include <concepts>
@@ -27,11 +33,13 @@
 
 namespace vole::sync {
 
-// map: for keys that are written once and read often, or goroutines that use disjoint keys. Else a mutex and a
+// map: for keys that are written once and read often, or goroutines that use disjoint keys. Else a
+// mutex and a
 // std::unordered_map are simpler and keep invariants across keys.
 // Safety:  any goroutine or thread. Copying V, comparing and hashing K must not park.
 // Memory:  what was replaced or erased is destroyed some writes later.
-// Source:  Go sync.Map. Differs: typed; values are copied out (use a std::shared_ptr for large ones).
+// Source:  Go sync.Map. Differs: typed; values are copied out (use a std::shared_ptr for large
+// ones).
 template <class K, std::copy_constructible V, class Hash = std::hash<K>,
           class Equal = std::equal_to<K>>
 class map {
@@ -59,14 +67,17 @@ class map {
     return before;
   }
 
-  // load_or_store returns the value there is and true, or stores the given one and returns it and false.
+  // load_or_store returns the value there is and true, or stores the given one and returns it and
+  // false.
   std::pair<V, bool> load_or_store(K key, V value);
 
-  // load_and_delete removes a key and returns its value; erase only removes it and says whether it was there.
+  // load_and_delete removes a key and returns its value; erase only removes it and says whether it
+  // was there.
   std::optional<V> load_and_delete(K const& key);
   bool erase(K const& key) { return remove(key, nullptr, nullptr); }
 
-  // compare_and_swap stores desired, compare_and_delete removes, if the value of the key equals expected.
+  // compare_and_swap stores desired, compare_and_delete removes, if the value of the key equals
+  // expected.
   bool compare_and_swap(K const& key, V const& expected, V desired)
     requires std::equality_comparable<V>;
   bool compare_and_delete(K const& key, V const& expected)
@@ -75,7 +86,8 @@ class map {
     return remove(key, &expected, nullptr);
   }
 
-  // range calls fn(key, value) for each entry until it returns false (a void fn: for all). No snapshot: an entry that
+  // range calls fn(key, value) for each entry until it returns false (a void fn: for all). No
+  // snapshot: an entry that
   // comes or goes meanwhile may be seen or not, none twice. fn may use the map, and may park.
   template <class Fn>
     requires std::invocable<Fn&, K const&, V const&>
@@ -94,8 +106,7 @@ class map {
   };
   using slot = internal::atomic<entry*>;
   struct table {
-    explicit table(std::size_t slots)
-        : mask(slots - 1), entries(std::make_unique<slot[]>(slots)) {}
+    explicit table(std::size_t slots) : mask(slots - 1), entries(std::make_unique<slot[]>(slots)) {}
     std::size_t const mask;
     std::size_t used = 0;  // slots that are not null; guarded by the shard's lock
     std::unique_ptr<slot[]> const entries;

@@ -2,10 +2,12 @@
 #pragma once
 // sync::mutex: mutual exclusion among goroutines. A waiter parks its goroutine, never its worker.
 //
-// INVARIANTS  see vole/internal/mutex_word.h for the word; a waiter in the queue has its ticket unclaimed, or is being
+// INVARIANTS  see vole/internal/mutex_word.h for the word; a waiter in the queue has its ticket
+//             unclaimed, or is being
 //             dropped by its owner.
 // LOCKS       queue_lock_ guards queue_; taken only when there are waiters. It is a leaf.
-// ORDERING    unlock() is the last access to the mutex of the one who unlocks, so that the next owner may destroy it.
+// ORDERING    unlock() is the last access to the mutex of the one who unlocks, so that the next
+//             owner may destroy it.
 
 #include "vole/internal/annotations.h"
 #include "vole/internal/mutex_word.h"
@@ -33,8 +35,10 @@ namespace sync {
 
 // mutex: the zero value is unlocked. Not recursive; another goroutine than the locker may unlock.
 // Blocks:  lock() parks the goroutine; a plain thread sleeps.      Cancels: lock(ctx, mu).
-// Safety:  any goroutine or thread.          Cost: uncontended one atomic operation each way, no allocation; 24 bytes.
-// Source:  Go sync.Mutex: newcomers may overtake the woken (barging) until one has waited for 1 ms; from then on the
+// Safety:  any goroutine or thread.          Cost: uncontended one atomic operation each way, no
+// allocation; 24 bytes.
+// Source:  Go sync.Mutex: newcomers may overtake the woken (barging) until one has waited for 1 ms;
+// from then on the
 //          mutex is handed over in order until the queue has caught up. Differs: nothing.
 class VOLE_CAPABILITY("mutex") mutex {
  public:

@@ -3,7 +3,8 @@
 // sync::once runs a function the first time only; sync::once_value keeps what it returned.
 //
 // INVARIANTS  done_ turns true once, after the function has returned; mu_ is held while it runs.
-// LOCKS       mu_; user code runs under it, so a function that calls the same once again never returns (as in Go).
+// LOCKS       mu_; user code runs under it, so a function that calls the same once again never
+//             returns (as in Go).
 
 #include <concepts>
 #include <optional>
@@ -14,7 +15,8 @@
 
 namespace vole::sync {
 
-// Blocks:  while another caller runs the function, parks the goroutine.    Safety: any goroutine or thread.
+// Blocks:  while another caller runs the function, parks the goroutine.    Safety: any goroutine or
+// thread.
 // Cost:    one load when done.    Source: Go sync.Once. Differs: nothing.
 class once {
  public:
@@ -69,7 +71,8 @@ class once_value {
  public:
   using value_type = std::remove_cvref_t<std::invoke_result_t<Fn&>>;
 
-  once_value(Fn fn) : fn_(std::move(fn)) {}  // NOLINT(google-explicit-constructor): reads as a definition
+  // NOLINT(google-explicit-constructor): reads as a definition
+  once_value(Fn fn) : fn_(std::move(fn)) {}
 
   value_type const& get() const {
     once_.call([this] { value_.emplace(fn_()); });

@@ -2,7 +2,8 @@
 #pragma once
 // sync::pool keeps objects that are expensive to make for their next use.
 //
-// INVARIANTS  an object is in a magazine, in the depot, or out with a user. A worker's magazine is touched by the thread
+// INVARIANTS  an object is in a magazine, in the depot, or out with a user. A worker's magazine is
+//             touched by the thread
 //             of that worker alone, between two points at which it could park: it needs no atomics.
 // LOCKS       pool_core::mu_ guards the depot; a leaf.
 
@@ -67,8 +68,10 @@ namespace sync {
 //   sync::pool<std::string> buffers;                       auto b = buffers.get();  b->clear();
 //   sync::pool frames([] { return std::make_unique<frame>(64 << 10); });
 // Safety:  any goroutine or thread; the pool outlives what it has handed out.
-// Cost:    a few ns, no lock in the common case.    Memory: at most 16 idle objects per worker and 1,024 shared ones.
-// Source:  Go sync.Pool. Differs: get() returns an owner that puts the object back; what is idle is bounded by number,
+// Cost:    a few ns, no lock in the common case.    Memory: at most 16 idle objects per worker and
+// 1,024 shared ones.
+// Source:  Go sync.Pool. Differs: get() returns an owner that puts the object back; what is idle is
+// bounded by number,
 //          not dropped by a collector.
 template <class T, class Make = internal::make_default<T>>
 class pool {
@@ -78,7 +81,8 @@ class pool {
   };
 
  public:
-  // item owns an object until it goes back to the pool. item.release() keeps it out: then it must be deleted.
+  // item owns an object until it goes back to the pool. item.release() keeps it out: then it must
+  // be deleted.
   using item = std::unique_ptr<T, put_back>;
 
   pool()

@@ -1,25 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// sync::rw_mutex: many readers or one writer. A waiting writer keeps new readers out; when it leaves, the readers that
+// sync::rw_mutex: many readers or one writer. A waiting writer keeps new readers out; when it
+// leaves, the readers that
 // waited meanwhile go first. So neither side starves.
 //
 // INVARIANTS
-//   word_       writing: a writer owns it. pending: departing_ is in use. Never both; changed under queue_lock_, but
-//               for the fast paths 0 -> writing -> 0. The rest counts the readers that have called rlock and not
-//               runlock: those inside, and while writing or pending is set those that wait or are about to.
-//   departing_  while pending: the readers inside, less those that have counted themselves out of it; each reader that
-//               leaves under pending does so exactly once. Who brings it to 0 comes to end the pending state. Else 0.
-//   early_      how many of those will come for nothing, since readers were let in after departing_ had been 0.
-//   permits_    readers counted in word_ that have seen a writer who has left since: they go in without waiting.
-//   writer_     the writer that waits while pending. Null while pending: it gave up. Then readers are let in at once,
+//   word_       writing: a writer owns it. pending: departing_ is in use. Never both; changed under
+//   queue_lock_, but
+//               for the fast paths 0 -> writing -> 0. The rest counts the readers that have called
+//               rlock and not
+//               runlock: those inside, and while writing or pending is set those that wait or are
+//               about to.
+//   departing_  while pending: the readers inside, less those that have counted themselves out of
+//   it; each reader that
+//               leaves under pending does so exactly once. Who brings it to 0 comes to end the
+//               pending state. Else 0.
+//   early_      how many of those will come for nothing, since readers were let in after departing_
+//   had been 0.
+//   permits_    readers counted in word_ that have seen a writer who has left since: they go in
+//   without waiting.
+//   writer_     the writer that waits while pending. Null while pending: it gave up. Then readers
+//   are let in at once,
 //               each counted in departing_, until the last of them has left.
 //   queue_      readers that wait while writing is set, or pending with a writer_.
-// LOCKS  writers_ (held by the one writer, waiting or inside) is above queue_lock_, which guards queue_, writer_,
+// LOCKS  writers_ (held by the one writer, waiting or inside) is above queue_lock_, which guards
+//        queue_, writer_,
 //        permits_, early_ and all slow changes of word_.
-// ORDERING  A reader's last access is its subtraction, or for the last one the lock section that ends the pending
+// ORDERING  A reader's last access is its subtraction, or for the last one the lock section that
+//           ends the pending
 //        state; the destructor waits for that section and for a writer that is still in unlock().
-// REJECTED  Counting readers by compare-and-swap, which needs no departing_: 35 ns instead of 16 for two cores that
-//        read. Letting a writer that gave up leave pending behind until all readers are out: new readers would hang.
+// REJECTED  Counting readers by compare-and-swap, which needs no departing_: 35 ns instead of 16
+//           for two cores that
+//        read. Letting a writer that gave up leave pending behind until all readers are out: new
+//        readers would hang.
 
 #include <cstdint>
 
@@ -27,9 +40,11 @@
 
 namespace vole::sync {
 
-// rw_mutex: the zero value is unlocked. Not recursive: a reader that locks again may wait for a writer that waits for it.
+// rw_mutex: the zero value is unlocked. Not recursive: a reader that locks again may wait for a
+// writer that waits for it.
 // Blocks:  parks the goroutine; a plain thread sleeps.     Cancels: lock(ctx, mu), rlock(ctx, mu).
-// Safety:  any goroutine or thread.   Cost: uncontended, one atomic operation each way for a reader, two for a writer.
+// Safety:  any goroutine or thread.   Cost: uncontended, one atomic operation each way for a
+// reader, two for a writer.
 // Source:  Go sync.RWMutex. Differs: waits may be bounded.
 class VOLE_CAPABILITY("rw_mutex") rw_mutex {
  public:

@@ -3,7 +3,8 @@
 // sync::semaphore: a number of units that goroutines take and give back, several at a time.
 //
 // INVARIANTS (word_)
-//   has_waiters  queue_ is not empty: whoever comes must queue. Set and cleared under queue_lock_. Never stale.
+//   has_waiters  queue_ is not empty: whoever comes must queue. Set and cleared under queue_lock_.
+//   Never stale.
 //   one * n      the units free.
 // LOCKS     queue_lock_ guards queue_; a leaf.
 // ORDERING  what was done before release() is seen after the acquire() that took those units.
@@ -14,10 +15,13 @@
 
 namespace vole::sync {
 
-// semaphore has `size` units. Who wants many is not overtaken by those who want few: first come, first served.
+// semaphore has `size` units. Who wants many is not overtaken by those who want few: first come,
+// first served.
 // Blocks:  parks the goroutine; a plain thread sleeps.     Cancels: acquire(ctx, sem, n).
-// Safety:  any goroutine or thread.                       Cost: uncontended, one atomic operation each way.
-// Source:  Go golang.org/x/sync/semaphore. Differs: without a limit, to ask for more than size is a panic.
+// Safety:  any goroutine or thread.                       Cost: uncontended, one atomic operation
+// each way.
+// Source:  Go golang.org/x/sync/semaphore. Differs: without a limit, to ask for more than size is a
+// panic.
 class semaphore {
  public:
   explicit semaphore(std::int64_t size);
@@ -26,7 +30,8 @@ class semaphore {
 
   // acquire takes n units, waiting for them. Panics: n < 0 or n > size (caller's bug).
   void acquire(std::int64_t n = 1);
-  // acquire_until is acquire under a limit. More than size units never come: it waits for the limit.
+  // acquire_until is acquire under a limit. More than size units never come: it waits for the
+  // limit.
   [[nodiscard]] internal::wake_reason acquire_until(std::int64_t n,
                                                     internal::park_limit const& limit) {
     return try_acquire(n) ? internal::wake_reason::ready : acquire_slow(n, limit);

@@ -5,8 +5,10 @@
 // INVARIANTS (word_)
 //   one * n    the counter, in the upper half, never negative.
 //   waiters    queue_ may be non-empty. Set by a waiter under queue_lock_; may be stale-set.
-//   releasing  one goroutine, the one whose done() brought the counter to 0, is waking the queue. It alone clears it.
-//   0          nobody is counted and nobody will touch the wait_group any more: wait() returns, its owner may destroy it.
+//   releasing  one goroutine, the one whose done() brought the counter to 0, is waking the queue.
+//   It alone clears it.
+//   0          nobody is counted and nobody will touch the wait_group any more: wait() returns, its
+//   owner may destroy it.
 // LOCKS     queue_lock_ guards queue_; a leaf.
 // ORDERING  what a goroutine did before done() is seen after wait().
 
@@ -35,8 +37,7 @@ class wait_group {
   void add(std::int32_t n) {
     std::uint64_t const delta = static_cast<std::uint64_t>(n) << 32;
     // pairs with wait_group.h:wait_until, wait_group.cc:release
-    std::uint64_t const after =
-        word_.fetch_add(delta, internal::memory_order_acq_rel) + delta;
+    std::uint64_t const after = word_.fetch_add(delta, internal::memory_order_acq_rel) + delta;
     if (static_cast<std::int64_t>(after) < one && after != 0) [[unlikely]] {
       release(after);
     }
@@ -60,11 +61,12 @@ class wait_group {
   template <class Fn>
   void go(spawn_options const& options, Fn&& fn) {
     add(1);
-    vole::go(options, [this, held = std::optional<std::decay_t<Fn>>(std::forward<Fn>(fn))]() mutable {
-      (*held)();
-      held.reset();
-      done();
-    });
+    vole::go(options,
+             [this, held = std::optional<std::decay_t<Fn>>(std::forward<Fn>(fn))]() mutable {
+               (*held)();
+               held.reset();
+               done();
+             });
   }
 
  private:

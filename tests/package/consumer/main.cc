@@ -13,7 +13,7 @@ using namespace vole;
 
 static result<int> sum_to(int n) {
   if (n < 0) return errors::make("cannot sum to {}", n);
-  chan<int> numbers;
+  chan<int> numbers(0);
   go([numbers, n]() mutable {
     for (int i = 1; i <= n; ++i) numbers.send(i);
     numbers.close();
