@@ -43,5 +43,5 @@ int main() {
 // context canceled: received SIGTERM
 // apple
 // pear
-// run sleep: context canceled
+// run sleep: context deadline exceeded
 // open /no/such/file: no such file or directory

@@ -288,6 +288,8 @@ result<run_result> run(context const& ctx, command what, run_options const& opti
   result<exit_status> const status = child.wait(streams.ctx());
   if (!status) put_down(child, options.kill_after);
   error err = streams.wait();
+  // Everybody says that the context has ended; once is enough.
+  if (!status && ctx.err()) err = ctx.err();
   if (!err && !status) err = status.error();
   if (err) return errors::wrap(err, "run {}", what.argv.front());
   done.status = *status;

@@ -242,6 +242,7 @@ flags::outcome flags::bad_value(flag const& which, source from, std::string_view
 
 std::string flags::nearest(std::string_view name) const {
   std::string best;
+  if (name.size() < 2) return best;  // a letter is near to everything
   std::size_t best_distance = std::max<std::size_t>(2, name.size() / 3) + 1;
   for (auto const& f : flags_) {
     std::size_t const d = distance(name, f.name);

@@ -170,12 +170,13 @@ TEST(flags, help_shows_each_flag_with_its_default_and_its_variable) {
   EXPECT_EQ(got.next, action::help);
   EXPECT_THAT(got.text, HasSubstr("Portfolios and orders.\n\nUsage: folio [flags]\n\nFlags:\n"));
   EXPECT_THAT(got.text,
-              HasSubstr("  --workers NUMBER      how many\n"
-                        "                        default 4; environment FOLIO_WORKERS\n"));
-  EXPECT_THAT(got.text, HasSubstr("  --ops HOST:PORT       ops address\n"
-                                  "                        default none; environment FOLIO_OPS\n"));
-  EXPECT_THAT(got.text, HasSubstr("  --verbose             says more\n"
-                                  "                        default false;"));
+              HasSubstr("  --workers NUMBER        how many\n"
+                        "                          default 4; environment FOLIO_WORKERS\n"));
+  EXPECT_THAT(got.text,
+              HasSubstr("  --ops HOST:PORT         ops address\n"
+                        "                          default none; environment FOLIO_OPS\n"));
+  EXPECT_THAT(got.text, HasSubstr("  --verbose               says more\n"
+                                  "                          default false;"));
   EXPECT_THAT(got.text, HasSubstr("\nExamples:\n  folio --database postgres://"));
   EXPECT_EQ(c.parse({"-h"}).next, action::help);
 }

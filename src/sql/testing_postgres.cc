@@ -32,11 +32,13 @@ dir=$1 bin=$2 fresh=$3 options=$4
 shift 4
 if [ "$fresh" = fresh ]; then
   "$@" "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C --no-sync \
-    --no-instructions >"$dir/initdb.log" 2>&1 </dev/null || { echo "initdb failed: see $dir/initdb.log"; exit 1; }
+    --no-instructions >"$dir/initdb.log" 2>&1 </dev/null ||
+    { echo "initdb failed: see $dir/initdb.log"; exit 1; }
 fi
 case $options in *ssl=on*)
   [ -e "$dir/data/server.key" ] || "$@" openssl req -new -x509 -nodes -days 2 -subj /CN=localhost \
-    -out "$dir/data/server.crt" -keyout "$dir/data/server.key" >"$dir/openssl.log" 2>&1 </dev/null ||
+    -out "$dir/data/server.crt" -keyout "$dir/data/server.key" \
+    >"$dir/openssl.log" 2>&1 </dev/null ||
     { echo "openssl failed: see $dir/openssl.log"; exit 1; } ;;
 esac
 "$@" "$bin/pg_ctl" -D "$dir/data" -l "$dir/server.log" -w -t 60 -o "$options" start \

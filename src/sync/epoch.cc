@@ -63,6 +63,7 @@ void set_pinned(epoch_slot& slot, std::uint64_t epoch, bool plain) noexcept {
     slot.pinned.exchange(epoch, memory_order_seq_cst);  // pairs with epoch.cc:oldest_pin
 #if !VOLE_TSAN
     // pairs with epoch.cc:oldest_pin, on machines where an exchange is less
+    // tidy: std::atomic, a fence has no name behind the door yet
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 #endif
   }
