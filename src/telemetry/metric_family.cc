@@ -139,8 +139,8 @@ metric_series& metric_family::with(std::span<std::string_view const> values) {
   auto const* seen =
       current_.load(memory_order_acquire);  // pairs with metric_family.cc:add and the constructor
   if (auto* series = find(*seen, hash, values)) return *series;
-  if (auto* series = overflow_.load(memory_order_acquire))
-    return *series;  // pairs with metric_family.cc:add
+  // pairs with metric_family.cc:add
+  if (auto* series = overflow_.load(memory_order_acquire)) return *series;
   return add(hash, values);
 }
 
