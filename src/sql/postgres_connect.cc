@@ -169,9 +169,10 @@ result<pg_target> pg_target::parse(std::string_view url, std::string_view applic
                         hosts.size(), address.empty() ? 0 : addresses.size(), ports.size());
   }
   for (std::size_t i = 0; i < count; ++i) {
+    std::string const& given_port = ports.size() == 1 ? ports[0] : ports[i];
     made.servers_.push_back({.host = host.empty() ? "" : hosts[i],
                              .address = address.empty() ? "" : addresses[i],
-                             .port = ports.size() == 1 ? ports[0] : ports[i]});
+                             .port = given_port.empty() ? "5432" : given_port});
   }
   return made;
 }
