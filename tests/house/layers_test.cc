@@ -98,6 +98,7 @@ std::vector<inclusion> inclusions_of(source_file const& file) {
   std::vector<inclusion> found;
   for (std::size_t i = 0; i < file.lines.size(); ++i) {
     std::smatch match;
+    if (file.lines[i].find('#') == std::string::npos) continue;
     if (!std::regex_search(file.lines[i], match, include)) continue;
     std::string const name = match[1].str();
     // Outside the rooms a plain name is a file of the same folder.

@@ -78,8 +78,9 @@ std::vector<ban> const& bans() {
 
 // Most lines hold nothing that any ban could match: a cheap look spares them the patterns.
 bool suspicious(std::string const& line) {
-  static std::vector<std::string_view> const signs = {"std::", "pthread", "thread",
-                                                      "sleep", "__",      "[="};
+  static std::vector<std::string_view> const signs = {
+      "mutex",   "thread", "async", "future", "promise", "task", "semaphore", "latch",
+      "barrier", "once",   "sleep", "atomic", "order",   "cond", "__",        "[="};
   return std::ranges::any_of(signs, [&](auto sign) { return line.find(sign) != line.npos; });
 }
 
