@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 source cmake/setup.sh
 
 install_packages build
-build release folio
+build release product folio
 
 listen=${FOLIO_LISTEN:-127.0.0.1:8080}
 admin=${FOLIO_ADMIN:-127.0.0.1:6060}

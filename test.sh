@@ -59,7 +59,7 @@ run() {
   grep -E '\*\*\*Skipped' "$log" | sed -E 's/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: ([^ ]+).*/skipped: \1/' >&2
 }
 
-build release
+build release tests
 if [[ -n $only ]]; then
   run release "what matches $only" -R "$only"
 else
@@ -67,7 +67,7 @@ else
   for preset in asan tsan; do
     targets=()
     for room in "${sanitized[@]}"; do targets+=("vole_${room}_test"); done
-    build "$preset" "${targets[@]}"
+    build "$preset" tests "${targets[@]}"
     run "$preset" "${sanitized[*]} under ${preset}" -R "^vole_($(IFS='|'; echo "${sanitized[*]}"))_test\."
   done
 fi

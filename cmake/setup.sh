@@ -43,13 +43,16 @@ install_packages() {
   rm -f "$log"
 }
 
-# build preset [target...]: configures once, then builds; ninja shows "[done/all]".
+# build preset tests|product [target...]: configures when needed, then builds; ninja shows "[done/all]".
+# A tree with tests also builds the product, so only the wish for tests configures a tree anew.
 build() {
-  local preset=$1
-  shift
-  if [[ ! -f build/$preset/build.ninja ]]; then
+  local preset=$1 with_tests=OFF
+  [[ $2 == tests ]] && with_tests=ON
+  shift 2
+  if [[ ! -f build/$preset/build.ninja ]] ||
+    { [[ $with_tests == ON ]] && ! grep -qx 'VOLE_TESTS:BOOL=ON' "build/$preset/CMakeCache.txt"; }; then
     say "Configuring build/$preset"
-    cmake --preset "$preset" >"build-$preset.log" 2>&1 || {
+    cmake --preset "$preset" "-DVOLE_TESTS=$with_tests" >"build-$preset.log" 2>&1 || {
       mkdir -p build
       mv "build-$preset.log" "build/$preset.log"
       tail -n 30 "build/$preset.log" >&2

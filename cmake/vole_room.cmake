@@ -85,6 +85,9 @@ endfunction()
 # vole_test(target SOURCES files... ROOMS rooms...): a GoogleTest program, each TEST a ctest of its
 # own.
 function(vole_test target)
+  if(NOT VOLE_TESTS)
+    return()
+  endif()
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;ROOMS;LIBRARIES")
   add_executable(${target} ${arg_SOURCES})
   vole_compile_options(${target})
