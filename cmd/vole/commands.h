@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The sub-commands of vole. Each add_* puts one on the command line; when the user names it, its
+// callback does the work and leaves the exit status in `status`. No shared state.
+
+#include <CLI/App.hpp>
+
+namespace vole::cmd {
+
+// bench: runs and compares benchmark programs.
+void add_bench(CLI::App& vole, int& status);
+
+}  // namespace vole::cmd
