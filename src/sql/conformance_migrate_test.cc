@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <stdlib.h>
-
 #include <filesystem>
 #include <fstream>
+#include <stdlib.h>
 #include <string>
 #include <vector>
 
-#include "sql/conformance.h"
 #include "vole/go.h"
 #include "vole/sql/migrate.h"
 #include "vole/sync.h"
+
+#include "sql/conformance.h"
 
 namespace vole::sql_test {
 namespace {
@@ -40,7 +40,8 @@ TEST_F(sql_migrate, applies_each_once_and_in_order) {
 }
 
 TEST_F(sql_migrate, a_failed_one_is_named_and_leaves_nothing_of_itself) {
-  list.push_back({4, "broken", "insert into people (id) values (9); insert into nowhere values (1)"});
+  list.push_back(
+      {4, "broken", "insert into people (id) values (9); insert into nowhere values (1)"});
   std::string const text = failure();
   EXPECT_NE(text.find("migration 4 (broken)"), std::string::npos) << text;
   EXPECT_NE(text.find("nowhere"), std::string::npos) << text;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SQLite in a temporary folder, and PostgreSQL where it is installed: one row read, one row written, by one caller and
-// by many.
+// SQLite in a temporary folder, and PostgreSQL where it is installed: one row read, one
+// row written, by one caller and by many.
 #include <stdlib.h>
 
 #include <filesystem>

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A small ledger in SQLite: migrate, write in transactions, ask what an error was, read.
-#include <stdlib.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <fmt/format.h>
+#include <stdlib.h>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,8 +35,9 @@ static error add_account(context const& ctx, sql::executor& on, std::string_view
 static error transfer(context const& ctx, sql::db& db, std::string_view from, std::string_view to,
                       std::int64_t amount) {
   return db.write(ctx, [&](sql::tx& tx) -> error {
-    VOLE_TRY(tx.exec(ctx, "update accounts set balance = balance - $1 where name = $2", amount, from),
-             "take {} from {}", amount, from);
+    VOLE_TRY(
+        tx.exec(ctx, "update accounts set balance = balance - $1 where name = $2", amount, from),
+        "take {} from {}", amount, from);
     VOLE_TRY(tx.exec(ctx, "update accounts set balance = balance + $1 where name = $2", amount, to),
              "give {} to {}", amount, to);
     return {};
