@@ -10,7 +10,13 @@
 #include <fmt/format.h>
 #include <iterator>
 #include <numeric>
+#include <utility>
 
+#include "vole/go.h"
+#include "vole/pprof.h"
+
+#include "pprof/goroutine.h"
+#include "pprof/source.h"
 #include "symbol/symbolize.h"
 
 namespace vole::pprof {
@@ -89,7 +95,7 @@ std::string to_text(std::string_view name, std::vector<counted_stack> stacks) {
   return text;
 }
 
-std::string json_object(std::string_view key, std::string_view value) {
+std::string json_object(std::vector<text_label> const& labels) {
   auto const quoted = [](std::string_view text) {
     std::string out = "\"";
     for (char const c : text) {
@@ -102,7 +108,23 @@ std::string json_object(std::string_view key, std::string_view value) {
     }
     return out + '"';
   };
-  return fmt::format("{{{}:{}}}", quoted(key), quoted(value));
+  std::string object;
+  for (text_label const& l : labels) {
+    object += fmt::format("{}{}:{}", object.empty() ? "" : ", ", quoted(l.key), quoted(l.value));
+  }
+  return object.empty() ? object : "{" + object + "}";
+}
+
+std::string as_text(profile const& p, int debug) {
+  if (debug >= 2 && p.name() == "goroutine") return dump_of_goroutines();
+  profile_data const all = p.source().collect();
+  std::vector<counted_stack> stacks;
+  for (stack_sample const& s : all.samples) {
+    counted_stack at{.pcs = s.pcs, .count = s.values.front(), .labels = json_object(s.labels)};
+    for (std::uintptr_t& pc : at.pcs) ++pc;  // as return addresses again
+    stacks.push_back(std::move(at));
+  }
+  return blocking([&] { return to_text(p.name(), std::move(stacks)); });
 }
 
 }  // namespace vole::pprof

@@ -8,7 +8,11 @@
 #include <string_view>
 #include <vector>
 
+#include "pprof/profile.h"
+
 namespace vole::pprof {
+
+class profile;
 
 struct counted_stack {
   std::vector<std::uintptr_t> pcs;  // return addresses, leaf first
@@ -21,7 +25,11 @@ struct counted_stack {
 // Blocks: the thread, while symbols are read: call it inside blocking().
 std::string to_text(std::string_view name, std::vector<counted_stack> stacks);
 
-// json_object is the labels' form: {"wait_reason":"chan receive"}.
-std::string json_object(std::string_view key, std::string_view value);
+// json_object is the labels' form: {"wait_reason":"chan receive"}; empty without labels.
+std::string json_object(std::vector<text_label> const& labels);
+
+// as_text is the profile as it stands, in the form that debug asks for.
+// Blocks: the goroutine, while symbols are read.
+std::string as_text(profile const& p, int debug);
 
 }  // namespace vole::pprof

@@ -28,8 +28,20 @@ namespace {
 namespace sample = internal::sample;
 
 using stack = std::vector<std::uintptr_t>;
-struct stack_hash {
-  std::size_t operator()(stack const& pcs) const noexcept { return hash_stack(pcs); }
+
+struct place {
+  stack pcs;
+  std::uint64_t labels_id = 0;
+
+  bool operator==(place const&) const = default;
+};
+struct place_hash {
+  std::size_t operator()(place const& p) const noexcept { return hash_stack(p.pcs) ^ p.labels_id; }
+};
+// What was counted there, and the meaning of its labels, which does not outlive them by much.
+struct tally {
+  std::int64_t weight = 0;
+  std::vector<text_label> labels;
 };
 
 // into_calls moves return addresses into the calls before them; the leaf stands where it stood.
@@ -45,13 +57,16 @@ stack into_calls(std::span<std::uintptr_t const> pcs) {
 struct cpu_profile::state {
   std::chrono::system_clock::time_point begun;
   time_point begun_monotonic;
-  std::unordered_map<stack, std::int64_t, stack_hash> stacks;
-  sample::cpu_capture capture{[](void* self, sample::cpu_sample const& taken) {
-                                auto& s = *static_cast<state*>(self);
-                                s.stacks[into_calls(taken.pcs)] +=
-                                    static_cast<std::int64_t>(taken.weight);
-                              },
-                              this};
+  std::unordered_map<place, tally, place_hash> stacks;
+  sample::cpu_capture capture{
+      [](void* self, sample::cpu_sample const& taken) { static_cast<state*>(self)->count(taken); },
+      this};
+
+  void count(sample::cpu_sample const& taken) {
+    auto const [at, fresh] = stacks.try_emplace({into_calls(taken.pcs), taken.labels_id});
+    if (fresh) at->second.labels = labels_of(taken.labels_id);
+    at->second.weight += static_cast<std::int64_t>(taken.weight);
+  }
 
   profile_data data() {
     constexpr std::int64_t period_ns = 1'000'000'000 / sample::cpu_hz;
@@ -61,8 +76,10 @@ struct cpu_profile::state {
                      .begun = begun,
                      .lasted = internal::now() - begun_monotonic,
                      .samples = {}};
-    for (auto& [pcs, weight] : stacks) {
-      all.samples.push_back({.pcs = pcs, .values = {weight, weight * period_ns}, .labels = {}});
+    for (auto const& [at, counted] : stacks) {
+      all.samples.push_back({.pcs = at.pcs,
+                             .values = {counted.weight, counted.weight * period_ns},
+                             .labels = counted.labels});
     }
     return all;
   }

@@ -8,6 +8,7 @@
 
 #include "pprof/goroutine.h"
 
+#include <algorithm>
 #include <chrono>
 #include <string_view>
 #include <unordered_map>
@@ -15,9 +16,10 @@
 #include <vector>
 
 #include "vole/go.h"
+#include "vole/runtime.h"
 
-#include "pprof/counted_text.h"
 #include "runtime/dump.h"
+#include "runtime/labels.h"
 
 namespace vole::pprof {
 namespace {
@@ -31,12 +33,13 @@ constexpr std::size_t dump_bytes_max = 64 << 20;
 struct group_key {
   std::vector<std::uintptr_t> pcs;
   std::string_view reason;  // static text
+  std::uint64_t labels_id = 0;
 
   bool operator==(group_key const&) const = default;
 };
 struct group_hash {
   std::size_t operator()(group_key const& k) const noexcept {
-    return hash_stack(k.pcs) ^ std::hash<std::string_view>{}(k.reason);
+    return hash_stack(k.pcs) ^ std::hash<std::string_view>{}(k.reason) ^ k.labels_id;
   }
 };
 using groups = std::unordered_map<group_key, std::int64_t, group_hash>;
@@ -54,22 +57,50 @@ groups grouped_goroutines() {
   internal::for_each_goroutine(
       [](void* arg, goroutine_snapshot const& g) {
         auto& found = *static_cast<groups*>(arg);
-        found[{.pcs = place(g), .reason = internal::state_text(g)}] += 1;
+        found[{.pcs = place(g), .reason = internal::state_text(g), .labels_id = g.labels_id}] += 1;
       },
       &all);
   return all;
 }
 
-std::string as_counts() {
-  std::vector<counted_stack> stacks;
-  for (auto const& [key, count] : grouped_goroutines()) {
-    stacks.push_back(
-        {.pcs = key.pcs, .count = count, .labels = json_object(reason_key, key.reason)});
+class goroutine_source : public profile_source {
+ public:
+  std::size_t count() const override { return runtime::goroutines(); }
+
+  profile_data collect() const override {
+    profile_data all{.sample_types = {{"goroutine", "count"}},
+                     .period_type = {"goroutine", "count"},
+                     .period = 1,
+                     .begun = std::chrono::system_clock::now(),
+                     .lasted = {},
+                     .samples = {}};
+    for (auto const& [key, count] : grouped_goroutines()) {
+      stack_sample s{.pcs = key.pcs, .values = {count}, .labels = labels_of(key.labels_id)};
+      if (std::ranges::find(s.labels, reason_key, &text_label::key) == s.labels.end()) {
+        s.labels.push_back({std::string(reason_key), std::string(key.reason)});
+      }
+      for (std::uintptr_t& pc : s.pcs) --pc;
+      all.samples.push_back(std::move(s));
+    }
+    return all;
   }
-  return blocking([&] { return to_text("goroutine", std::move(stacks)); });
+};
+
+}  // namespace
+
+std::vector<text_label> labels_of(std::uint64_t id) {
+  std::vector<text_label> labels;
+  for (auto& [key, value] : internal::labels::find(id)) {
+    labels.push_back({std::move(key), std::move(value)});
+  }
+  return labels;
 }
 
-std::string as_dump() {
+std::unique_ptr<profile_source> make_goroutine_source() {
+  return std::make_unique<goroutine_source>();
+}
+
+std::string dump_of_goroutines() {
   std::vector<goroutine_snapshot> all;
   internal::for_each_goroutine(
       [](void* arg, goroutine_snapshot const& g) {
@@ -79,28 +110,6 @@ std::string as_dump() {
       },
       &all);
   return blocking([&] { return internal::dump_text(std::move(all), dump_bytes_max); });
-}
-
-}  // namespace
-
-profile_data collect_goroutines() {
-  profile_data all{.sample_types = {{"goroutine", "count"}},
-                   .period_type = {"goroutine", "count"},
-                   .period = 1,
-                   .begun = std::chrono::system_clock::now(),
-                   .lasted = {},
-                   .samples = {}};
-  for (auto const& [key, count] : grouped_goroutines()) {
-    stack_sample s{
-        .pcs = key.pcs, .values = {count}, .labels = {{reason_key, std::string(key.reason)}}};
-    for (std::uintptr_t& pc : s.pcs) --pc;
-    all.samples.push_back(std::move(s));
-  }
-  return all;
-}
-
-std::string goroutines_as_text(int debug) {
-  return debug >= 2 ? as_dump() : as_counts();
 }
 
 }  // namespace vole::pprof

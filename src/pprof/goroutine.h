@@ -1,22 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The profiles that always exist: goroutines, threads. No shared state.
+// The goroutines and threads that live. No shared state.
 
-#include <cstddef>
+#include <memory>
 #include <string>
 
-#include "pprof/profile.h"
+#include "pprof/source.h"
 
 namespace vole::pprof {
 
-// All goroutines that live: as a profile, and as text (debug 1: counts per stack, 2: a dump of
-// each).
-profile_data collect_goroutines();
-std::string goroutines_as_text(int debug);
+std::unique_ptr<profile_source> make_goroutine_source();
+// Every goroutine by itself, as SIGQUIT prints them.
+std::string dump_of_goroutines();
 
 // The threads of the process, counted by name.
-profile_data collect_threads();
-std::string threads_as_text(int debug);
-std::size_t count_threads();
+std::unique_ptr<profile_source> make_thread_source();
 
 }  // namespace vole::pprof

@@ -36,7 +36,7 @@ VOLE_BENCH(ring_push_drain_32_frames) {
   std::vector<std::uintptr_t> const pcs(32, 4711);
   std::uint64_t seen = 0;
   while (b.loop()) {
-    if (!ring->push(1, 1, pcs)) {
+    if (!ring->push({.goroutine_id = 1, .weight = 1, .pcs = pcs})) {
       ring->drain([&](internal::sample::cpu_sample const& s) { seen += s.weight; });
     }
   }

@@ -402,9 +402,100 @@ TEST(pprof_lookup, finds_what_there_is) {
                              [](auto const* a, auto const* b) { return a->name() < b->name(); }));
   for (profile const* p : all) {
     EXPECT_EQ(lookup(p->name()), p);
-    EXPECT_GT(p->count(), 0U);
     EXPECT_FALSE(p->description().empty());
   }
+}
+
+// labels_of are a sample's labels as "key=value".
+std::set<std::string> labels_of(read_profile const& p, read_sample const& s) {
+  std::set<std::string> found;
+  for (auto const& [key, value] : s.labels) found.insert(p.text(key) + "=" + p.text(value));
+  return found;
+}
+
+TEST(pprof_labels, are_the_goroutines_and_its_childrens_and_end_with_the_scope) {
+  chan<int> const gate(0);
+  sync::wait_group ended;
+  do_with_labels({{"tenant", "a"}, {"step", "outer"}}, [&] {
+    do_with_labels({{"step", "inner"}}, [&] {
+      EXPECT_EQ(label_value("step"), "inner");
+      EXPECT_EQ(label_value("tenant"), "a");
+      ended.go([&] { wait_at_the_gate(gate); });
+    });
+    EXPECT_EQ(label_value("step"), "outer");
+  });
+  EXPECT_EQ(label_value("step"), std::nullopt);
+  testing::wait_until_parked(1);
+  read_profile const p(gunzip(lookup("goroutine")->write(0)));
+  p.check();
+  bool found = false;
+  for (read_sample const& s : p.samples) {
+    std::set<std::string> const labels = labels_of(p, s);
+    if (!labels.contains("wait_reason=chan receive")) continue;
+    EXPECT_TRUE(labels.contains("tenant=a"));
+    EXPECT_TRUE(labels.contains("step=inner"));
+    found = true;
+  }
+  EXPECT_TRUE(found);
+  gate.close();
+  ended.wait();
+}
+
+TEST(pprof_labels, stand_with_the_processor_time_also_after_the_goroutine_has_ended) {
+  result<cpu_profile> cpu = start_cpu();
+  ASSERT_TRUE(cpu);
+  sync::wait_group ended;
+  ended.go([] { do_with_labels({{"job", "billing"}}, [] { busy_work(150); }); });
+  ended.wait();
+  read_profile const p(gunzip(cpu->stop()));
+  p.check();
+  std::int64_t labelled = 0;
+  for (read_sample const& s : p.samples) {
+    if (labels_of(p, s).contains("job=billing")) labelled += s.values.at(0);
+  }
+  EXPECT_GE(labelled, 8);
+  EXPECT_GE(labelled, p.value_of("busy_work", 0) - 1);
+}
+
+[[gnu::noinline]] void open_connection(profile& connections, void const* which) {
+  connections.add(which);
+  asm volatile("");  // no tail call: this frame is looked for
+}
+
+TEST(pprof_custom, counts_what_lives_by_who_made_it) {
+  profile& connections = new_profile("test.connections");
+  EXPECT_EQ(lookup("test.connections"), &connections);
+  int first = 0;
+  int second = 0;
+  open_connection(connections, &first);
+  open_connection(connections, &second);
+  EXPECT_EQ(connections.count(), 2U);
+  EXPECT_FALSE(connections.has_delta());
+  {
+    read_profile const p(gunzip(connections.write(0)));
+    p.check();
+    EXPECT_EQ(p.text(p.types.at(0).first), "test.connections");
+    EXPECT_EQ(p.value_of("open_connection", 0), 2);
+    EXPECT_EQ(p.value_of("profile::add", 0), 0);
+  }
+  EXPECT_THAT(connections.write(1), ContainsRegex("^test.connections profile: total 2\n1 @ 0x"));
+  connections.remove(&first);
+  connections.remove(&second);
+  connections.remove(&second);
+  EXPECT_EQ(connections.count(), 0U);
+}
+
+TEST(pprof_custom_death, misuse_is_a_panic) {
+  EXPECT_DEATH(new_profile("goroutine"), "there is a profile goroutine already");
+  EXPECT_DEATH(const_cast<profile*>(lookup("goroutine"))->add(nullptr),
+               "a profile that vole keeps");
+  EXPECT_DEATH(
+      {
+        profile& twice = new_profile("test.twice");
+        twice.add(&twice);
+        twice.add(&twice);
+      },
+      "is in the profile test.twice already");
 }
 
 TEST(pprof_goroutine, delta_shows_what_has_changed_since) {
@@ -420,6 +511,13 @@ TEST(pprof_goroutine, delta_shows_what_has_changed_since) {
   }
   read_profile const p(gunzip(change.finish()));
   EXPECT_EQ(p.value_of("wait_at_the_gate", 0), 0);
+}
+
+TEST(pprof_goroutine, next_watches_on_from_where_it_has_rendered) {
+  delta change = lookup("goroutine")->begin_delta();
+  waiters const came(2);
+  EXPECT_EQ(read_profile(gunzip(change.next())).value_of("wait_at_the_gate", 0), 2);
+  EXPECT_EQ(read_profile(gunzip(change.next())).value_of("wait_at_the_gate", 0), 0);
 }
 
 TEST(pprof_proto, subtract_keeps_what_differs) {
@@ -466,8 +564,8 @@ TEST(pprof_proto, lost_samples_have_gos_name) {
 }
 
 TEST(pprof_text, labels_are_json) {
-  EXPECT_EQ(json_object("a", "b"), R"({"a":"b"})");
-  EXPECT_EQ(json_object("a", "q\"\\\n"), "{\"a\":\"q\\\"\\\\\\u000a\"}");
+  EXPECT_EQ(json_object({{"a", "b"}}), R"({"a":"b"})");
+  EXPECT_EQ(json_object({{"a", "q\"\\\n"}}), "{\"a\":\"q\\\"\\\\\\u000a\"}");
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include <limits>
 #include <map>
 #include <protozero/pbf_writer.hpp>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <zlib.h>
@@ -42,6 +43,7 @@ enum : protozero::pbf_tag_type {
   duration_nanos = 10,
   period_type = 11,
   period = 12,
+  default_sample_type = 14,
 };
 }
 namespace value_type_field {
@@ -51,7 +53,7 @@ namespace sample_field {
 enum : protozero::pbf_tag_type { location_id = 1, value = 2, label = 3 };
 }
 namespace label_field {
-enum : protozero::pbf_tag_type { key = 1, str = 2 };
+enum : protozero::pbf_tag_type { key = 1, str = 2, num = 3, num_unit = 4 };
 }
 namespace mapping_field {
 enum : protozero::pbf_tag_type {
@@ -95,6 +97,10 @@ class encoder {
     }
     write_value_type(profile_field::period_type, data_.period_type);
     to_.add_int64(profile_field::period, data_.period);
+    if (!data_.default_sample_type.empty()) {
+      std::int64_t const type = string_id(data_.default_sample_type);
+      to_.add_int64(profile_field::default_sample_type, type);
+    }
     for (std::string const& text : strings_) to_.add_string(profile_field::string_table, text);
     return std::move(out_);
   }
@@ -133,6 +139,14 @@ class encoder {
       protozero::pbf_writer label(message, sample_field::label);
       label.add_int64(label_field::key, key);
       label.add_int64(label_field::str, value);
+    }
+    for (number_label const& l : s.numbers) {
+      std::int64_t const key = string_id(l.key);
+      std::int64_t const unit = string_id(l.unit);
+      protozero::pbf_writer label(message, sample_field::label);
+      label.add_int64(label_field::key, key);
+      label.add_int64(label_field::num, l.value);
+      label.add_int64(label_field::num_unit, unit);
     }
   }
 
@@ -234,20 +248,23 @@ std::string encode(profile_data const& data) {
 }
 
 void subtract(profile_data& from, profile_data const& before) {
-  using key = std::pair<std::vector<std::uintptr_t>, std::vector<text_label>>;
+  using key =
+      std::tuple<std::vector<std::uintptr_t>, std::vector<text_label>, std::vector<number_label>>;
   std::map<key, std::vector<std::int64_t>> sums;
-  for (stack_sample const& s : from.samples) sums[{s.pcs, s.labels}] = s.values;
-  for (stack_sample const& s : before.samples) {
-    std::vector<std::int64_t>& left = sums[{s.pcs, s.labels}];
-    left.resize(s.values.size());
-    for (std::size_t i = 0; i < s.values.size(); ++i) left[i] -= s.values[i];
-  }
-  from.samples.clear();
-  for (auto const& [stack, values] : sums) {
-    bool const changed = std::any_of(values.begin(), values.end(), [](auto v) { return v != 0; });
-    if (changed) {
-      from.samples.push_back({.pcs = stack.first, .values = values, .labels = stack.second});
+  auto const count = [&](profile_data const& all, int sign) {
+    for (stack_sample const& s : all.samples) {
+      std::vector<std::int64_t>& sum = sums[{s.pcs, s.labels, s.numbers}];
+      sum.resize(s.values.size());
+      for (std::size_t i = 0; i < s.values.size(); ++i) sum[i] += sign * s.values[i];
     }
+  };
+  count(from, 1);
+  count(before, -1);
+  from.samples.clear();
+  for (auto const& [place, values] : sums) {
+    if (std::ranges::all_of(values, [](auto v) { return v == 0; })) continue;
+    auto const& [pcs, labels, numbers] = place;
+    from.samples.push_back({.pcs = pcs, .values = values, .labels = labels, .numbers = numbers});
   }
 }
 

@@ -18,10 +18,18 @@ struct value_type {
 };
 
 struct text_label {
-  std::string_view key;
+  std::string key;
   std::string value;
 
   auto operator<=>(text_label const&) const = default;
+};
+
+struct number_label {
+  std::string_view key;  // static text
+  std::int64_t value = 0;
+  std::string_view unit;  // static text
+
+  auto operator<=>(number_label const&) const = default;
 };
 
 // One stack with its values. The pcs are leaf first, each inside the call it stands for (a return
@@ -30,6 +38,7 @@ struct stack_sample {
   std::vector<std::uintptr_t> pcs;
   std::vector<std::int64_t> values;  // one for each of profile_data::sample_types
   std::vector<text_label> labels;    // at most one value for a key
+  std::vector<number_label> numbers = {};
 };
 
 struct profile_data {
@@ -39,6 +48,7 @@ struct profile_data {
   std::chrono::system_clock::time_point begun;
   std::chrono::nanoseconds lasted{0};  // 0: a moment
   std::vector<stack_sample> samples;
+  std::string_view default_sample_type = {};  // what pprof shows first; empty: the last
 };
 
 // A pc that stands for "samples were lost here"; shown under Go's name for that.
@@ -55,6 +65,9 @@ void subtract(profile_data& from, profile_data const& before);
 
 // gzip compresses, fast rather than small.
 std::string gzip(std::string_view bytes);
+
+// labels_of is what a goroutine's labels_id means, or meant lately.
+std::vector<text_label> labels_of(std::uint64_t id);
 
 // hash_stack is a hash of a stack, for tables of stacks.
 std::uint64_t hash_stack(std::span<std::uintptr_t const> pcs) noexcept;

@@ -9,17 +9,15 @@
 #include <fstream>
 #include <map>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "pprof/counted_text.h"
 #include "pprof/goroutine.h"
 
 namespace vole::pprof {
 namespace {
 
-constexpr std::string_view thread_key = "thread";
+constexpr char const* thread_key = "thread";
 
 std::map<std::string, std::int64_t> threads_by_name() {
   std::map<std::string, std::int64_t> names;
@@ -35,35 +33,34 @@ std::map<std::string, std::int64_t> threads_by_name() {
   return names;
 }
 
+class thread_source : public profile_source {
+ public:
+  std::size_t count() const override {
+    std::size_t count = 0;
+    for (auto const& [name, threads] : threads_by_name()) {
+      count += static_cast<std::size_t>(threads);
+    }
+    return count;
+  }
+
+  profile_data collect() const override {
+    profile_data all{.sample_types = {{"threadcreate", "count"}},
+                     .period_type = {"threadcreate", "count"},
+                     .period = 1,
+                     .begun = std::chrono::system_clock::now(),
+                     .lasted = {},
+                     .samples = {}};
+    for (auto const& [name, count] : threads_by_name()) {
+      all.samples.push_back({.pcs = {}, .values = {count}, .labels = {{thread_key, name}}});
+    }
+    return all;
+  }
+};
+
 }  // namespace
 
-std::size_t count_threads() {
-  std::size_t count = 0;
-  for (auto const& [name, threads] : threads_by_name()) {
-    count += static_cast<std::size_t>(threads);
-  }
-  return count;
-}
-
-profile_data collect_threads() {
-  profile_data all{.sample_types = {{"threadcreate", "count"}},
-                   .period_type = {"threadcreate", "count"},
-                   .period = 1,
-                   .begun = std::chrono::system_clock::now(),
-                   .lasted = {},
-                   .samples = {}};
-  for (auto const& [name, count] : threads_by_name()) {
-    all.samples.push_back({.pcs = {}, .values = {count}, .labels = {{thread_key, name}}});
-  }
-  return all;
-}
-
-std::string threads_as_text(int) {
-  std::vector<counted_stack> stacks;
-  for (auto const& [name, count] : threads_by_name()) {
-    stacks.push_back({.pcs = {}, .count = count, .labels = json_object(thread_key, name)});
-  }
-  return to_text("threadcreate", std::move(stacks));
+std::unique_ptr<profile_source> make_thread_source() {
+  return std::make_unique<thread_source>();
 }
 
 }  // namespace vole::pprof

@@ -68,7 +68,7 @@ void look(visitor const& v, goroutine& g) {
   s.parent_id = g.parent_id.load(memory_order_relaxed);
   s.why = g.why.load(memory_order_relaxed);
   s.created_by = reinterpret_cast<std::uintptr_t>(g.created_by.load(memory_order_relaxed));
-  s.labels = g.labels.load(memory_order_relaxed);
+  s.labels_id = g.labels_id.load(memory_order_relaxed);
   if (s.state == goroutine_state::parked || s.state == goroutine_state::blocking) {
     duration const since(g.since.load(memory_order_relaxed));
     s.waiting = std::max(duration::zero(), internal::now().time_since_epoch() - since);

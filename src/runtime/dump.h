@@ -23,7 +23,7 @@ struct goroutine_snapshot {
   wait_reason why = wait_reason::none;
   duration waiting{};             // since it was parked or entered blocking(); to a few ms
   std::uintptr_t created_by = 0;  // return address of go()
-  void* labels = nullptr;         // as src/pprof keeps them; only to be compared
+  std::uint64_t labels_id = 0;    // see runtime/labels.h
   std::size_t depth = 0;
   std::uintptr_t pcs[dump_depth_max];  // leaf first; callers are return addresses
 };

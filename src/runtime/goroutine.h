@@ -13,6 +13,9 @@
 namespace vole::internal {
 
 struct slab;
+namespace labels {
+struct set;
+}
 
 // goroutine_state says who owns the stack and where the goroutine is linked.
 enum class goroutine_state : std::uint8_t {
@@ -59,8 +62,9 @@ struct alignas(64) goroutine {
   atomic<std::uint32_t> switches{
       0};  // a dump that sees it change between two looks drops that stack
 
-  // Profile labels: a pointer counted by src/pprof, inherited at spawn. Owned by the goroutine.
-  atomic<void*> labels{nullptr};
+  // Profile labels (runtime/labels.h), inherited at spawn.
+  labels::set* labels = nullptr;  // owned by the goroutine, which counts it
+  atomic<std::uint64_t> labels_id{0};
 };
 
 // The largest closure that fits a stack is what leaves its goroutine this much to run on.

@@ -10,6 +10,7 @@
 #include "vole/internal/park.h"
 
 #include "runtime/dump.h"
+#include "runtime/labels.h"
 #include "runtime/scheduler.h"
 
 namespace vole {
@@ -58,8 +59,7 @@ constexpr std::size_t main_stack_bytes = 8 << 20;  // as a process's first threa
   g->created_by.store(__builtin_return_address(0), memory_order_relaxed);
   g->parent_id.store(parent == nullptr ? 0 : parent->id.load(memory_order_relaxed),
                      memory_order_relaxed);
-  g->labels.store(parent == nullptr ? nullptr : parent->labels.load(memory_order_relaxed),
-                  memory_order_relaxed);
+  labels::put(*g, parent == nullptr ? nullptr : labels::retain(parent->labels));
   g->id.store(s.next_id(w == nullptr ? nullptr : w->held), memory_order_relaxed);
   slot.g = g;
   slot.closure = g->closure;

@@ -121,13 +121,14 @@ bool within(std::uintptr_t at, std::uintptr_t low, std::uintptr_t high) noexcept
 void take_sample(record& r, std::uint64_t weight, void const* machine) noexcept {
   symbol::registers const at = symbol::interrupted(machine);
   symbol::stack_bounds bounds{};
-  std::uint64_t goroutine_id = 0;
+  cpu_sample taken{.weight = weight};
   worker* const w = r.owner.load(memory_order_relaxed);
   goroutine* const g = w == nullptr ? nullptr : w->on_cpu.load(memory_order_relaxed);
   if (g != nullptr && within(at.sp, reinterpret_cast<std::uintptr_t>(g->stack_low),
                              reinterpret_cast<std::uintptr_t>(g->stack_high))) {
     bounds = {at.sp, reinterpret_cast<std::uintptr_t>(g->stack_high)};
-    goroutine_id = g->id.load(memory_order_relaxed);
+    taken.goroutine_id = g->id.load(memory_order_relaxed);
+    taken.labels_id = g->labels_id.load(memory_order_relaxed);
   } else if (within(at.sp, r.stack_low.load(memory_order_relaxed),
                     r.stack_high.load(memory_order_relaxed))) {
     bounds = {at.sp, r.stack_high.load(memory_order_relaxed)};
@@ -137,9 +138,9 @@ void take_sample(record& r, std::uint64_t weight, void const* machine) noexcept 
     r.unknown_sp.store(at.sp, memory_order_relaxed);
   }
   std::uintptr_t pcs[frames_max];
-  std::size_t const depth = symbol::unwind_interrupted(at, bounds, pcs);
+  taken.pcs = {pcs, symbol::unwind_interrupted(at, bounds, pcs)};
   ring* const samples = r.samples.load(memory_order_acquire);  // pairs with sample.cc:arm
-  if (!samples->push(weight, goroutine_id, {pcs, depth})) {
+  if (!samples->push(taken)) {
     r.lost.fetch_add(weight, memory_order_relaxed);
     lost_total.fetch_add(weight, memory_order_relaxed);
   }

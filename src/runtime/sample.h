@@ -16,10 +16,11 @@ inline constexpr std::size_t frames_max = 128;  // of one sample; outer frames a
 // One place where a thread was found, as given to a capture.
 struct cpu_sample {
   std::uint64_t goroutine_id = 0;  // 0: the thread ran no goroutine
+  std::uint64_t labels_id = 0;     // of that goroutine, see runtime/labels.h; 0: none
   std::uint64_t weight = 0;        // how many periods it stands for
   // The first is exact, the others are return addresses; valid during the call. Empty: the sample
   // was taken, but there was no room to keep where.
-  std::span<std::uintptr_t const> pcs;
+  std::span<std::uintptr_t const> pcs{};
 };
 
 // thread_started is called by the runtime on each thread it makes, first: it lets SIGPROF in, and

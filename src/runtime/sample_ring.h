@@ -5,7 +5,7 @@
 // INVARIANTS
 //   - head_ is written by the handler of one thread only, tail_ by whoever holds the sampler's
 //     lock. head_ - tail_ <= words; both only grow.
-//   - What lies in [tail_, head_) is whole entries: depth, weight, goroutine id, depth pcs.
+//   - What lies in [tail_, head_) is whole entries: depth, weight, goroutine id, labels id, pcs.
 //   - A ring is never freed: a signal that comes late may still write to it.
 // LOCKS none on the writer's side: it runs in a signal handler.
 
@@ -23,16 +23,16 @@ namespace vole::internal::sample {
 class ring {
  public:
   // push appends a sample; false: there is no room. Safety: async-signal-safe; one thread.
-  [[nodiscard]] bool push(std::uint64_t weight, std::uint64_t goroutine_id,
-                          std::span<std::uintptr_t const> pcs) noexcept {
+  [[nodiscard]] bool push(cpu_sample const& taken) noexcept {
     std::uint64_t at = head_.load(memory_order_relaxed);
     // pairs with sample_ring.h:drain, which has read what it gives back
     std::uint64_t const used = at - tail_.load(memory_order_acquire);
-    if (words - used < 3 + pcs.size()) return false;
-    put(at++, pcs.size());
-    put(at++, weight);
-    put(at++, goroutine_id);
-    for (std::uintptr_t const pc : pcs) put(at++, pc);
+    if (words - used < head_words + taken.pcs.size()) return false;
+    put(at++, taken.pcs.size());
+    put(at++, taken.weight);
+    put(at++, taken.goroutine_id);
+    put(at++, taken.labels_id);
+    for (std::uintptr_t const pc : taken.pcs) put(at++, pc);
     head_.store(at, memory_order_release);  // pairs with sample_ring.h:drain
     return true;
   }
@@ -46,9 +46,10 @@ class ring {
     while (at != end) {
       auto const depth = static_cast<std::size_t>(get(at));
       cpu_sample const taken{.goroutine_id = get(at + 2),
+                             .labels_id = get(at + 3),
                              .weight = get(at + 1),
                              .pcs = std::span<std::uintptr_t const>(pcs, depth)};
-      at += 3;
+      at += head_words;
       for (std::size_t i = 0; i < depth; ++i) pcs[i] = static_cast<std::uintptr_t>(get(at++));
       visit(taken);
     }
@@ -63,6 +64,7 @@ class ring {
 
   // Half a second of the deepest stacks at 100 Hz; the reader comes ten times a second.
   static constexpr std::size_t words = 8192;
+  static constexpr std::size_t head_words = 4;
 
  private:
   void put(std::uint64_t at, std::uint64_t word) noexcept { cells_[at % words] = word; }

@@ -238,12 +238,17 @@ TEST(sample_ring, gives_entries_back_in_order_and_says_when_it_is_full) {
     while (true) {
       std::size_t const depth = 1 + pushed % frames_max;
       std::fill_n(pcs.begin(), depth, pushed);
-      if (!r->push(pushed + 1, pushed + 2, {pcs.data(), depth})) break;
+      if (!r->push({.goroutine_id = pushed + 2,
+                    .labels_id = pushed + 3,
+                    .weight = pushed + 1,
+                    .pcs = {pcs.data(), depth}}))
+        break;
       ++pushed;
     }
     r->drain([&](cpu_sample const& s) {
       EXPECT_EQ(s.weight, seen + 1);
       EXPECT_EQ(s.goroutine_id, seen + 2);
+      EXPECT_EQ(s.labels_id, seen + 3);
       EXPECT_EQ(s.pcs.size(), 1 + seen % frames_max);
       EXPECT_TRUE(std::all_of(s.pcs.begin(), s.pcs.end(), [&](auto pc) { return pc == seen; }));
       ++seen;
@@ -255,7 +260,7 @@ TEST(sample_ring, gives_entries_back_in_order_and_says_when_it_is_full) {
 TEST(sample_ring, discard_forgets) {
   auto const r = std::make_unique<ring>();
   std::uintptr_t const pc = 1;
-  EXPECT_TRUE(r->push(1, 1, {&pc, 1}));
+  EXPECT_TRUE(r->push({.goroutine_id = 1, .weight = 1, .pcs = {&pc, 1}}));
   r->discard();
   r->drain([](cpu_sample const&) { ADD_FAILURE(); });
 }

@@ -40,6 +40,7 @@
 
 #include "base/immortal.h"
 #include "runtime/env.h"
+#include "runtime/labels.h"
 #include "runtime/monitor.h"
 #include "runtime/netpoll.h"
 #include "runtime/signal.h"
@@ -264,6 +265,10 @@ void scheduler::end_goroutine(goroutine& self) noexcept {
     foreign_ended_.fetch_add(1, memory_order_relaxed);
   }
   self.state.store(goroutine_state::dead, memory_order_relaxed);
+  if (self.labels != nullptr) [[unlikely]] {
+    labels::release(self.labels);
+    labels::put(self, nullptr);
+  }
   w.after = &after_end;
   w.after_arg = &self;
   if (goroutine* const next = next_local(w)) {

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Where a profile's entries come from. No shared state.
+
+#include <cstddef>
+
+#include "pprof/profile.h"
+
+namespace vole::pprof {
+
+class profile_source {
+ public:
+  profile_source() = default;
+  virtual ~profile_source() = default;
+  profile_source(profile_source const&) = delete;
+  profile_source& operator=(profile_source const&) = delete;
+
+  virtual std::size_t count() const = 0;
+  // collect takes the profile as it stands; it may be called from a goroutine.
+  virtual profile_data collect() const = 0;
+  virtual bool has_delta() const { return true; }
+
+  // The program's own profiles; the others panic. caller: where profile::add returns to.
+  virtual void add(void const* value, int skip, void const* caller);
+  virtual void remove(void const* value);
+};
+
+}  // namespace vole::pprof
