@@ -10,13 +10,7 @@
 #include <fmt/format.h>
 #include <iterator>
 #include <numeric>
-#include <utility>
 
-#include "vole/go.h"
-#include "vole/pprof.h"
-
-#include "pprof/goroutine.h"
-#include "pprof/source.h"
 #include "symbol/symbolize.h"
 
 namespace vole::pprof {
@@ -24,7 +18,7 @@ namespace {
 
 struct row {
   std::string pc;
-  std::string function;
+  std::string function;  // empty when unknown
   std::string place;
 };
 
@@ -36,10 +30,10 @@ std::vector<row> rows_of(std::vector<std::uintptr_t> const& pcs) {
   for (std::size_t i = 0; i < pcs.size(); ++i) {
     for (symbol::source_frame const& f : named[i].frames) {
       std::uintptr_t const start = named[i].function_start;
-      rows.push_back({.pc = fmt::format("{:#x}", pcs[i]),
-                      .function = start == 0 ? f.function
-                                             : fmt::format("{}+{:#x}", f.function, pcs[i] - start),
-                      .place = f.file.empty() ? "" : fmt::format("{}:{}", f.file, f.line)});
+      rows.push_back(
+          {.pc = fmt::format("{:#x}", pcs[i]),
+           .function = start == 0 ? "" : fmt::format("{}+{:#x}", f.function, pcs[i] - start),
+           .place = f.file.empty() ? "" : fmt::format("{}:{}", f.file, f.line)});
     }
   }
   return rows;
@@ -55,7 +49,23 @@ void pad(std::string& to, std::size_t length, std::size_t widest) {
   to.append(std::max(stop, length / tab + 1) - length / tab, '\t');
 }
 
-void append_stack(std::string& to, std::vector<row> const& rows) {
+bool is_allocator(row const& r) {
+  static constexpr std::string_view beginnings[] = {
+      "operator new",  "malloc",         "calloc",          "realloc", "reallocarray",
+      "aligned_alloc", "posix_memalign", "memalign",        "strdup",  "std::",
+      "__gnu_cxx::",   "void std::",     "vole::internal::"};
+  return std::any_of(std::begin(beginnings), std::end(beginnings),
+                     [&](std::string_view b) { return r.function.starts_with(b); });
+}
+
+}  // namespace
+
+void append_stack(std::string& to, std::vector<std::uintptr_t> const& pcs, leading_frames leading) {
+  std::vector<row> rows = rows_of(pcs);
+  if (leading == leading_frames::hide_allocators) {
+    auto const shown = std::find_if_not(rows.begin(), rows.end(), is_allocator);
+    if (shown != rows.end()) rows.erase(rows.begin(), shown);
+  }
   std::size_t pc_width = 0;
   std::size_t function_width = 0;
   for (row const& r : rows) {
@@ -64,8 +74,10 @@ void append_stack(std::string& to, std::vector<row> const& rows) {
   }
   for (row const& r : rows) {
     to += "#\t" + r.pc;
-    pad(to, r.pc.size(), pc_width);
-    to += r.function;
+    if (!r.function.empty()) {
+      pad(to, r.pc.size(), pc_width);
+      to += r.function;
+    }
     if (!r.place.empty()) {
       pad(to, r.function.size(), function_width);
       to += r.place;
@@ -73,8 +85,6 @@ void append_stack(std::string& to, std::vector<row> const& rows) {
     to += '\n';
   }
 }
-
-}  // namespace
 
 std::string to_text(std::string_view name, std::vector<counted_stack> stacks) {
   std::sort(stacks.begin(), stacks.end(), [](counted_stack const& a, counted_stack const& b) {
@@ -89,7 +99,7 @@ std::string to_text(std::string_view name, std::vector<counted_stack> stacks) {
     for (std::uintptr_t const pc : s.pcs) fmt::format_to(std::back_inserter(text), " {:#x}", pc);
     text += '\n';
     if (!s.labels.empty()) text += "# labels: " + s.labels + '\n';
-    append_stack(text, rows_of(s.pcs));
+    append_stack(text, s.pcs, leading_frames::show);
     text += '\n';
   }
   return text;
@@ -108,23 +118,11 @@ std::string json_object(std::vector<text_label> const& labels) {
     }
     return out + '"';
   };
-  std::string object;
-  for (text_label const& l : labels) {
-    object += fmt::format("{}{}:{}", object.empty() ? "" : ", ", quoted(l.key), quoted(l.value));
-  }
-  return object.empty() ? object : "{" + object + "}";
-}
-
-std::string as_text(profile const& p, int debug) {
-  if (debug >= 2 && p.name() == "goroutine") return dump_of_goroutines();
-  profile_data const all = p.source().collect();
-  std::vector<counted_stack> stacks;
-  for (stack_sample const& s : all.samples) {
-    counted_stack at{.pcs = s.pcs, .count = s.values.front(), .labels = json_object(s.labels)};
-    for (std::uintptr_t& pc : at.pcs) ++pc;  // as return addresses again
-    stacks.push_back(std::move(at));
-  }
-  return blocking([&] { return to_text(p.name(), std::move(stacks)); });
+  if (labels.empty()) return {};
+  std::vector<std::string> pairs;
+  for (text_label const& l : labels) pairs.push_back(quoted(l.key) + ':' + quoted(l.value));
+  std::sort(pairs.begin(), pairs.end());
+  return fmt::format("{{{}}}", fmt::join(pairs, ", "));
 }
 
 }  // namespace vole::pprof

@@ -25,11 +25,16 @@ struct counted_stack {
 // Blocks: the thread, while symbols are read: call it inside blocking().
 std::string to_text(std::string_view name, std::vector<counted_stack> stacks);
 
-// json_object is the labels' form: {"wait_reason":"chan receive"}; empty without labels.
-std::string json_object(std::vector<text_label> const& labels);
+// leading_frames says what becomes of the innermost frames that belong to the allocator and to the
+// containers of the standard library: which of them asked for memory says little.
+enum class leading_frames { show, hide_allocators };
 
-// as_text is the profile as it stands, in the form that debug asks for.
-// Blocks: the goroutine, while symbols are read.
-std::string as_text(profile const& p, int debug);
+// append_stack writes a line for each frame: "#\t0x1234\tfunction+0x10\tfile:line".
+// Blocks: as to_text.
+void append_stack(std::string& to, std::vector<std::uintptr_t> const& pcs, leading_frames leading);
+
+// json_object is the labels' form, sorted: {"tenant":"a", "wait_reason":"chan receive"}; empty for
+// none.
+std::string json_object(std::vector<text_label> const& labels);
 
 }  // namespace vole::pprof

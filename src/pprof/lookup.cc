@@ -16,10 +16,10 @@
 #include "vole/internal/raw_mutex.h"
 #include "vole/pprof.h"
 
-#include "pprof/counted_text.h"
 #include "pprof/custom.h"
 #include "pprof/goroutine.h"
 #include "pprof/source.h"
+#include "pprof/text.h"
 
 namespace vole::pprof {
 namespace {
