@@ -1,19 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // INVARIANTS
-//   A processor counts as stuck while its tick has stood still for 10 ms, or for 1 ms while its
-//   thread sleeps in the kernel.
-//   There are as many spare processors as stuck ones: max_procs others can always run. A spare goes
-//   back to the free list when
-//   its worker next looks for work, or at once when it is idle.
-//   The monitor sleeps without a timeout when all processors have been idle for half a second and
-//   no memory is left to return.
+//   A processor stands still while its tick does. It is stuck when it stands still and its thread
+//   sleeps in the kernel at the second look, or when it has computed for 10 ms; 3 ms are enough
+//   when goroutines wait and no processor is idle, 1 ms in a storm.
+//   There is a spare processor for each stuck one: max_procs others can always run. A spare goes
+//   back to the free list when its worker next looks for work, or at once when it is idle.
+//   A storm: what a spare takes up may block as well. While goroutines wait and processors get
+//   stuck, there are besides up to twice as many spares as got stuck at one look: n goroutines that
+//   block are passed in log(n) looks of 0.25 ms.
+//   A worker that computes for long gets long slices from the kernel until its tick moves: what
+//   waits for a processor of the machine goes first.
+//   The monitor sleeps when every processor is idle: a processor that leaves the idle list wakes
+//   it. It wakes by itself only while memory is left to return (once a second) or a processor is
+//   stuck (every 8 ms).
 // REJECTED  taking the stuck worker's own processor away, as Go does at a system call: without Go's
-//           safe points the worker may
-//           touch its ring, timers and stack cache at any instruction. The spare steals from them
-//           instead.
+//           safe points the worker may touch its ring, timers and stack cache at any instruction.
+//           The spare steals from them instead.
+//           Looking every 100 ms while all is idle, before going to sleep: whoever blocked first
+//           after an idle moment stood for 98 ms.
+//           One spare for each stuck processor and look: 8 blocking calls at once took 8 looks.
 
 #include "runtime/monitor.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -21,7 +30,9 @@
 #include <pthread.h>
 #include <string>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+#include <utility>
 
 #include "base/futex.h"
 #include "runtime/dump.h"
@@ -33,16 +44,22 @@
 namespace vole::internal {
 namespace {
 
+using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-constexpr duration look_often = milliseconds(1);   // while some tick stands still
-constexpr duration look_seldom = milliseconds(4);  // while goroutines run
-constexpr duration look_idle = milliseconds(100);
-constexpr duration idle_before_sleep = milliseconds(500);
-constexpr duration stuck_running = milliseconds(10);
-constexpr duration stuck_sleeping = milliseconds(1);
-constexpr duration poll_overdue = milliseconds(10);
+constexpr duration look_busy = milliseconds(2);      // while goroutines run
+constexpr duration look_standing = milliseconds(1);  // while some tick stands still
+constexpr duration look_storm = microseconds(250);
+constexpr duration look_settled = milliseconds(8);  // while nothing runs but what is stuck
+constexpr duration storm_lasts = milliseconds(5);   // after a processor got stuck
+constexpr duration stuck_computing = milliseconds(10);
+constexpr duration stuck_computing_wanted = milliseconds(3);
+constexpr duration stuck_computing_storm = milliseconds(1);
+constexpr duration stuck_sleeping = microseconds(200);
+constexpr duration poll_overdue = milliseconds(2);
 constexpr duration scavenge_every = std::chrono::seconds(1);
+constexpr duration slice_of_hogs = milliseconds(100);  // the most that the kernel grants
+constexpr std::size_t scavenge_per_look = 512;         // about 0.5 ms
 
 enum : int { awake = 0, asleep = 1, dump_wanted = 2 };
 constinit atomic<int> word{awake};
@@ -60,6 +77,28 @@ bool sleeps_in_kernel(int tid) noexcept {
   text[n] = '\0';
   char const* const after_name = std::strrchr(text, ')');
   return after_name != nullptr && (after_name[2] == 'S' || after_name[2] == 'D');
+}
+
+// As the kernel defines it; the C library here does not.
+struct sched_attr {
+  std::uint32_t size;
+  std::uint32_t policy;
+  std::uint64_t flags;
+  std::int32_t nice;
+  std::uint32_t priority;
+  std::uint64_t runtime;
+  std::uint64_t deadline;
+  std::uint64_t period;
+};
+
+// set_slice asks the kernel to run the thread for so long at a time; zero: its default. A longer
+// slice has a later deadline, so that threads that wake up go first. Needs no privilege; kernels
+// before 6.12 change nothing.
+void set_slice(int tid, duration slice) noexcept {
+  sched_attr attr{};
+  if (::syscall(SYS_sched_getattr, tid, &attr, sizeof attr, 0) != 0) return;
+  attr.runtime = static_cast<std::uint64_t>(slice.count());
+  ::syscall(SYS_sched_setattr, tid, &attr, 0);
 }
 
 [[noreturn]] void dump_and_exit() noexcept {
@@ -95,49 +134,86 @@ void monitor::request_dump() noexcept {
 
 void* monitor::main(void*) noexcept {
   ::prctl(PR_SET_NAME, "vole-monitor");
+  ::prctl(PR_SET_TIMERSLACK, 1000UL);  // the default of 50 us is much of a look in a storm
   sample::thread_started();
-  scheduler& s = the_scheduler();
-  time_point idle_since = never;
-  time_point scavenged = internal::now();
+  monitor(the_scheduler()).run();
+}
+
+void monitor::run() noexcept {
+  scavenge_at_ = internal::now() + scavenge_every;
   while (true) {
     if (word.load() == dump_wanted) dump_and_exit();
-    time_point const t = internal::now();
-    s.coarse_now_.store(t.time_since_epoch().count(), memory_order_relaxed);
-    bool candidates = false;
-    look_at_processors(s, &candidates);
-    if (t - scavenged >= scavenge_every) {
-      s.stacks_.scavenge();
-      scavenged = t;
+    t_ = internal::now();
+    s_.coarse_now_.store(t_.time_since_epoch().count(), memory_order_relaxed);
+    found const f = look();
+    scavenge();
+    if (settled(f)) {
+      wait_while_settled(f);
+    } else {
+      futex_wait(word, awake, t_ + next_look(f));
     }
-    bool const idle =
-        s.idle_count_.load(memory_order_relaxed) == s.processor_count_.load(memory_order_relaxed);
-    if (!idle) {
-      idle_since = never;
-      futex_wait(word, awake, t + (candidates ? look_often : look_seldom));
-      continue;
-    }
-    if (idle_since == never) idle_since = t;
-    if (t - idle_since < idle_before_sleep || s.stacks_.scavenge_due()) {
-      futex_wait(word, awake, t + look_idle);
-      continue;
-    }
-    int expected = awake;
-    if (!word.compare_exchange_strong(expected, asleep)) continue;
-    // A processor that left the idle list before it could see us asleep is seen here.
-    if (s.idle_count_.load() != s.processor_count_.load()) {
-      expected = asleep;
-      word.compare_exchange_strong(expected, awake);
-      continue;
-    }
-    while (word.load() == asleep) futex_wait(word, asleep);
   }
 }
 
-void monitor::look_at_processors(scheduler& s, bool* candidates) noexcept {
-  time_point const t = s.coarse_now();
-  unsigned stuck = 0;
-  bool neglected = false;
-  for (auto const& slot : s.processors_) {
+// settled: nothing runs but what is stuck, and that has its spares; nothing waits.
+bool monitor::settled(found const& f) const noexcept {
+  // seq_cst: pairs with scheduler.cc:take_idle, which sets this and reads the word
+  return !scavenging_ && f.waiting == 0 && t_ >= storm_until_ &&
+         s_.idle_count_.load() + f.stuck == s_.processor_count_.load();
+}
+
+duration monitor::next_look(found const& f) const noexcept {
+  if (t_ < storm_until_) return look_storm;
+  return f.standing ? look_standing : look_busy;
+}
+
+void monitor::wait_while_settled(found const& f) noexcept {
+  int expected = awake;
+  if (!word.compare_exchange_strong(expected, asleep)) return;
+  time_point until = never;
+  if (s_.stacks_.scavenge_due()) until = scavenge_at_;
+  if (f.stuck > 0) until = std::min(until, t_ + look_settled);
+  // A processor that left the idle list before it could see us asleep is seen here.
+  if (settled(f)) {
+    while (word.load() == asleep && futex_wait(word, asleep, until)) {
+    }
+  }
+  expected = asleep;
+  word.compare_exchange_strong(expected, awake);
+}
+
+void monitor::scavenge() noexcept {
+  if (t_ >= scavenge_at_) {
+    scavenge_at_ = t_ + scavenge_every;
+    s_.stacks_.plan_scavenge();
+    scavenging_ = true;
+  }
+  if (scavenging_) scavenging_ = s_.stacks_.scavenge(scavenge_per_look);
+}
+
+monitor::found monitor::look() noexcept {
+  found f;
+  look_at_ticks(f);
+  poll_if_overdue();
+  f.waiting += s_.global_size_.load(memory_order_relaxed);
+  judge(f);
+  if (f.fresh > 0 && f.waiting > 0) {
+    storm_until_ = t_ + storm_lasts;
+    // Twice as many as got stuck, since all of them may again; never more than there is work for.
+    auto const more = static_cast<unsigned>(std::min<std::size_t>(2 * f.fresh, f.waiting));
+    boost_ = std::max(boost_, more);
+  } else if (t_ >= storm_until_) {
+    boost_ = 0;
+  }
+  match_spares(f.stuck + boost_);
+  if (f.waiting > 0) s_.wake_one();
+  return f;
+}
+
+// look_at_ticks finds who stands still, runs the timers that nobody else looks at, and counts what
+// waits.
+void monitor::look_at_ticks(found& f) noexcept {
+  for (auto const& slot : s_.processors_) {
     processor* const p = slot.load(memory_order_acquire);  // pairs with scheduler.cc:take_free
     if (p == nullptr) break;
     std::uint64_t const tick = p->tick.load(memory_order_relaxed);
@@ -146,78 +222,105 @@ void monitor::look_at_processors(scheduler& s, bool* candidates) noexcept {
     bool const running = p->state.load(memory_order_relaxed) == processor_state::running &&
                          w != nullptr && w->on_cpu.load(memory_order_relaxed) != nullptr;
     if (!running || tick != p->seen_tick) {
+      if (worker* const hog = std::exchange(p->hog, nullptr)) {
+        set_slice(hog->tid.load(memory_order_relaxed), duration::zero());
+      }
       p->seen_tick = tick;
-      p->seen_at = t;
+      p->seen_at = t_;
       p->stuck.store(false, memory_order_relaxed);
       continue;
     }
-    *candidates = true;
-    duration const still = t - p->seen_at;
-    bool const is_stuck =
-        p->stuck.load(memory_order_relaxed) || still >= stuck_running ||
-        (still >= stuck_sleeping && sleeps_in_kernel(w->tid.load(memory_order_relaxed)));
-    if (is_stuck) {
-      ++stuck;
-      p->stuck.store(true, memory_order_relaxed);
-      // Nobody else looks at its timers while all the others are busy.
-      if (p->timers.next_when() <= t) p->timers.run(t);
-    }
-    if (!p->queue.empty()) neglected = true;
-  }
-  match_spares(s, stuck);
-  if (neglected) s.wake_one();
-  // All may be busy for long with nobody at the descriptors.
-  if (!s.poller_blocked_.load() && the_netpoller().handles() > 0 &&
-      t - time_point(duration(s.last_poll_.load(memory_order_relaxed))) >= poll_overdue) {
-    goroutine_chain ready;
-    the_netpoller().poll(ready, nullptr);
-    s.last_poll_.store(t.time_since_epoch().count(), memory_order_relaxed);
-    if (ready.count > 0) s.ready_all(ready);
+    if (p->timers.next_when() <= t_) p->timers.run(t_);
+    f.waiting += p->queue.size() + (p->queue.has_next() ? 1 : 0);
   }
 }
 
-// match_spares brings the spare processors, those told to go not counted, to the number of stuck
-// ones.
-void monitor::match_spares(scheduler& s, unsigned stuck) noexcept {
+// judge decides which of those that stand still are stuck.
+void monitor::judge(found& f) noexcept {
+  bool const wanted = f.waiting > 0 && s_.idle_count_.load(memory_order_relaxed) == 0;
+  duration const computing_max = !wanted             ? stuck_computing
+                                 : t_ < storm_until_ ? stuck_computing_storm
+                                                     : stuck_computing_wanted;
+  for (auto const& slot : s_.processors_) {
+    processor* const p = slot.load(memory_order_acquire);  // pairs with scheduler.cc:take_free
+    if (p == nullptr) break;
+    duration const still = t_ - p->seen_at;
+    if (still == duration::zero()) continue;
+    if (p->stuck.load(memory_order_relaxed)) {
+      ++f.stuck;
+      continue;
+    }
+    worker* const w = p->holder.load(memory_order_acquire);  // pairs with scheduler.cc:hold
+    if (w == nullptr) continue;
+    int const tid = w->tid.load(memory_order_relaxed);
+    bool const asleep = still >= stuck_sleeping && sleeps_in_kernel(tid);
+    if (asleep || still >= computing_max) {
+      if (!asleep) {
+        p->hog = w;
+        set_slice(tid, slice_of_hogs);
+      }
+      p->stuck.store(true, memory_order_relaxed);
+      ++f.stuck;
+      ++f.fresh;
+    } else {
+      f.standing = true;
+    }
+  }
+}
+
+// All may be busy for long with nobody at the descriptors.
+void monitor::poll_if_overdue() noexcept {
+  if (s_.poller_blocked_.load() || the_netpoller().handles() == 0 ||
+      t_ - time_point(duration(s_.last_poll_.load(memory_order_relaxed))) < poll_overdue) {
+    return;
+  }
+  goroutine_chain ready;
+  the_netpoller().poll(ready, nullptr);
+  s_.last_poll_.store(t_.time_since_epoch().count(), memory_order_relaxed);
+  if (ready.count > 0) s_.ready_all(ready);
+}
+
+// match_spares brings the spare processors, those told to go not counted, to the number wanted.
+void monitor::match_spares(unsigned wanted) noexcept {
   while (true) {
     processor* leaving = nullptr;
     {
-      raw_lock const lock(s.mu_);
+      raw_lock const lock(s_.mu_);
       unsigned const spares =
-          s.spares_.load(memory_order_relaxed) - s.surplus_.load(memory_order_relaxed);
-      if (spares == stuck) return;
-      if (spares < stuck) {
-        if (!add_spare(s)) return;
+          s_.spares_.load(memory_order_relaxed) - s_.surplus_.load(memory_order_relaxed);
+      if (spares == wanted) return;
+      if (spares < wanted) {
+        if (!add_spare()) return;
         continue;
       }
-      leaving = take_idle_spare(s);
-      if (leaving == nullptr) s.surplus_.fetch_add(1, memory_order_relaxed);
+      leaving = take_idle_spare();
+      if (leaving == nullptr) s_.surplus_.fetch_add(1, memory_order_relaxed);
     }
-    if (leaving != nullptr) s.release_spare(leaving);
+    if (leaving != nullptr) s_.release_spare(leaving);
   }
 }
 
-bool monitor::add_spare(scheduler& s) noexcept {
-  if (s.surplus_.load(memory_order_relaxed) > 0) {  // one that was told to go may stay
-    s.surplus_.fetch_sub(1, memory_order_relaxed);
+bool monitor::add_spare() noexcept {
+  if (s_.surplus_.load(memory_order_relaxed) > 0) {  // one that was told to go may stay
+    s_.surplus_.fetch_sub(1, memory_order_relaxed);
     return true;
   }
-  processor* const p = s.take_free();
+  processor* const p = s_.take_free();
   if (p == nullptr) return false;
-  p->spare = true;
-  s.spares_.fetch_add(1, memory_order_relaxed);
-  s.handoffs_.fetch_add(1, memory_order_relaxed);
-  s.start_worker(p, false);
+  p->spare.store(true, memory_order_relaxed);
+  s_.spares_.fetch_add(1, memory_order_relaxed);
+  s_.handoffs_.fetch_add(1, memory_order_relaxed);
+  s_.start_worker(p, false);
   return true;
 }
 
-processor* monitor::take_idle_spare(scheduler& s) noexcept {
-  for (processor** at = &s.idle_; *at != nullptr; at = &(*at)->next) {
+processor* monitor::take_idle_spare() noexcept {
+  for (processor** at = &s_.idle_; *at != nullptr; at = &(*at)->next) {
     processor* const p = *at;
-    if (!p->spare) continue;
+    if (!p->spare.load(memory_order_relaxed)) continue;
     *at = p->next;
-    s.idle_count_.store(--s.idle_count_locked_);
-    s.spares_.fetch_sub(1, memory_order_relaxed);
+    s_.idle_count_.store(--s_.idle_count_locked_);
+    s_.spares_.fetch_sub(1, memory_order_relaxed);
     return p;
   }
   return nullptr;

@@ -3,7 +3,10 @@
 // The monitor: one thread without a processor that looks after processors whose goroutine does not
 // come back.
 
+#include <cstddef>
+
 #include "vole/internal/annotations.h"
+#include "vole/internal/clock.h"
 
 namespace vole::internal {
 
@@ -15,21 +18,45 @@ class monitor {
   // start creates the thread. Once, under scheduler::start_mu_.
   static void start() noexcept;
 
-  // wake_if_asleep: a processor leaves the idle list. Cost: one load, and a system call when all
-  // was idle for long.
+  // wake_if_asleep: a processor leaves the idle list. Cost: one load, and a system call when the
+  // monitor had nothing to look after.
   static void wake_if_asleep() noexcept;
 
   // request_dump wakes the monitor to print all goroutines and exit with 2. Async-signal-safe.
   static void request_dump() noexcept;
 
  private:
+  explicit monitor(scheduler& s) noexcept : s_(s) {}
   static void* main(void* arg) noexcept;
-  static void look_at_processors(scheduler& s, bool* candidates) noexcept;
-  static void match_spares(scheduler& s, unsigned stuck) noexcept;
+  [[noreturn]] void run() noexcept;
+
+  // What one look at all processors finds.
+  struct found {
+    unsigned stuck = 0;       // processors whose goroutine has not come back
+    unsigned fresh = 0;       // of these, since the last look
+    bool standing = false;    // some tick stands still and is not stuck yet
+    std::size_t waiting = 0;  // goroutines that lie where nobody may come to them
+  };
+  found look() noexcept;
+  void look_at_ticks(found& f) noexcept;
+  void judge(found& f) noexcept;
+  void poll_if_overdue() noexcept;
+  void match_spares(unsigned wanted) noexcept;
   // the caller holds scheduler::mu_
-  static bool add_spare(scheduler& s) noexcept VOLE_NO_THREAD_SAFETY_ANALYSIS;
+  bool add_spare() noexcept VOLE_NO_THREAD_SAFETY_ANALYSIS;
   // the caller holds scheduler::mu_
-  static processor* take_idle_spare(scheduler& s) noexcept VOLE_NO_THREAD_SAFETY_ANALYSIS;
+  processor* take_idle_spare() noexcept VOLE_NO_THREAD_SAFETY_ANALYSIS;
+  bool settled(found const& f) const noexcept;
+  duration next_look(found const& f) const noexcept;
+  void wait_while_settled(found const& f) noexcept;
+  void scavenge() noexcept;
+
+  scheduler& s_;
+  time_point t_{};            // of the current look
+  time_point storm_until_{};  // processors get stuck one after the other until then
+  unsigned boost_ = 0;        // spares beyond one for each that is stuck; 0 outside a storm
+  time_point scavenge_at_{};
+  bool scavenging_ = false;  // memory is being given back, a few stacks at each look
 };
 
 }  // namespace vole::internal

@@ -25,7 +25,7 @@ enum class processor_state : std::uint8_t {
 
 struct alignas(64) processor {
   std::uint32_t index = 0;
-  bool spare = false;         // added while a worker is stuck; goes back to free when it is not
+  atomic<bool> spare{false};  // one too many unless a worker is stuck; written under mu_
   processor* next = nullptr;  // in the list that state names; guarded by scheduler::mu_
   atomic<processor_state> state{processor_state::free};
   atomic<worker*> holder{nullptr};  // a hint for the monitor
@@ -54,6 +54,7 @@ struct alignas(64) processor {
   // Monitor writes.
   atomic<bool> stuck{false};  // its goroutine has not parked for long; its next_ may be stolen
   std::uint64_t seen_tick = 0;
+  worker* hog = nullptr;  // the holder, whose thread was given long slices
   time_point seen_at{};
 };
 

@@ -200,7 +200,10 @@ goroutine* scheduler::next_local(worker& w) noexcept {
   if (p == nullptr) return nullptr;
   std::uint64_t const tick = p->tick.load(memory_order_relaxed) + 1;
   if (tick % slice_group == 0) note_slice(*p);
-  if (tick % fairness_tick == 0 || surplus_.load(memory_order_relaxed) != 0) return nullptr;
+  if (tick % fairness_tick == 0) return nullptr;
+  if (surplus_.load(memory_order_relaxed) != 0 && p->spare.load(memory_order_relaxed)) {
+    return nullptr;
+  }
   if (tick % timer_tick == 0 && p->timers.next_when() != never) return nullptr;
   goroutine* g = nullptr;
   if (p->next_streak < next_streak_max && (g = p->queue.take_next()) != nullptr) {
@@ -459,19 +462,34 @@ processor* scheduler::take_free() noexcept {
 // release_spare frees a processor that the caller alone holds: its work goes to the global queue,
 // its timers elsewhere.
 void scheduler::release_spare(processor* p) noexcept {
-  p->timers.move_to(processors_[0].load(memory_order_relaxed)->timers);
+  timer_heap& heir = processors_[0].load(memory_order_relaxed)->timers;
+  p->timers.move_to(heir);
   if (p->cached_stacks != nullptr) stacks_.give_many(stack_class_default, p->cached_stacks);
   p->cached_stacks = nullptr;
   p->cached_count = 0;
-  p->spare = false;
-  raw_lock const lock(mu_);
-  while (goroutine* g = p->queue.take_next()) global_.push(g);
-  while (goroutine* g = p->queue.take()) global_.push(g);
+  p->spare.store(false, memory_order_relaxed);
+  {
+    raw_lock const lock(mu_);
+    empty_to_global(*p);
+    p->state.store(processor_state::free, memory_order_relaxed);
+    p->next = free_;
+    free_ = p;
+    processor_count_.fetch_sub(1, memory_order_relaxed);
+  }
+  // A worker that asked every heap for its next timer meanwhile may have seen these in neither.
+  if (time_point const when = heir.next_when(); when != never) {
+    if (!poller_blocked_.load()) {
+      wake_one();
+    } else if (time_point(duration(poll_until_.load())) > when) {
+      the_netpoller().interrupt();
+    }
+  }
+}
+
+void scheduler::empty_to_global(processor& p) noexcept {
+  while (goroutine* g = p.queue.take_next()) global_.push(g);
+  while (goroutine* g = p.queue.take()) global_.push(g);
   global_size_.store(global_.count, memory_order_relaxed);
-  p->state.store(processor_state::free, memory_order_relaxed);
-  p->next = free_;
-  free_ = p;
-  processor_count_.fetch_sub(1, memory_order_relaxed);
 }
 
 // --- counters

@@ -109,6 +109,7 @@ class scheduler {
   void start_worker(processor* p, bool spinning) noexcept VOLE_REQUIRES_LOCK(mu_);
   worker* new_worker() noexcept VOLE_REQUIRES_LOCK(mu_);
   void put_idle(processor* p) noexcept VOLE_REQUIRES_LOCK(mu_);
+  void empty_to_global(processor& p) noexcept VOLE_REQUIRES_LOCK(mu_);
   processor* take_idle() noexcept VOLE_REQUIRES_LOCK(mu_);
   processor* take_free() noexcept VOLE_REQUIRES_LOCK(mu_);
   void hold(worker& w, processor* p) noexcept;

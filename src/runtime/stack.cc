@@ -5,6 +5,7 @@
 
 #include "runtime/stack.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <new>
 #include <sys/mman.h>
@@ -167,38 +168,50 @@ bool stack_pool::scavenge_due() noexcept {
   return false;
 }
 
-std::size_t stack_pool::scavenge() noexcept {
-  std::size_t released = 0;
+void stack_pool::plan_scavenge() noexcept {
+  raw_lock const lock(mu_);
+  for (auto& pool : classes_) {
+    pool.unneeded = pool.pooled_low;
+    pool.pooled_low = pool.pooled_count;
+  }
+}
+
+bool stack_pool::scavenge(std::size_t most) noexcept {
+  // A few at a time: the lock is on the path of every spawn that misses its processor's cache.
+  constexpr std::size_t batch = 32;
   for (int c = 0; c < stack_classes; ++c) {
-    // A few at a time: the lock is on the path of every spawn that misses its processor's cache.
-    for (std::size_t budget = SIZE_MAX; budget > 0;) {
+    while (true) {
       raw_lock const lock(mu_);
       auto& pool = classes_[c];
-      if (readers_.load() != 0) return released;
-      if (budget == SIZE_MAX) budget = pool.pooled_low;
-      std::size_t batch = 0;
-      for (; batch < 64 && budget > 0 && pool.pooled != nullptr; ++batch, --budget) {
-        goroutine* const g = pool.pooled;
-        pool.pooled = g->next;
-        --pool.pooled_count;
-        cold_stack const cold{g->home, g->slot};
-        char* const low = g->stack_low;
-        cold.owner->occupied[cold.slot].store(false);
-        std::size_t const bytes = stack_class_bytes[c] - page_bytes;
-#if VOLE_ASAN
-        __asan_unpoison_memory_region(low, bytes);
-#endif
-        ::madvise(low, bytes, MADV_DONTNEED);
-        pool.cold.push_back(cold);
-      }
-      released += batch;
-      if (budget == 0 || pool.pooled == nullptr) {
-        pool.pooled_low = pool.pooled_count;
-        break;
-      }
+      if (readers_.load() != 0) return false;  // marked again by the next plan
+      pool.unneeded = std::min(pool.unneeded, pool.pooled_count);
+      if (pool.unneeded == 0) break;
+      if (most == 0) return true;
+      std::size_t const n = std::min({batch, most, pool.unneeded});
+      for (std::size_t i = 0; i < n; ++i) release_one(c);
+      most -= n;
     }
   }
-  return released;
+  return false;
+}
+
+void stack_pool::release_one(int size_class) noexcept {
+  auto& pool = classes_[size_class];
+  goroutine* const g = pool.pooled;
+  pool.pooled = g->next;
+  --pool.pooled_count;
+  --pool.unneeded;
+  pool.pooled_low = std::min(pool.pooled_low, pool.pooled_count);
+  ++scavenged_total_;
+  cold_stack const cold{g->home, g->slot};
+  char* const low = g->stack_low;
+  cold.owner->occupied[cold.slot].store(false);
+  std::size_t const bytes = stack_class_bytes[size_class] - page_bytes;
+#if VOLE_ASAN
+  __asan_unpoison_memory_region(low, bytes);
+#endif
+  ::madvise(low, bytes, MADV_DONTNEED);
+  pool.cold.push_back(cold);
 }
 
 void stack_pool::for_each_block(void (*visit)(void*, goroutine&), void* arg) noexcept {
@@ -249,6 +262,7 @@ stack_counters stack_pool::counters() noexcept {
   }
   c.reserved_bytes = reserved_bytes_;
   c.unguarded = unguarded_;
+  c.scavenged_total = scavenged_total_;
   return c;
 }
 

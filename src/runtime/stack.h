@@ -43,6 +43,7 @@ struct slab {
 struct stack_counters {
   std::size_t pooled = 0;
   std::size_t cold = 0;
+  std::uint64_t scavenged_total = 0;
   std::size_t reserved_bytes = 0;
   std::size_t unguarded = 0;
 };
@@ -56,9 +57,11 @@ class stack_pool {
   goroutine* take_pooled(int size_class, std::size_t count) noexcept;
   void give_many(int size_class, goroutine* first) noexcept;
 
-  // scavenge gives the memory of stacks back that nobody needed since the last call. Returns how
-  // many.
-  std::size_t scavenge() noexcept;
+  // plan_scavenge marks the stacks for return that nobody needed since the last plan; scavenge
+  // gives the memory of at most that many back, and says whether marked ones are left.
+  void plan_scavenge() noexcept;
+  bool scavenge(std::size_t most) noexcept;
+  // scavenge_due: some stack is pooled, so that a plan may find it unneeded.
   bool scavenge_due() noexcept;
 
   // for_each_block calls visit(arg, block) for every control block. Spawns and ends go on
@@ -79,18 +82,21 @@ class stack_pool {
   struct size_class_pool {
     goroutine* pooled = nullptr;
     std::size_t pooled_count = 0;
-    std::size_t pooled_low = 0;  // smallest pooled_count since the last scavenge
+    std::size_t pooled_low = 0;  // smallest pooled_count since the last plan
+    std::size_t unneeded = 0;    // marked for return
     std::vector<cold_stack> cold;
   };
 
   bool add_slab(int size_class) noexcept VOLE_REQUIRES_LOCK(mu_);
   void guard(char* low) noexcept VOLE_REQUIRES_LOCK(mu_);
+  void release_one(int size_class) noexcept VOLE_REQUIRES_LOCK(mu_);
 
   raw_mutex mu_;
   size_class_pool classes_[stack_classes] VOLE_GUARDED_BY(mu_);
   std::vector<std::unique_ptr<slab>> slabs_ VOLE_GUARDED_BY(mu_);
   std::size_t reserved_bytes_ VOLE_GUARDED_BY(mu_) = 0;
   std::size_t unguarded_ VOLE_GUARDED_BY(mu_) = 0;
+  std::uint64_t scavenged_total_ VOLE_GUARDED_BY(mu_) = 0;
   bool map_limit_reached_ VOLE_GUARDED_BY(mu_) = false;
   atomic<int> readers_{0};  // for_each_block in progress: scavenge waits for its next turn
 };

@@ -131,9 +131,11 @@ void scheduler::start_worker(processor* p, bool spinning) noexcept {
   } else {
     w = new_worker();
   }
-  if (w == nullptr) {  // the cap, or no thread to be had: what p holds is stolen by the others
+  if (w == nullptr) {  // the limit, or no thread to be had
+    empty_to_global(*p);
     put_idle(p);
     if (spinning) spinning_.fetch_sub(1);
+    if (poller_blocked_.load()) the_netpoller().interrupt();
     report_no_thread(worker_count_.load(memory_order_relaxed));
     return;
   }
@@ -150,6 +152,13 @@ void scheduler::stop_worker(worker& w) noexcept {
   bool deadlock = false;
   {
     raw_lock const lock(mu_);
+    // At the limit of threads there was nobody to start for what lies there.
+    if (global_.count > 0) {
+      if (processor* const p = take_idle()) {
+        hold(w, p);
+        return;
+      }
+    }
     idle_workers_.push_front(w);
     ++idle_worker_count_;
     deadlock = looks_deadlocked();
@@ -360,7 +369,9 @@ bool scheduler::any_ring_filled() noexcept {
 }
 
 bool scheduler::retire_if_surplus(worker& w) noexcept {
-  if (surplus_.load(memory_order_relaxed) == 0 || !w.held->spare) return false;
+  if (surplus_.load(memory_order_relaxed) == 0 || !w.held->spare.load(memory_order_relaxed)) {
+    return false;
+  }
   {
     raw_lock const lock(mu_);
     if (surplus_.load(memory_order_relaxed) == 0) return false;
