@@ -10,4 +10,7 @@ namespace vole::cmd {
 // bench: runs and compares benchmark programs.
 void add_bench(CLI::App& vole, int& status);
 
+// benchstat: summarizes and compares results, as golang.org/x/perf/cmd/benchstat does.
+void add_benchstat(CLI::App& vole, int& status);
+
 }  // namespace vole::cmd

@@ -23,6 +23,7 @@ int run(int argc, char** argv) {
   vole.allow_extras();
   int status = 0;
   add_bench(vole, status);
+  add_benchstat(vole, status);
   try {
     vole.parse(argc, argv);
   } catch (CLI::CallForHelp const& asked) {
