@@ -13,4 +13,7 @@ void add_bench(CLI::App& vole, int& status);
 // benchstat: summarizes and compares results, as golang.org/x/perf/cmd/benchstat does.
 void add_benchstat(CLI::App& vole, int& status);
 
+// pprof: prints a profile, or draws it.
+void add_pprof(CLI::App& vole, int& status);
+
 }  // namespace vole::cmd

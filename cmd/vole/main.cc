@@ -24,6 +24,7 @@ int run(int argc, char** argv) {
   int status = 0;
   add_bench(vole, status);
   add_benchstat(vole, status);
+  add_pprof(vole, status);
   try {
     vole.parse(argc, argv);
   } catch (CLI::CallForHelp const& asked) {

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // /debug/pprof/: parameters, status codes, header fields and error texts as Go's net/http/pprof,
-// since pprof, Pyroscope and others read them. No shared state.
+// since pprof, Pyroscope and others read them. No shared state but what scrapers have seen.
 //
 // Nothing is sent before a profile is whole: the status can still say that it failed.
 // Source: Go net/http/pprof/pprof.go; what `go tool pprof` asks for.
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdint>
 #include <fmt/format.h>
 #include <fstream>
 #include <iterator>
+#include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +26,10 @@
 #include "vole/http/pprof.h"
 #include "vole/pprof.h"
 
+#include "http/pprof_index.h"
+#include "pprof/delta.h"
+#include "pprof/flame.h"
+#include "pprof/reader.h"
 #include "symbol/symbolize.h"
 
 namespace vole::http {
@@ -49,17 +56,71 @@ void serve_file(response_writer& res, std::string_view name, std::string const& 
   reply(res, status::ok, bytes, "application/octet-stream");
 }
 
-std::optional<std::int64_t> parse_int(std::string_view text) {
+// As Go's strconv.ParseInt: a sign, digits, nothing else. Not even a number: nullopt, with 0 in
+// `saturated`; one that is too large: nullopt, with the nearest that there is.
+std::optional<std::int64_t> parse_int(std::string_view text, std::int64_t* saturated = nullptr) {
+  std::int64_t ignored = 0;
+  std::int64_t& nearest = saturated == nullptr ? ignored : *saturated;
+  bool const plus = text.starts_with('+');
+  if (plus) text.remove_prefix(1);
+  auto const [end, failure] = std::from_chars(text.data(), text.data() + text.size(), nearest);
+  bool const whole = end == text.data() + text.size() && !(plus && text.starts_with('-'));
+  if (whole && failure == std::errc{}) return nearest;
+  using limits = std::numeric_limits<std::int64_t>;
+  bool const large = whole && failure == std::errc::result_out_of_range;
+  nearest = !large ? 0 : text.starts_with('-') ? limits::min() : limits::max();
+  return std::nullopt;
+}
+
+std::string query(request& req, std::string_view name) {
+  return req.url().query(name).value_or("");
+}
+
+// loose_int is the parameter's value as Go's Atoi leaves it when nobody looks at its error.
+std::int64_t loose_int(request& req, std::string_view name) {
   std::int64_t value = 0;
-  if (text.starts_with('+')) text.remove_prefix(1);
-  auto const [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failure != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  static_cast<void>(parse_int(query(req, name), &value));
   return value;
 }
 
-// int_query is the parameter's value, 0 when it is missing or no number.
-std::int64_t int_query(request& req, std::string_view name) {
-  return parse_int(req.url().query(name).value_or("")).value_or(0);
+enum class form { file, flame_graph, unknown };
+
+form form_of(request& req) {
+  std::string const asked = query(req, "format");
+  if (asked.empty() || asked == "proto") return form::file;
+  return asked == "flamegraph" ? form::flame_graph : form::unknown;
+}
+
+// refuse_unknown_form answers before a capture begins: who has mistyped need not wait for it.
+bool refuse_unknown_form(response_writer& res, request& req) {
+  if (form_of(req) != form::unknown) return false;
+  serve_error(res, status::bad_request,
+              "invalid value for \"format\" - must be flamegraph or proto");
+  return true;
+}
+
+std::string program_name() {
+  std::string_view const name = program_invocation_short_name;
+  return std::string(name);
+}
+
+void serve_flame_graph(response_writer& res, request& req, std::string_view name,
+                       std::string const& bytes) {
+  std::string const type = query(req, "type");
+  result<std::string> const page = blocking([&]() -> result<std::string> {
+    pprof::parsed_profile const p = VOLE_TRY(pprof::parse_profile(bytes), "read profile {}", name);
+    std::size_t const at = VOLE_TRY(pprof::type_index(p, type), "draw profile {}", name);
+    return pprof::flame_page(p, fmt::format("{} of {}", name, program_name()), at);
+  });
+  if (!page) return serve_error(res, status::bad_request, page.error().message());
+  reply(res, status::ok, *page, "text/html; charset=utf-8");
+}
+
+// serve_profile answers with a whole profile in the form that was asked for.
+void serve_profile(response_writer& res, request& req, std::string_view name,
+                   std::string const& bytes) {
+  if (form_of(req) == form::flame_graph) return serve_flame_graph(res, req, name, bytes);
+  serve_file(res, name, bytes);
 }
 
 // wait_for sleeps unless the request ends first; then it says so and returns false.
@@ -73,7 +134,8 @@ bool wait_for(response_writer& res, request& req, std::int64_t seconds) {
 
 void serve_cpu(response_writer& res, request& req) {
   no_sniff(res);
-  std::int64_t seconds = int_query(req, "seconds");
+  if (refuse_unknown_form(res, req)) return;
+  std::int64_t seconds = parse_int(query(req, "seconds")).value_or(0);
   if (seconds <= 0) seconds = seconds_default;
   result<pprof::cpu_profile> cpu = pprof::start_cpu();
   if (!cpu) {
@@ -81,7 +143,7 @@ void serve_cpu(response_writer& res, request& req) {
                 fmt::format("Could not enable CPU profiling: {}", cpu.error()));
     return;
   }
-  if (wait_for(res, req, seconds)) serve_file(res, "profile", cpu->stop());
+  if (wait_for(res, req, seconds)) serve_profile(res, req, "profile", cpu->stop());
 }
 
 void serve_delta(response_writer& res, request& req, pprof::profile const& p,
@@ -92,13 +154,18 @@ void serve_delta(response_writer& res, request& req, pprof::profile const& p,
                 "invalid value for \"seconds\" - must be a positive integer");
     return;
   }
-  if (int_query(req, "debug") != 0) {
+  if (!p.has_delta()) {
+    serve_error(res, status::bad_request,
+                "\"seconds\" parameter is not supported for this profile type");
+    return;
+  }
+  if (loose_int(req, "debug") != 0) {
     serve_error(res, status::bad_request, "seconds and debug params are incompatible");
     return;
   }
   pprof::delta change = p.begin_delta();
   if (wait_for(res, req, seconds)) {
-    serve_file(res, fmt::format("{}-delta", p.name()), change.finish());
+    serve_profile(res, req, fmt::format("{}-delta", p.name()), change.finish());
   }
 }
 
@@ -109,14 +176,15 @@ void serve_named(response_writer& res, request& req, std::string_view name) {
     serve_error(res, status::not_found, "Unknown profile");
     return;
   }
-  if (auto const seconds = req.url().query("seconds"); seconds && !seconds->empty()) {
-    serve_delta(res, req, *p, *seconds);
+  if (refuse_unknown_form(res, req)) return;
+  if (std::string const seconds = query(req, "seconds"); !seconds.empty()) {
+    serve_delta(res, req, *p, seconds);
     return;
   }
-  std::int64_t const debug = std::clamp<std::int64_t>(int_query(req, "debug"), 0, 2);
-  std::string const bytes = p->write(static_cast<int>(debug));
+  std::int64_t const debug = loose_int(req, "debug");
+  std::string const bytes = p->write(static_cast<int>(std::clamp<std::int64_t>(debug, 0, 2)));
   if (debug == 0) {
-    serve_file(res, p->name(), bytes);
+    serve_profile(res, req, p->name(), bytes);
   } else {
     reply(res, status::ok, bytes, plain_text);
   }
@@ -130,19 +198,27 @@ void serve_cmdline(response_writer& res, request&) {
   reply(res, status::ok, line, plain_text);
 }
 
+// pc_of reads a number as Go's ParseUint does with base 0; 0 when it is none.
+std::uintptr_t pc_of(std::string_view word) {
+  int base = 10;
+  if (word.size() > 1 && word[0] == '0') {
+    char const letter = static_cast<char>(word[1] | 0x20);
+    base = letter == 'x' ? 16 : letter == 'b' ? 2 : 8;
+    word.remove_prefix(letter == 'x' || letter == 'b' || letter == 'o' ? 2 : 1);
+  }
+  std::uintptr_t pc = 0;
+  auto const [end, failure] = std::from_chars(word.data(), word.data() + word.size(), pc, base);
+  return failure == std::errc{} && end == word.data() + word.size() ? pc : 0;
+}
+
 // names_of answers "0x1234+0x5678" with a line for each that has a name.
 std::string names_of(std::string_view words) {
   std::string lines;
   while (!words.empty()) {
     std::size_t const plus = words.find('+');
-    std::string_view word = words.substr(0, plus);
+    std::uintptr_t const pc = pc_of(words.substr(0, plus));
     words.remove_prefix(plus == std::string_view::npos ? words.size() : plus + 1);
-    bool const hex = word.starts_with("0x") || word.starts_with("0X");
-    if (hex) word.remove_prefix(2);
-    std::uintptr_t pc = 0;
-    auto const [end, failure] =
-        std::from_chars(word.data(), word.data() + word.size(), pc, hex ? 16 : 10);
-    if (failure != std::errc{} || end != word.data() + word.size() || pc == 0) continue;
+    if (pc == 0) continue;
     symbol::symbolized const known = symbol::symbolize(pc);
     if (known.function_start == 0) continue;
     fmt::format_to(std::back_inserter(lines), "{:#x} {}\n", pc, known.frames.back().function);
@@ -168,57 +244,29 @@ void serve_symbol(response_writer& res, request& req) {
   reply(res, status::ok, answer, plain_text);
 }
 
-struct page {
-  std::string_view name;
-  std::string_view description;
-};
+void serve_trace(response_writer& res, request&) {
+  no_sniff(res);
+  serve_error(
+      res, status::not_implemented,
+      "Could not enable tracing: vole writes no execution traces yet; /debug/pprof/goroutine "
+      "and /debug/pprof/block show what waits for what");
+}
 
-// What there is besides the profiles that lookup finds.
-constexpr page other_pages[] = {
-    {"cmdline", "the command line of this process"},
-    {"profile", "where processor time is spent; ?seconds=N says for how long it looks (30)"},
-    {"symbol", "names of program counters, for tools: ?0x1234+0x5678"},
-};
+// scraper_of tells scrapers apart: by machine, and by program on it.
+std::string scraper_of(request const& req) {
+  std::string_view const from = req.remote_addr();
+  return fmt::format("{} {}", from.substr(0, from.rfind(':')), req.header().get("User-Agent"));
+}
 
-std::string index_html() {
-  struct row {
-    page what;
-    std::size_t count;
-    std::string_view link_suffix;
+// scrape_page is one of godeltaprof's, which Pyroscope's agents ask for: what has changed since the
+// scraper's last visit.
+handler scrape_page(std::string_view name, std::shared_ptr<pprof::scrape_deltas> const& seen) {
+  return [name, seen](response_writer& res, request& req) {
+    no_sniff(res);
+    pprof::profile const* const p = pprof::lookup(name);
+    if (p == nullptr) return serve_error(res, status::not_found, "Unknown profile");
+    serve_file(res, fmt::format("{}.pprof.gz", name), seen->next(*p, scraper_of(req)));
   };
-  std::vector<row> rows;
-  for (pprof::profile const* p : pprof::profiles()) {
-    rows.push_back({{p->name(), p->description()}, p->count(), "?debug=1"});
-  }
-  for (page const& p : other_pages) rows.push_back({p, 0, ""});
-  std::sort(rows.begin(), rows.end(),
-            [](row const& a, row const& b) { return a.what.name < b.what.name; });
-  std::string html = R"(<!DOCTYPE html>
-<html>
-<head>
-<meta charset="utf-8">
-<title>/debug/pprof/</title>
-<style>
-td, th { padding: 0 1rem 0 0; text-align: left; }
-td:first-child { text-align: right; }
-</style>
-</head>
-<body>
-<h1>/debug/pprof/</h1>
-<p>Set debug=1 as a query parameter to read a profile as text; go tool pprof reads it without.</p>
-<p>Types of profiles available:</p>
-<table>
-<tr><th>Count</th><th>Profile</th><th></th></tr>
-)";
-  for (row const& r : rows) {
-    fmt::format_to(std::back_inserter(html),
-                   "<tr><td>{}</td><td><a href=\"{}{}\">{}</a></td><td>{}</td></tr>\n", r.count,
-                   r.what.name, r.link_suffix, r.what.name, r.what.description);
-  }
-  html +=
-      "</table>\n<p><a href=\"goroutine?debug=2\">full goroutine stack "
-      "dump</a></p>\n</body>\n</html>\n";
-  return html;
 }
 
 void serve_index(response_writer& res, request& req) {
@@ -226,16 +274,23 @@ void serve_index(response_writer& res, request& req) {
   if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
   if (!name.empty() && name != req.path()) return serve_named(res, req, name);
   no_sniff(res);
-  reply(res, status::ok, index_html(), "text/html; charset=utf-8");
+  reply(res, status::ok, pprof_index_html(), "text/html; charset=utf-8");
 }
 
 }  // namespace
 
+// Read only, as Go's; symbol alone is posted to as well, by pprof, which asks for many names.
 void handle_pprof(mux& pages) {
-  pages.handle("/debug/pprof/", serve_index);
-  pages.handle("/debug/pprof/cmdline", serve_cmdline);
-  pages.handle("/debug/pprof/profile", serve_cpu);
-  pages.handle("/debug/pprof/symbol", serve_symbol);
+  pages.handle("GET /debug/pprof/", serve_index);
+  pages.handle("GET /debug/pprof/cmdline", serve_cmdline);
+  pages.handle("GET /debug/pprof/profile", serve_cpu);
+  pages.handle("GET /debug/pprof/symbol", serve_symbol);
+  pages.handle("POST /debug/pprof/symbol", serve_symbol);
+  pages.handle("GET /debug/pprof/trace", serve_trace);
+  auto const seen = std::make_shared<pprof::scrape_deltas>();
+  pages.handle("GET /debug/pprof/delta_heap", scrape_page("heap", seen));
+  pages.handle("GET /debug/pprof/delta_block", scrape_page("block", seen));
+  pages.handle("GET /debug/pprof/delta_mutex", scrape_page("mutex", seen));
 }
 
 }  // namespace vole::http

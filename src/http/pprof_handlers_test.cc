@@ -23,6 +23,7 @@
 #include "vole/http/test.h"
 #include "vole/internal/atomic.h"
 #include "vole/net.h"
+#include "vole/pprof.h"
 #include "vole/runtime.h"
 #include "vole/sync.h"
 #include "vole/testing.h"
@@ -111,7 +112,8 @@ TEST(http_pprof, index_lists_what_there_is) {
 }
 
 TEST(http_pprof, an_unknown_profile_is_404_with_gos_words) {
-  expect_error(get("/debug/pprof/heap"), 404, "Unknown profile");
+  expect_error(get("/debug/pprof/nosuch"), 404, "Unknown profile");
+  expect_error(get("/debug/pprof/nosuch?seconds=1"), 404, "Unknown profile");
 }
 
 TEST(http_pprof, goroutine_comes_as_proto_and_as_two_texts) {
@@ -134,7 +136,62 @@ TEST(http_pprof, a_delta_needs_whole_positive_seconds_and_no_debug) {
   expect_error(get("/debug/pprof/goroutine?seconds=-1"), 400, bad);
   expect_error(get("/debug/pprof/goroutine?seconds=1&debug=1"), 400,
                "seconds and debug params are incompatible");
+  expect_error(get("/debug/pprof/goroutine?seconds=99999999999999999999"), 400, bad);
+  expect_error(get("/debug/pprof/goroutine?seconds=%2B-1"), 400, bad);
   expect_proto(get("/debug/pprof/goroutine?seconds=1"), "goroutine-delta");
+}
+
+TEST(http_pprof, a_profile_of_the_programs_own_has_no_delta) {
+  static pprof::profile& own = pprof::new_profile("http_test.things");
+  int thing = 0;
+  own.add(&thing);
+  expect_proto(get("/debug/pprof/http_test.things"), "http_test.things");
+  EXPECT_THAT(get("/debug/pprof/http_test.things?debug=1").body,
+              StartsWith("http_test.things profile: total 1\n1 @ 0x"));
+  expect_error(get("/debug/pprof/http_test.things?seconds=1"), 400,
+               "\"seconds\" parameter is not supported for this profile type");
+  own.remove(&thing);
+  EXPECT_THAT(get("/debug/pprof/").body, HasSubstr("<a href=\"http_test.things?debug=1\">"));
+}
+
+TEST(http_pprof, debug_is_read_as_gos_atoi_leaves_it) {
+  expect_proto(get("/debug/pprof/goroutine?debug="), "goroutine");
+  expect_proto(get("/debug/pprof/goroutine?debug=1x"), "goroutine");
+  EXPECT_THAT(get("/debug/pprof/goroutine?debug=99999999999999999999").body,
+              StartsWith("goroutine "));
+  EXPECT_THAT(get("/debug/pprof/goroutine?debug=%2B1").body, StartsWith("goroutine profile: "));
+}
+
+TEST(http_pprof, pages_are_read_and_only_symbol_is_posted_to) {
+  for (char const* page : {"", "goroutine", "profile?seconds=1", "cmdline", "trace"}) {
+    answer const a = ask("POST", std::string("/debug/pprof/") + page);
+    EXPECT_EQ(a.status, 405) << page;
+    EXPECT_EQ(a.header.get("Allow"), "GET, HEAD") << page;
+  }
+}
+
+TEST(http_pprof, trace_says_that_it_is_not_there) {
+  answer const a = get("/debug/pprof/trace?seconds=1");
+  EXPECT_EQ(a.status, 501);
+  EXPECT_THAT(a.body, StartsWith("Could not enable tracing: vole writes no execution traces yet"));
+  EXPECT_EQ(a.header.get("X-Go-Pprof"), "1");
+}
+
+TEST(http_pprof, a_profile_comes_as_a_flame_graph) {
+  answer const a = get("/debug/pprof/goroutine?format=flamegraph");
+  EXPECT_EQ(a.status, 200);
+  EXPECT_EQ(a.header.get("Content-Type"), "text/html; charset=utf-8");
+  EXPECT_EQ(a.header.get("X-Content-Type-Options"), "nosniff");
+  EXPECT_FALSE(a.header.has("Content-Disposition"));
+  EXPECT_THAT(a.body, HasSubstr(R"({"title":"goroutine of vole_http_test")"));
+  EXPECT_THAT(get("/debug/pprof/goroutine?seconds=1&format=flamegraph").body,
+              HasSubstr(R"({"title":"goroutine-delta of vole_http_test")"));
+  expect_error(get("/debug/pprof/goroutine?format=svg"), 400,
+               "invalid value for \"format\" - must be flamegraph or proto");
+  expect_error(get("/debug/pprof/profile?seconds=3600&format=svg"), 400,
+               "invalid value for \"format\" - must be flamegraph or proto");
+  expect_error(get("/debug/pprof/goroutine?format=flamegraph&type=cpu"), 400,
+               "draw profile goroutine: no sample type 'cpu': there are goroutine");
 }
 
 TEST(http_pprof, a_cpu_profile_comes_after_its_time) {
@@ -182,6 +239,8 @@ TEST(http_pprof, symbol_names_what_it_knows) {
   EXPECT_EQ(asked.body, "num_symbols: 1\n" + line);
   EXPECT_EQ(ask("POST", "/debug/pprof/symbol", fmt::format("{:#x}+{:#x}", pc, pc)).body,
             "num_symbols: 1\n" + line + line);
+  EXPECT_EQ(get(fmt::format("/debug/pprof/symbol?0{:o}+0o{:o}+0b{:b}+{}+08", pc, pc, pc, pc)).body,
+            "num_symbols: 1\n" + line + line + line + line);
   EXPECT_EQ(get("/debug/pprof/symbol").body, "num_symbols: 1\n");
 }
 

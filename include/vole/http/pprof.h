@@ -9,17 +9,21 @@ namespace vole::http {
 
 // handle_pprof registers the pages of Go's net/http/pprof below /debug/pprof/:
 //
-//   (index)       HTML: what there is, with counts
+//   (index)       HTML: what there is, what question it answers, links to flame graphs
+//   NAME          any profile of pprof::profiles(): heap, goroutine, ...
+//                 ?debug=0 proto, 1 counts per stack, 2 (goroutine) a dump of each; ?seconds=N:
+//                 what changed meanwhile
 //   profile       CPU profile over ?seconds=N (30)
-//   goroutine  ?debug=0 proto, 1 counts per stack, 2 a dump of each; ?seconds=N: what changed
-//   meanwhile threadcreate  threads; same parameters symbol  names of program counters, in the
-//   query or the body of a POST: 0x1234+0x5678 cmdline  the command line, arguments divided by NUL
+//   delta_NAME    heap, block or mutex: what changed since the same scraper came last
+//   symbol        names of program counters, in the query or the body of a POST: 0x1234+0x5678
+//   cmdline       the command line, arguments divided by NUL
+//
+// Each profile comes as a page for the browser with ?format=flamegraph (and &type=alloc_space).
 //
 // They show code, stacks and the command line: give them a mux of their own on a private address,
 // never the one of the public service. Any number of requests may capture at the same time; one
 // that is given up ends its capture.
-// Source: Go net/http/pprof. Differs: captures overlap; heap, allocs, block, mutex and trace are
-//   not there: 404.
+// Source: Go net/http/pprof. Differs: captures overlap; flame graphs; trace is not there: 501.
 void handle_pprof(mux& pages);
 
 }  // namespace vole::http

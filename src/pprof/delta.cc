@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pprof/delta.h"
+
+#include <algorithm>
+
+#include "vole/go.h"
+
+#include "pprof/source.h"
+
+namespace vole::pprof {
+namespace {
+
+// Values of what is there now, which have no difference.
+void forget_in_use(profile_data& seen) {
+  for (std::size_t i = 0; i < seen.sample_types.size(); ++i) {
+    if (!seen.sample_types[i].type.starts_with("inuse_")) continue;
+    for (stack_sample& s : seen.samples) s.values[i] = 0;
+  }
+}
+
+}  // namespace
+
+std::string scrape_deltas::next(profile const& of, std::string_view scraper) {
+  profile_data change = of.source().collect();
+  profile_data before{.sample_types = change.sample_types,
+                      .period_type = change.period_type,
+                      .period = change.period,
+                      .begun = change.begun,
+                      .lasted = {},
+                      .samples = {}};
+  {
+    profile_data kept = change;
+    forget_in_use(kept);
+    internal::raw_lock const lock(mu_);
+    auto const [at, fresh] = visits_.try_emplace(key(of.name(), scraper));
+    if (!fresh) std::swap(before, at->second.seen);
+    at->second = {.seen = std::move(kept), .number = ++visits_total_};
+    if (visits_.size() > scrapers_max) {
+      visits_.erase(std::min_element(visits_.begin(), visits_.end(), [](auto& a, auto& b) {
+        return a.second.number < b.second.number;
+      }));
+    }
+  }
+  change.lasted = change.begun - before.begun;
+  subtract(change, before);
+  return blocking([&] { return gzip(encode(change)); });
+}
+
+}  // namespace vole::pprof

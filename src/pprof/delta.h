@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What has changed since a scraper's last visit.
+//
+// INVARIANTS  at most scrapers_max profiles are kept; the scraper that was away longest loses its.
+// LOCKS       scrape_deltas::mu_ (leaf) guards what is kept; profiles are taken without it.
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "vole/internal/annotations.h"
+#include "vole/internal/raw_mutex.h"
+#include "vole/pprof.h"
+
+#include "pprof/profile.h"
+
+namespace vole::pprof {
+
+// scrape_deltas remembers for each scraper the profile that it has got last.
+// Safety: any goroutine.
+class scrape_deltas {
+ public:
+  static constexpr std::size_t scrapers_max = 16;
+
+  // next is what was allocated, or waited for, since this scraper's last visit, or since the start
+  // at its first: profile.proto, gzipped. What is in use is no matter of time: it is as it stands.
+  // Blocks: as profile::write.
+  // Source: the pages of godeltaprof. Differs: there, two scrapers take each other's share away.
+  std::string next(profile const& of, std::string_view scraper) VOLE_EXCLUDES(mu_);
+
+ private:
+  struct visit {
+    profile_data seen;
+    std::uint64_t number = 0;
+  };
+  using key = std::pair<std::string_view, std::string>;  // profile's name, scraper
+
+  internal::raw_mutex mu_;
+  std::map<key, visit> visits_ VOLE_GUARDED_BY(mu_);
+  std::uint64_t visits_total_ VOLE_GUARDED_BY(mu_) = 0;
+};
+
+}  // namespace vole::pprof
