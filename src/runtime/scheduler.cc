@@ -44,6 +44,7 @@
 #include "runtime/monitor.h"
 #include "runtime/netpoll.h"
 #include "runtime/signal.h"
+#include "runtime/thread_stack.h"
 
 namespace vole::internal {
 namespace {
@@ -121,6 +122,7 @@ void scheduler::start() noexcept {
     for (int i = 0; i < max_procs_; ++i) put_idle(take_free());
   }
   install_signal_handlers();
+  install_stack_host();
   monitor::start();
   started_.store(true, memory_order_release);  // pairs with scheduler.h:started
 }

@@ -16,6 +16,9 @@ struct thread_stack {
 // this_thread_stack asks the C library.
 thread_stack this_thread_stack() noexcept;
 
+// install_stack_host tells the rooms below about the stacks of goroutines.
+void install_stack_host() noexcept;
+
 // writable_mappings reads this process's memory map: what a stack can lie in, sorted.
 std::vector<thread_stack> writable_mappings() noexcept;
 
