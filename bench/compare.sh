@@ -38,7 +38,7 @@ done
 shift $((OPTIND - 1))
 [[ $rounds =~ ^[1-9][0-9]*$ ]] || die "-r $rounds: not a positive number"
 [[ $cpus =~ ^[0-9]*$ ]] || die "-c $cpus: one number of processors, please"
-command -v go >/dev/null || die "no 'go' on the PATH: the twins need Go 1.24 or later"
+command -v go >/dev/null || die "no 'go' on the PATH: the twins need Go 1.26 or later"
 chosen=("$@")
 [ ${#chosen[@]} -gt 0 ] || mapfile -t chosen < <(cases)
 for name in "${chosen[@]}"; do

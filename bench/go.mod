@@ -1,3 +1,3 @@
 module vole/bench
 
-go 1.24
+go 1.26

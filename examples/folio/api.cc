@@ -5,6 +5,7 @@
 #include <mutex>
 #include <openssl/evp.h>
 
+#include "vole/attr.h"
 #include "vole/defer.h"
 #include "vole/errgroup.h"
 #include "vole/http/sse.h"
@@ -228,8 +229,14 @@ result<portfolio> api::value_holdings(context const& ctx, std::string const& use
       std::optional<price> const last = hub_.find(at.symbol);
       if (!last) return vole::errors::make("there is no price for {}", at.symbol);
       auto const value = cost_of(at.qty_micro, last->price_minor);
-      if (!value)
-        return vole::errors::make("the value of {} {} overflows", at.qty_micro, at.symbol);
+      if (!value) {
+        // The words are for whoever reads the line, the attributes for whoever searches for it.
+        return vole::errors::with_attrs(
+            vole::errors::make("the value of {} {} overflows", at.qty_micro, at.symbol),
+            {{"symbol", at.symbol},
+             {"qty_micro", at.qty_micro},
+             {"price_minor", last->price_minor}});
+      }
       at.price_minor = last->price_minor;
       at.value_minor = *value;
       return {};

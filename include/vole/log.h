@@ -16,7 +16,6 @@
 #pragma once
 
 #include <chrono>
-#include <concepts>
 #include <cstdint>
 #include <fmt/format.h>
 #include <functional>
@@ -25,44 +24,16 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "vole/attr.h"
 #include "vole/context.h"
 #include "vole/errors.h"
 #include "vole/internal/annotations.h"
 #include "vole/internal/atomic.h"
 #include "vole/internal/raw_mutex.h"
 #include "vole/result.h"
-
-namespace vole {
-
-// secret keeps a value out of logs, configuration pages and formatted text: whatever prints it
-// prints "[redacted]". reveal() is the one way to the content, easy to find in a review.
-template <class T>
-class secret {
- public:
-  secret() = default;
-  explicit secret(T content) : content_(std::move(content)) {}
-
-  T const& reveal() const noexcept { return content_; }
-  friend bool operator==(secret const&, secret const&) = default;
-
- private:
-  T content_{};
-};
-inline constexpr std::string_view redacted_text = "[redacted]";
-
-}  // namespace vole
-
-template <class T>
-struct fmt::formatter<vole::secret<T>> : fmt::formatter<std::string_view> {
-  auto format(vole::secret<T> const&, fmt::format_context& to) const
-      -> fmt::format_context::iterator {
-    return fmt::formatter<std::string_view>::format(vole::redacted_text, to);
-  }
-};
 
 namespace vole::log {
 
@@ -74,115 +45,12 @@ std::string level_text(level l);
 // parse_level reads "debug", "info", "warn", "error" in any case, also "INFO+2".
 result<level> parse_level(std::string_view text);
 
-struct attr;
-
-// value is what an attribute holds: a view. It lives no longer than what it was made from, so
-// attributes are written inside the call that logs them. A type of your own is printed by its
-// fmt::formatter.
-class value {
- public:
-  enum class kind : std::uint8_t {
-    null,
-    boolean,
-    int64,
-    uint64,
-    float64,
-    text,
-    duration,
-    time,
-    error,
-    group,
-    any
-  };
-  using print_fn = void (*)(void const* object, fmt::memory_buffer& to);
-
-  constexpr value() noexcept : kind_(kind::null) {}
-  constexpr value(std::nullptr_t) noexcept : kind_(kind::null) {}
-  template <std::same_as<bool> B>
-  constexpr value(B b) noexcept : kind_(kind::boolean), int_(b) {}
-  template <std::signed_integral I>
-    requires(!std::same_as<I, char> && !std::same_as<I, wchar_t>)
-  constexpr value(I i) noexcept : kind_(kind::int64), int_(i) {}
-  template <std::unsigned_integral U>
-    requires(!std::same_as<U, bool> && !std::same_as<U, char>)
-  constexpr value(U u) noexcept : kind_(kind::uint64), uint_(u) {}
-  template <std::same_as<char> C>
-  value(C) = delete;  // a view cannot hold a character: pass a text
-  constexpr value(double f) noexcept : kind_(kind::float64), float_(f) {}
-  constexpr value(std::string_view s) noexcept
-      : kind_(kind::text), object_(s.data()), size_(s.size()) {}
-  value(std::string const& s) noexcept : value(std::string_view(s)) {}
-  constexpr value(char const* s) noexcept
-      : value(s == nullptr ? std::string_view("<null>") : std::string_view(s)) {}
-  template <class Rep, class Period>
-  constexpr value(std::chrono::duration<Rep, Period> d) noexcept
-      : kind_(kind::duration),
-        int_(std::chrono::duration_cast<std::chrono::nanoseconds>(d).count()) {}
-  constexpr value(std::chrono::system_clock::time_point t) noexcept
-      : kind_(kind::time),
-        int_(std::chrono::duration_cast<std::chrono::nanoseconds>(t.time_since_epoch()).count()) {}
-  value(vole::error const& e) noexcept : kind_(kind::error), object_(&e) {}
-  template <class T>
-  constexpr value(secret<T> const&) noexcept : value(redacted_text) {}
-  template <class T>
-    requires(fmt::is_formattable<T>::value && !std::is_arithmetic_v<T> && !std::is_pointer_v<T> &&
-             !std::convertible_to<T const&, std::string_view> &&
-             !std::convertible_to<T const&, vole::error>)
-  value(T const& object) noexcept : kind_(kind::any), object_(&object), print_(&print_object<T>) {}
-
-  constexpr enum kind kind() const noexcept { return kind_; }
-  bool as_bool() const noexcept { return int_ != 0; }
-  std::int64_t as_int64() const noexcept { return int_; }
-  std::uint64_t as_uint64() const noexcept { return uint_; }
-  double as_float64() const noexcept { return float_; }
-  std::string_view as_text() const noexcept { return {static_cast<char const*>(object_), size_}; }
-  std::chrono::nanoseconds as_duration() const noexcept { return std::chrono::nanoseconds(int_); }
-  std::chrono::nanoseconds as_time() const noexcept {
-    return std::chrono::nanoseconds(int_);
-  }  // since the epoch
-  vole::error const& as_error() const noexcept { return *static_cast<vole::error const*>(object_); }
-  std::span<attr const> as_group() const noexcept;
-  void print_any(fmt::memory_buffer& to) const { print_(object_, to); }
-
- private:
-  friend attr group(std::string_view, std::initializer_list<attr>);
-
-  template <class T>
-  static void print_object(void const* object, fmt::memory_buffer& to) {
-    fmt::format_to(fmt::appender(to), "{}", *static_cast<T const*>(object));
-  }
-
-  enum kind kind_;
-  union {
-    std::int64_t int_ = 0;
-    std::uint64_t uint_;
-    double float_;
-    void const* object_;
-  };
-  union {
-    std::size_t size_ = 0;  // of a text or a group
-    print_fn print_;        // of any
-  };
-};
-
-// attr is a named value: {"user_id", id}.
-struct attr {
-  std::string_view key;
-  log::value value;
-};
-
-inline std::span<attr const> value::as_group() const noexcept {
-  return {static_cast<attr const*>(object_), size_};
-}
-
-// group is several attributes under one name: "http.method=GET http.status=200" in text, a nested
-// object in JSON.
+// What a line carries beside its message: vole/attr.h. An error brings its own attributes as
+// "<key>_attrs" and its stack as "<key>_stack".
+using attr = vole::attr;
+using value = vole::attr_value;
 inline attr group(std::string_view name, std::initializer_list<attr> attrs) {
-  attr made{name, {}};
-  made.value.kind_ = value::kind::group;
-  made.value.object_ = attrs.begin();
-  made.value.size_ = attrs.size();
-  return made;
+  return attr_group(name, attrs);
 }
 
 // sink takes finished lines, each with its line feed.

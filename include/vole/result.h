@@ -4,7 +4,7 @@
 #pragma once
 
 #include <concepts>
-#include <functional>
+#include <initializer_list>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -14,12 +14,9 @@
 #endif
 
 #include "vole/errors.h"
+#include "vole/internal/result_chain.h"
 
 namespace vole {
-
-template <class T>
-class result;
-
 namespace internal {
 
 // The error of a failed result that has been moved from: it stays failed.
@@ -28,11 +25,6 @@ inline constinit errors::sentinel moved_from{"result was moved from"};
 [[noreturn]] void panic_no_value(error const& err);
 [[noreturn]] void panic_no_error();
 
-template <class T>
-inline constexpr bool is_result = false;
-template <class T>
-inline constexpr bool is_result<result<T>> = true;
-
 template <class U>
 concept error_like = std::same_as<std::remove_cvref_t<U>, error> ||
                      std::same_as<std::remove_cvref_t<U>, errors::sentinel>;
@@ -40,7 +32,8 @@ concept error_like = std::same_as<std::remove_cvref_t<U>, error> ||
 // What result<T> takes as its value. A bool only from a bool: a pointer or a count is a slip.
 template <class U, class T>
 concept value_for =
-    !error_like<U> && !is_result<std::remove_cvref_t<U>> && std::convertible_to<U, T> &&
+    !error_like<U> && !is_result<std::remove_cvref_t<U>> &&
+    !std::same_as<std::remove_cvref_t<U>, std::in_place_t> && std::constructible_from<T, U> &&
     (!std::same_as<T, bool> || std::same_as<std::remove_cvref_t<U>, bool>);
 
 // The error half of every result, and what all results can do.
@@ -53,6 +46,9 @@ class result_error {
   // error is why there is no value; null when there is one.
   vole::error const& error() const& noexcept { return err_; }
   vole::error error() && noexcept { return take(); }
+  // error_or is the error, or other when there is a value.
+  vole::error error_or(vole::error other) const& noexcept { return err_ ? err_ : other; }
+  vole::error error_or(vole::error other) && noexcept { return err_ ? take() : other; }
 
  protected:
   constexpr result_error() noexcept = default;
@@ -80,11 +76,13 @@ class result_error {
 //   if (!r) return errors::wrap(r.error(), "parse the answer");
 //   use(*r);
 //
-// It converts from a T, from what converts to T, and from an error that is not null.
+// It converts from a T, from what converts to T, and from an error that is not null. A default one
+// holds a default T, as std::expected's does.
 // Panics:  *r, r->, value() of a failed result; a result<T> made from a null error (caller's bugs).
 // Safety:  as T. Cost: a word beside T; no allocation.
 template <class T>
-class [[nodiscard]] result : public internal::result_error {
+class [[nodiscard]] result : public internal::result_error,
+                             public internal::result_chain<result<T>> {
   static_assert(
       std::is_object_v<T> && !std::is_array_v<T> && !internal::error_like<T> &&
           !internal::is_result<T>,
@@ -94,21 +92,39 @@ class [[nodiscard]] result : public internal::result_error {
  public:
   using value_type = T;
 
+  constexpr result()
+    requires std::default_initializable<T>
+      : value_() {}
   template <internal::value_for<T> U = T>
-  constexpr result(U&& value) : value_(std::forward<U>(value)) {}
+  constexpr explicit(!std::convertible_to<U, T>) result(U&& value)
+      : value_(std::forward<U>(value)) {}
   result(vole::error err) : internal::result_error(std::move(err)) { require_error(); }
   result(errors::sentinel const& err) : internal::result_error(err) {}
   template <class... A>
     requires std::constructible_from<T, A...>
   constexpr explicit result(std::in_place_t, A&&... args) : value_(std::forward<A>(args)...) {}
+  template <class E, class... A>
+    requires std::constructible_from<T, std::initializer_list<E>&, A...>
+  constexpr explicit result(std::in_place_t, std::initializer_list<E> list, A&&... args)
+      : value_(list, std::forward<A>(args)...) {}
   // A result of another type whose value converts.
   template <class U>
-    requires(!std::same_as<T, U> && std::convertible_to<U, T>)
-  result(result<U>&& other) : internal::result_error() {
+    requires(!std::same_as<T, U> && std::constructible_from<T, U>)
+  explicit(!std::convertible_to<U, T>) result(result<U>&& other) : internal::result_error() {
     if (other) {
       std::construct_at(&value_, *std::move(other));
     } else {
       err_ = std::move(other).error();
+    }
+  }
+  template <class U>
+    requires(!std::same_as<T, U> && std::constructible_from<T, U const&>)
+  explicit(!std::convertible_to<U const&, T>) result(result<U> const& other)
+      : internal::result_error() {
+    if (other) {
+      std::construct_at(&value_, *other);
+    } else {
+      err_ = other.error();
     }
   }
 #ifdef __cpp_lib_expected
@@ -142,11 +158,7 @@ class [[nodiscard]] result : public internal::result_error {
   }
   result& operator=(result&& other) noexcept(std::is_nothrow_move_constructible_v<T>) {
     if (this == &other) return *this;
-    // Failed while T's constructor runs: should it throw, there is no value to destroy.
-    if (!err_) {
-      err_ = internal::moved_from;
-      std::destroy_at(&value_);
-    }
+    drop_value();
     vole::error err = other.take();
     if (!err) std::construct_at(&value_, std::move(other.value_));
     err_ = std::move(err);
@@ -159,9 +171,11 @@ class [[nodiscard]] result : public internal::result_error {
   T& value() & { return checked(*this); }
   T const& value() const& { return checked(*this); }
   T&& value() && { return std::move(checked(*this)); }
+  T const&& value() const&& { return std::move(checked(*this)); }
   T& operator*() & { return checked(*this); }
   T const& operator*() const& { return checked(*this); }
   T&& operator*() && { return std::move(checked(*this)); }
+  T const&& operator*() const&& { return std::move(checked(*this)); }
   T* operator->() { return std::addressof(checked(*this)); }
   T const* operator->() const { return std::addressof(checked(*this)); }
 
@@ -175,34 +189,22 @@ class [[nodiscard]] result : public internal::result_error {
     return err_ ? static_cast<T>(std::forward<U>(other)) : std::move(value_);
   }
 
-  // transform is fn(value) as a result; a failed result stays failed and fn is not called.
-  template <class Fn>
-  auto transform(Fn&& fn) const& {
-    return transform_of(*this, std::forward<Fn>(fn));
+  // emplace makes the value anew from args; a failed result has a value then.
+  template <class... A>
+    requires std::constructible_from<T, A...>
+  T& emplace(A&&... args) {
+    drop_value();
+    std::construct_at(&value_, std::forward<A>(args)...);
+    err_ = nullptr;
+    return value_;
   }
-  template <class Fn>
-  auto transform(Fn&& fn) && {
-    return transform_of(std::move(*this), std::forward<Fn>(fn));
-  }
-  // and_then is fn(value), which is itself a result; a failed result stays failed and fn is not
-  // called.
-  template <class Fn>
-  auto and_then(Fn&& fn) const& {
-    return and_then_of(*this, std::forward<Fn>(fn));
-  }
-  template <class Fn>
-  auto and_then(Fn&& fn) && {
-    return and_then_of(std::move(*this), std::forward<Fn>(fn));
-  }
-  // or_else is this result if it has a value, else fn(error), which is a result<T> (or a T or an
-  // error).
-  template <std::invocable<vole::error> Fn>
-  result or_else(Fn&& fn) const& {
-    return err_ ? result(std::invoke(std::forward<Fn>(fn), err_)) : *this;
-  }
-  template <std::invocable<vole::error> Fn>
-  result or_else(Fn&& fn) && {
-    return err_ ? result(std::invoke(std::forward<Fn>(fn), take())) : std::move(*this);
+  template <class E, class... A>
+    requires std::constructible_from<T, std::initializer_list<E>&, A...>
+  T& emplace(std::initializer_list<E> list, A&&... args) {
+    drop_value();
+    std::construct_at(&value_, list, std::forward<A>(args)...);
+    err_ = nullptr;
+    return value_;
   }
 
  private:
@@ -211,16 +213,12 @@ class [[nodiscard]] result : public internal::result_error {
     self.require_value();
     return self.value_;
   }
-  template <class Self, class Fn>
-  static auto transform_of(Self&& self, Fn&& fn);
-  template <class Self, class Fn>
-  static auto and_then_of(Self&& self, Fn&& fn) {
-    using next =
-        std::remove_cvref_t<decltype(std::invoke(std::forward<Fn>(fn), *std::forward<Self>(self)))>;
-    static_assert(internal::is_result<next>,
-                  "and_then: the function returns a result; else use transform");
-    if (!self) return next(std::forward<Self>(self).error());
-    return std::invoke(std::forward<Fn>(fn), *std::forward<Self>(self));
+  // drop_value leaves the result failed while T's constructor runs: should that throw, there is no
+  // value to destroy.
+  void drop_value() noexcept {
+    if (err_) return;
+    err_ = internal::moved_from;
+    std::destroy_at(&value_);
   }
 
   union {
@@ -230,7 +228,8 @@ class [[nodiscard]] result : public internal::result_error {
 
 // result<T&> holds the address of a T that somebody else keeps alive.
 template <class T>
-class [[nodiscard]] result<T&> : public internal::result_error {
+class [[nodiscard]] result<T&> : public internal::result_error,
+                                 public internal::result_chain<result<T&>> {
  public:
   using value_type = T&;
 
@@ -238,6 +237,11 @@ class [[nodiscard]] result<T&> : public internal::result_error {
   result(T const&&) = delete;  // the reference would outlive the temporary
   result(vole::error err) : internal::result_error(std::move(err)) { require_error(); }
   result(errors::sentinel const& err) : internal::result_error(err) {}
+  template <class U>
+    requires(!std::same_as<T, U> && std::convertible_to<U*, T*>)
+  result(result<U&> const& other) : internal::result_error(other.error()) {
+    if (other) value_ = std::addressof(*other);
+  }
   result(result const&) noexcept = default;
   result(result&& other) noexcept : internal::result_error(other.take()), value_(other.value_) {}
   result& operator=(result const&) noexcept = default;
@@ -255,18 +259,6 @@ class [[nodiscard]] result<T&> : public internal::result_error {
   T* operator->() const { return std::addressof(checked()); }
   T& value_or(T& other) const noexcept { return err_ ? other : *value_; }
 
-  template <class Fn>
-  auto transform(Fn&& fn) const;
-  template <class Fn>
-  auto and_then(Fn&& fn) const -> std::remove_cvref_t<std::invoke_result_t<Fn, T&>> {
-    if (err_) return err_;
-    return std::invoke(std::forward<Fn>(fn), *value_);
-  }
-  template <std::invocable<vole::error> Fn>
-  result or_else(Fn&& fn) const {
-    return err_ ? result(std::invoke(std::forward<Fn>(fn), err_)) : *this;
-  }
-
  private:
   T& checked() const {
     require_value();
@@ -278,63 +270,33 @@ class [[nodiscard]] result<T&> : public internal::result_error {
 // result<void> is success or an error, for generic code; a function that yields nothing returns
 // error instead.
 template <>
-class [[nodiscard]] result<void> : public internal::result_error {
+class [[nodiscard]] result<void> : public internal::result_error,
+                                   public internal::result_chain<result<void>> {
  public:
   using value_type = void;
 
   constexpr result() noexcept = default;
+  constexpr explicit result(std::in_place_t) noexcept {}
   result(vole::error err) noexcept : internal::result_error(std::move(err)) {}
   result(errors::sentinel const& err) noexcept : internal::result_error(err) {}
 
   void value() const { require_value(); }
   void operator*() const { require_value(); }
-
-  template <class Fn>
-  auto transform(Fn&& fn) const -> result<std::remove_cv_t<std::invoke_result_t<Fn>>> {
-    if (err_) return err_;
-    if constexpr (std::is_void_v<std::invoke_result_t<Fn>>) {
-      std::invoke(std::forward<Fn>(fn));
-      return {};
-    } else {
-      return std::invoke(std::forward<Fn>(fn));
-    }
-  }
-  template <class Fn>
-  auto and_then(Fn&& fn) const -> std::remove_cvref_t<std::invoke_result_t<Fn>> {
-    if (err_) return err_;
-    return std::invoke(std::forward<Fn>(fn));
-  }
-  template <std::invocable<vole::error> Fn>
-  result or_else(Fn&& fn) const {
-    return err_ ? result(std::invoke(std::forward<Fn>(fn), err_)) : *this;
-  }
+  void emplace() noexcept { err_ = nullptr; }
 };
 
-template <class T>
-template <class Self, class Fn>
-auto result<T>::transform_of(Self&& self, Fn&& fn) {
-  using value = decltype(std::invoke(std::forward<Fn>(fn), *std::forward<Self>(self)));
-  using next = result<std::remove_cv_t<value>>;
-  if (!self) return next(std::forward<Self>(self).error());
-  if constexpr (std::is_void_v<value>) {
-    std::invoke(std::forward<Fn>(fn), *std::forward<Self>(self));
-    return next();
+// Equal: both have values, and those are equal; or both failed with the same error object.
+template <class T, class U>
+  requires(std::is_void_v<T> && std::is_void_v<U>) ||
+          requires(result<T> const& a, result<U> const& b) {
+            { *a == *b } -> std::convertible_to<bool>;
+          }
+bool operator==(result<T> const& a, result<U> const& b) {
+  if (!a || !b) return a.error() == b.error();
+  if constexpr (std::is_void_v<T>) {
+    return true;
   } else {
-    return next(std::invoke(std::forward<Fn>(fn), *std::forward<Self>(self)));
-  }
-}
-
-template <class T>
-template <class Fn>
-auto result<T&>::transform(Fn&& fn) const {
-  using value = std::invoke_result_t<Fn, T&>;
-  using next = result<std::remove_cv_t<value>>;
-  if (err_) return next(err_);
-  if constexpr (std::is_void_v<value>) {
-    std::invoke(std::forward<Fn>(fn), *value_);
-    return next();
-  } else {
-    return next(std::invoke(std::forward<Fn>(fn), *value_));
+    return *a == *b;
   }
 }
 

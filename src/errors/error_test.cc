@@ -74,6 +74,26 @@ TEST(error, wrap_of_null_is_null) {
   EXPECT_FALSE(errors::wrap(nullptr, "no {}", "matter"));
 }
 
+TEST(error, wrap_takes_several_causes) {
+  error const err =
+      errors::wrap({errors::make("disk is full"), nullptr, errors::wrap(no_rows, "find")},
+                   "shut down {}", "folio");
+  EXPECT_EQ(err.message(), "shut down folio: disk is full; find: sql: no rows");
+  EXPECT_TRUE(errors::is(err, no_rows));
+  EXPECT_EQ(errors::wrap({nullptr, error()}, "nothing"), nullptr);
+  EXPECT_EQ(errors::unwrap(errors::wrap({nullptr, error(no_rows)}, "one")), no_rows);
+}
+
+TEST(error, is_walked_first_cause_first) {
+  // Which of two is found: the one below the first branch, however deep.
+  error const deep = errors::wrap(errors::wrap(errors::make_typed<query_error>("deep"), "a"), "b");
+  error const err = errors::wrap({deep, errors::make_typed<query_error>("shallow")}, "c");
+  ASSERT_NE(errors::as<query_error>(err), nullptr);
+  EXPECT_EQ(errors::as<query_error>(err)->code, "deep");
+  error const before = errors::make_typed<query_error>("outer", err);
+  EXPECT_EQ(errors::as<query_error>(before)->code, "outer");
+}
+
 TEST(error, unwrap_takes_one_wrap_off) {
   error const cause = errors::make("inner");
   error const err = errors::wrap(cause, "outer");

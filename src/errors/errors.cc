@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Making, printing, asking and freeing errors. INVARIANTS: vole/internal/error_node.h.
+// Making, asking and freeing errors. INVARIANTS: vole/internal/error_node.h.
 // REJECTED
 //   - std::shared_ptr<node>: two words, two counts, and a sentinel would need an allocation.
 //   - a virtual destructor per node: sentinels in static storage would be destroyed at exit, before
@@ -12,7 +12,6 @@
 #include <cstring>
 #include <fmt/format.h>
 #include <iterator>
-#include <new>
 
 #include "vole/assert.h"
 #include "vole/result.h"
@@ -23,25 +22,16 @@ namespace vole {
 namespace internal {
 namespace {
 
-constexpr std::string_view no_error_text = "no error";
-constexpr std::size_t tree_depth_max = 32;  // deeper errors are indented no further
-
 std::uint32_t clamp_size(std::size_t size) {
   return static_cast<std::uint32_t>(std::min<std::size_t>(size, error_node::size_max));
-}
-
-// make_node allocates Node and tail_bytes behind it.
-template <class Node, class... A>
-Node* make_node(std::size_t tail_bytes, A&&... args) {
-  void* const memory = ::operator new(sizeof(Node) + tail_bytes);
-  return ::new (memory) Node(std::forward<A>(args)...);
 }
 
 error make_text(std::string_view text) {
   std::uint32_t const size = clamp_size(text.size());
   auto* const node = make_node<error_node>(size, error_kind::text, size, 1U);
-  std::memcpy(static_cast<void*>(node + 1), text.data(), size);
-  return error::adopt(node);
+  std::memcpy(behind(node), text.data(), size);
+  error made = error::adopt(node);
+  return wants_stack() ? add_stack(std::move(made)) : made;
 }
 
 // give_up drops one reference and says whether it was the last.
@@ -76,8 +66,8 @@ void error_release(error_node const* node) noexcept {
   while (dead != nullptr) {
     error_node* const gone = dead;
     dead = gone->next_dead;
-    if (gone->kind == error_kind::wrap) {
-      error_node const* const cause = static_cast<wrap_node*>(gone)->cause;
+    if (is_link(gone->kind)) {
+      error_node const* const cause = cause_of(*gone);
       if (give_up(cause)) bury(cause, &dead);
     } else if (gone->kind == error_kind::join) {
       for (std::uint32_t i = 0; i < gone->size; ++i) {
@@ -99,15 +89,39 @@ error wrap_formatted(error cause, fmt::string_view format, fmt::format_args args
   fmt::memory_buffer text;
   fmt::vformat_to(std::back_inserter(text), format, args);
   std::uint32_t const size = clamp_size(text.size());
-  auto* const node = make_node<wrap_node>(size, size, cause.node());
-  std::memcpy(static_cast<void*>(node + 1), text.data(), size);
+  bool const began_here =
+      (cause.node()->refs.load(memory_order_relaxed) & error_node::immortal_bit) != 0;
+  auto* const node = make_node<cause_node>(size, error_kind::wrap, size, cause.node());
+  std::memcpy(behind(node), text.data(), size);
   // The wrap has taken over the reference that cause held.
   static_cast<void>(cause.release());
-  return error::adopt(node);
+  error made = error::adopt(node);
+  return began_here && wants_stack() ? add_stack(std::move(made)) : made;
 }
 
-error_node const* find_typed(error const& err, typed_ops const* ops) noexcept {
-  for (error_walk at(err.node()); at.node() != nullptr; at.descend()) {
+// Plain wraps, the usual chain, are passed without the walker's bookkeeping.
+
+bool is_below(error_node const* node, error_node const* target) {
+  target = bare(target);
+  for (; is_link(node->kind); node = cause_of(*node)) {
+    if (node == target) return true;
+  }
+  if (node == target) return true;
+  if (node->kind != error_kind::typed && node->kind != error_kind::join) return false;
+  error const wanted = share(target);
+  for (error_walk at(node); at.node() != nullptr; at.descend()) {
+    if (at.node() == target) return true;
+    if (at.node()->kind == error_kind::typed && typed_of(*at.node()).is(wanted)) return true;
+  }
+  return false;
+}
+
+error_node const* find_typed(error_node const* node, typed_ops const* ops) noexcept {
+  if (node == nullptr) return nullptr;
+  while (is_link(node->kind)) node = cause_of(*node);
+  if (node->kind == error_kind::typed && node->ops == ops) return node;
+  if (node->kind != error_kind::typed && node->kind != error_kind::join) return nullptr;
+  for (error_walk at(node); at.node() != nullptr; at.descend()) {
     if (at.node()->kind == error_kind::typed && at.node()->ops == ops) return at.node();
   }
   return nullptr;
@@ -121,56 +135,6 @@ void panic_no_error() {
 }
 
 }  // namespace internal
-
-std::string error::message() const {
-  using internal::error_kind;
-  if (node_ == nullptr) return std::string(internal::no_error_text);
-  std::string text;
-  for (internal::error_walk at(node_); at.node() != nullptr;) {
-    internal::error_node const& node = *at.node();
-    if (node.kind == error_kind::join) {
-      at.descend();
-      continue;
-    }
-    if (node.kind == error_kind::wrap) {
-      text.append(internal::text_of(node)).append(": ");
-      at.descend();
-      continue;
-    }
-    // A typed error tells its causes itself.
-    if (node.kind == error_kind::typed) {
-      text.append(internal::typed_of(node).message());
-    } else {
-      text.append(internal::text_of(node));
-    }
-    if (at.more_branches()) text.append("; ");
-    at.skip();
-  }
-  return text;
-}
-
-std::string error::tree() const {
-  using internal::error_kind;
-  if (node_ == nullptr) return std::string(internal::no_error_text);
-  std::string text;
-  for (internal::error_walk at(node_); at.node() != nullptr;) {
-    internal::error_node const& node = *at.node();
-    if (!text.empty()) text.push_back('\n');
-    text.append(2 * std::min(at.depth(), internal::tree_depth_max), ' ');
-    if (node.kind == error_kind::typed) {
-      text.append(internal::typed_of(node).message());
-      at.skip();
-      continue;
-    }
-    if (node.kind == error_kind::join) {
-      fmt::format_to(std::back_inserter(text), "{} errors", node.size);
-    } else {
-      text.append(internal::text_of(node));
-    }
-    at.descend();
-  }
-  return text;
-}
 
 namespace errors {
 
@@ -187,7 +151,7 @@ error join(std::span<error const> errs) {
   auto const size = static_cast<std::uint32_t>(count);
   auto* const node = internal::make_node<internal::error_node>(
       count * sizeof(internal::error_node const*), internal::error_kind::join, size, 1U);
-  auto** causes = reinterpret_cast<internal::error_node const**>(node + 1);
+  auto** causes = static_cast<internal::error_node const**>(internal::behind(node));
   for (error const& err : errs) {
     if (err) *causes++ = error(err).release();
   }
@@ -195,26 +159,11 @@ error join(std::span<error const> errs) {
 }
 
 error unwrap(error const& err) {
-  if (!err) return nullptr;
-  internal::error_node const& node = *err.node();
-  if (node.kind == internal::error_kind::typed) return internal::typed_of(node).unwrap();
-  if (node.kind != internal::error_kind::wrap) return nullptr;
-  auto const* const cause = static_cast<internal::wrap_node const&>(node).cause;
-  internal::error_retain(cause);
-  return error::adopt(cause);
-}
-
-bool is(error const& err, error const& target) {
-  if (err == target) return true;
-  if (!target) return false;
-  for (internal::error_walk at(err.node()); at.node() != nullptr; at.descend()) {
-    if (at.node() == target.node()) return true;
-    if (at.node()->kind == internal::error_kind::typed &&
-        internal::typed_of(*at.node()).is(target)) {
-      return true;
-    }
-  }
-  return false;
+  internal::error_node const* const node = internal::bare(err.node());
+  if (node == nullptr) return nullptr;
+  if (node->kind == internal::error_kind::typed) return internal::typed_of(*node).unwrap();
+  if (node->kind != internal::error_kind::wrap) return nullptr;
+  return internal::share(internal::cause_of(*node));
 }
 
 }  // namespace errors

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "vole/attr.h"
 #include "vole/result.h"
 
 using namespace vole;
@@ -67,7 +68,14 @@ static error close_all() {
   error const first = errors::make("flush {}: disk is full", "orders.log");
   error const second = nullptr;
   error const third = errors::from_errno(EIO, "close {}", "ledger.db");
-  return errors::wrap(errors::join(first, second, third), "shut down");
+  return errors::wrap({first, second, third}, "shut down");
+}
+
+// What to search the log for goes along as attributes; the words stay for the reader.
+static error place_order(std::string const& user_id, int qty) {
+  error const refused = errors::make("too little cash for {} shares", qty);
+  return errors::with_attrs(errors::wrap(refused, "place order"),
+                            {{"user_id", user_id}, {"qty", qty}});
 }
 
 int main() {
@@ -93,6 +101,10 @@ int main() {
   error const err = close_all();
   fmt::print("{}\n", err);
   fmt::print("{:+}\n", err);
+
+  error const short_of_cash = place_order("usr_1", 12);
+  fmt::print("{}\n", short_of_cash);
+  fmt::print("{:+}\n", short_of_cash);
 }
 
 // Output:
@@ -108,3 +120,6 @@ int main() {
 //     flush orders.log: disk is full
 //     close ledger.db
 //       input/output error
+// place order: too little cash for 12 shares
+// place order {user_id=usr_1 qty=12}
+//   too little cash for 12 shares

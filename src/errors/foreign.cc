@@ -38,7 +38,21 @@ bool holds_errno(std::error_code const& code) {
   return code.category() == std::system_category() || code.category() == std::generic_category();
 }
 
+// caught_type names the type of the exception that the catch block around the call is handling.
+std::string caught_type() {
+  std::type_info const* const type = abi::__cxa_current_exception_type();
+  return type == nullptr ? "foreign type" : symbol::demangle_type(type->name());
+}
+
 }  // namespace
+
+std::string exception_error::message() const {
+  if (what_text.empty()) return fmt::format("exception of type {}", type_name);
+  // A code's text is in what() already.
+  bool const told = !cause || as<exception_error>(cause) == nullptr;
+  return told ? fmt::format("{}: {}", type_name, what_text)
+              : fmt::format("{}: {}: {}", type_name, what_text, cause);
+}
 
 std::string system_error::message() const {
   return internal::sys_error_text(code);
@@ -77,13 +91,13 @@ error from_exception(std::exception_ptr caught) {
   try {
     std::rethrow_exception(caught);
   } catch (std::system_error const& e) {
-    return make_typed<exception_error>(caught, e.what(), from_error_code(e.code()));
+    return make_typed<exception_error>(caught, caught_type(), e.what(), from_error_code(e.code()));
   } catch (std::exception const& e) {
-    return make_typed<exception_error>(caught, e.what(), nullptr);
+    auto const* const nested = dynamic_cast<std::nested_exception const*>(&e);
+    error cause = nested == nullptr ? nullptr : from_exception(nested->nested_ptr());
+    return make_typed<exception_error>(caught, caught_type(), e.what(), std::move(cause));
   } catch (...) {
-    std::type_info const* const type = abi::__cxa_current_exception_type();
-    std::string const name = type == nullptr ? "foreign type" : symbol::demangle_type(type->name());
-    return make_typed<exception_error>(caught, fmt::format("exception of type {}", name), nullptr);
+    return make_typed<exception_error>(caught, caught_type(), "", nullptr);
   }
 }
 

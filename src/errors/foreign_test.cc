@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cerrno>
 #include <future>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdexcept>
 #include <system_error>
@@ -59,9 +60,11 @@ TEST(exception, becomes_an_error_with_its_text) {
     throw std::runtime_error("bad input");
   } catch (...) {
     error const err = errors::from_exception();
-    EXPECT_EQ(err.message(), "bad input");
+    EXPECT_EQ(err.message(), "std::runtime_error: bad input");
     auto const* const typed = errors::as<errors::exception_error>(err);
     ASSERT_NE(typed, nullptr);
+    EXPECT_EQ(typed->type_name, "std::runtime_error");
+    EXPECT_EQ(typed->what_text, "bad input");
     EXPECT_THROW(std::rethrow_exception(typed->exception), std::runtime_error);
   }
   EXPECT_FALSE(errors::from_exception());
@@ -72,6 +75,25 @@ TEST(exception, of_the_system_keeps_its_code) {
     throw std::system_error(ENOSPC, std::system_category(), "append to the log");
   } catch (...) {
     EXPECT_TRUE(errors::is(errors::from_exception(), errors::from_errno(ENOSPC)));
+  }
+}
+
+TEST(exception, brings_along_what_it_was_thrown_with) {
+  try {
+    try {
+      throw std::invalid_argument("no number");
+    } catch (...) {
+      std::throw_with_nested(std::runtime_error("read the settings"));
+    }
+  } catch (...) {
+    error const err = errors::from_exception();
+    EXPECT_THAT(err.message(), ::testing::HasSubstr("runtime_error"));
+    EXPECT_THAT(err.message(),
+                ::testing::EndsWith(": read the settings: std::invalid_argument: no number"));
+    error const cause = errors::unwrap(err);
+    auto const* const inner = errors::as<errors::exception_error>(cause);
+    ASSERT_NE(inner, nullptr);
+    EXPECT_EQ(inner->type_name, "std::invalid_argument");
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vole/result.h"
 
+#include <functional>
 #include <gtest/gtest.h>
 #include <memory>
 #include <string>
@@ -176,6 +177,182 @@ TEST(result_death, value_of_a_failed_one_is_a_bug_that_says_why) {
 
 TEST(result_death, none_is_made_from_a_null_error) {
   EXPECT_DEATH(static_cast<void>(result<int>(error())), "result was made from a null error");
+}
+
+// --- the members of std::expected that the tests above have not named
+
+TEST(result, holds_a_default_value_when_nobody_gives_another) {
+  result<int> const zero;
+  EXPECT_EQ(*zero, 0);
+  static_assert(!std::is_default_constructible_v<result<std::reference_wrapper<int>>>);
+  static_assert(!std::is_default_constructible_v<result<int&>>);
+}
+
+TEST(result, converts_as_its_value_does_and_no_further) {
+  static_assert(std::is_convertible_v<char const*, result<std::string>>);
+  static_assert(!std::is_convertible_v<int, result<std::vector<int>>>, "explicit there, so here");
+  static_assert(std::is_constructible_v<result<std::vector<int>>, int>);
+  static_assert(std::is_convertible_v<result<int> const&, result<long>>);
+  static_assert(std::is_convertible_v<result<int>, result<long>>);
+  static_assert(!std::is_convertible_v<result<int>, result<std::vector<int>>>);
+  static_assert(!std::is_constructible_v<result<int>, std::string>);
+  static_assert(std::is_convertible_v<result<bird&>, result<animal&>>);
+  static_assert(!std::is_convertible_v<result<animal&>, result<bird&>>);
+  static_assert(!std::is_constructible_v<result<std::string const&>, std::string>);
+  static_assert(!std::is_convertible_v<result<int>, bool>, "only in a condition");
+  result<int> const seven = 7;
+  result<long> const wide = seven;
+  EXPECT_EQ(*wide, 7L);
+  result<int> const bad = not_found;
+  EXPECT_EQ(result<long>(bad).error(), not_found);
+}
+
+TEST(result, gives_its_value_as_it_is_held) {
+  using owner = result<std::unique_ptr<int>>;
+  static_assert(std::is_same_v<decltype(*std::declval<owner&>()), std::unique_ptr<int>&>);
+  static_assert(
+      std::is_same_v<decltype(*std::declval<owner const&>()), std::unique_ptr<int> const&>);
+  static_assert(std::is_same_v<decltype(*std::declval<owner>()), std::unique_ptr<int>&&>);
+  static_assert(
+      std::is_same_v<decltype(*std::declval<owner const>()), std::unique_ptr<int> const&&>);
+  static_assert(
+      std::is_same_v<decltype(std::declval<owner const>().value()), std::unique_ptr<int> const&&>);
+  result<std::string> text = std::string("vole");
+  text->push_back('s');
+  text.value() += "!";
+  EXPECT_EQ(*text, "voles!");
+}
+
+TEST(result, error_or_gives_the_other) {
+  EXPECT_EQ(parse("ab").error_or(not_found), not_found);
+  EXPECT_EQ(parse("").error_or(not_found).message(), "nothing to parse");
+  result<int> const bad = not_found;
+  EXPECT_EQ(bad.error_or(nullptr), not_found);
+}
+
+TEST(result, emplace_makes_the_value_anew) {
+  result<std::vector<int>> list = not_found;
+  EXPECT_EQ(list.emplace(2U, 7).size(), 2U);
+  EXPECT_EQ(list.error(), nullptr);
+  EXPECT_EQ(list.emplace({1, 2, 3}).size(), 3U);
+  EXPECT_EQ(list->back(), 3);
+  result<void> done = not_found;
+  done.emplace();
+  EXPECT_TRUE(done);
+  result<std::vector<int>> const made(std::in_place, {4, 5});
+  EXPECT_EQ(made->front(), 4);
+}
+
+struct explosive {
+  explosive() = default;
+  explicit explosive(int) { throw 1; }
+};
+
+TEST(result, stays_failed_when_the_new_value_throws) {
+  result<explosive> r;
+  EXPECT_THROW(r.emplace(1), int);
+  EXPECT_FALSE(r);
+  EXPECT_EQ(r.error().message(), "result was moved from");
+}
+
+TEST(result, swaps_value_and_error) {
+  result<std::string> a = std::string("value");
+  result<std::string> b = not_found;
+  a.swap(b);
+  EXPECT_EQ(a.error(), not_found);
+  EXPECT_EQ(*b, "value");
+  swap(a, b);
+  EXPECT_EQ(*a, "value");
+  result<void> done;
+  result<void> failed = not_found;
+  swap(done, failed);
+  EXPECT_FALSE(done);
+  EXPECT_TRUE(failed);
+  static_assert(noexcept(a.swap(b)));
+}
+
+TEST(result, compares_with_results_values_and_errors) {
+  result<int> const four = 4;
+  result<int> const bad = not_found;
+  EXPECT_EQ(four, result<long>(4));
+  EXPECT_NE(four, result<int>(5));
+  EXPECT_NE(four, bad);
+  EXPECT_EQ(bad, result<int>(not_found));
+  EXPECT_NE(bad, result<int>(errors::make("not found")));
+  EXPECT_EQ(four, 4);
+  EXPECT_NE(bad, 4);
+  EXPECT_EQ(bad, not_found);
+  EXPECT_NE(four, error(not_found));
+  EXPECT_EQ(result<void>(), result<void>());
+  EXPECT_NE(result<void>(), result<void>(not_found));
+  int n = 4;
+  EXPECT_EQ(result<int&>(n), four);
+}
+
+TEST(result, functions_get_the_value_as_it_is_held) {
+  result<std::string> text = std::string("a");
+  static_cast<void>(text.transform([](std::string& held) { held += "b"; }));
+  EXPECT_EQ(*text, "ab");
+  auto const kind = [](auto&& held) {
+    return std::is_const_v<std::remove_reference_t<decltype(held)>>;
+  };
+  EXPECT_FALSE(*text.transform(kind));
+  EXPECT_TRUE(*std::as_const(text).transform(kind));
+  std::string const taken =
+      *std::move(text).transform([](std::string&& held) { return std::move(held); });
+  EXPECT_EQ(taken, "ab");
+  int n = 1;
+  result<int&> number = n;
+  ++*number.transform([](int& held) -> int& { return held; });
+  EXPECT_EQ(n, 2);
+}
+
+TEST(result, transform_error_gives_the_failure_other_words) {
+  auto const words = [](error err) { return errors::wrap(std::move(err), "load"); };
+  EXPECT_EQ(parse("").transform_error(words).error().message(), "load: nothing to parse");
+  EXPECT_EQ(*parse("ab").transform_error(words), 2);
+  result<std::unique_ptr<int>> owned = std::make_unique<int>(3);
+  EXPECT_EQ(**std::move(owned).transform_error(words), 3);
+  result<void> const failed = not_found;
+  EXPECT_EQ(failed.transform_error(words).error().message(), "load: not found");
+  auto const to_sentinel = [](error const&) { return error(not_found); };
+  EXPECT_EQ(parse("").transform_error(to_sentinel), not_found);
+}
+
+TEST(result, of_void_goes_on_as_the_others_do) {
+  result<void> const done;
+  EXPECT_EQ(*done.and_then([] { return result<int>(3); }), 3);
+  int calls = 0;
+  EXPECT_TRUE(done.transform([&] { ++calls; }));
+  result<void> const failed = not_found;
+  EXPECT_FALSE(failed.and_then([&]() -> result<void> {
+    ++calls;
+    return {};
+  }));
+  EXPECT_EQ(calls, 1);
+}
+
+TEST(result, of_a_reference_goes_on_as_the_others_do) {
+  int n = 5;
+  result<int&> const found = n;
+  EXPECT_EQ(*found.and_then([](int& held) -> result<long> { return held + 1L; }), 6);
+  int other = 0;
+  result<int&> const failed = not_found;
+  EXPECT_EQ(&*failed.or_else([&](error const&) -> result<int&> { return other; }), &other);
+  EXPECT_EQ(&*found.or_else([&](error const&) -> result<int&> { return other; }), &n);
+}
+
+TEST(result, moves_a_move_only_value_past_or_else) {
+  result<std::unique_ptr<int>> made = std::make_unique<int>(5);
+  auto const kept = std::move(made).or_else(
+      [](error const&) -> result<std::unique_ptr<int>> { return not_found; });
+  EXPECT_EQ(**kept, 5);
+}
+
+TEST(result, is_a_word_more_than_its_value) {
+  static_assert(sizeof(result<void*>) == 2 * sizeof(void*));
+  static_assert(sizeof(result<int&>) == 2 * sizeof(void*));
+  static_assert(sizeof(result<void>) == sizeof(void*));
 }
 
 #ifdef __cpp_lib_expected

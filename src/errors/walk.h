@@ -1,24 +1,57 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A walk over an error and its causes, depth first, each error before its causes, without
-// recursion: a chain may be a million wraps deep. No shared state.
+// The parts of an error, and a walk over it and its causes: depth first, each error before its
+// causes, without recursion, since a chain may be a million wraps deep. No shared state.
 
 #include <cstddef>
 #include <cstdint>
+#include <new>
+#include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "vole/errors.h"
 
 namespace vole::internal {
 
-// What stands behind the header of each kind of node.
-struct wrap_node : error_node {
-  wrap_node(std::uint32_t text_size, error_node const* what)
-      : error_node(error_kind::wrap, text_size, 1), cause(what) {}
+inline error_node const* cause_of(error_node const& link) {
+  return static_cast<cause_node const&>(link).cause;
+}
 
-  error_node const* cause;
-};
+// bare is the error behind its notes.
+inline error_node const* bare(error_node const* node) {
+  while (node != nullptr && is_note(node->kind)) node = cause_of(*node);
+  return node;
+}
+
+// share is one more reference to node, as an error.
+inline error share(error_node const* node) {
+  if (node != nullptr) error_retain(node);
+  return error::adopt(node);
+}
+
+// make_node allocates Node and tail_bytes behind it.
+template <class Node, class... A>
+Node* make_node(std::size_t tail_bytes, A&&... args) {
+  void* const memory = ::operator new(sizeof(Node) + tail_bytes);
+  return ::new (memory) Node(std::forward<A>(args)...);
+}
+
+// What stands behind the header of each kind of node.
+inline void* behind(error_node* node) {
+  return node + 1;
+}
+inline void* behind(cause_node* link) {
+  return link + 1;
+}
+inline void const* behind_link(error_node const& link) {
+  return &static_cast<cause_node const&>(link) + 1;
+}
+
+inline std::span<std::uintptr_t const> pcs_of(error_node const& stack) {
+  return {static_cast<std::uintptr_t const*>(behind_link(stack)), stack.size};
+}
 
 inline std::string_view text_of(error_node const& node) {
   switch (node.kind) {
@@ -27,7 +60,7 @@ inline std::string_view text_of(error_node const& node) {
     case error_kind::text:
       return {reinterpret_cast<char const*>(&node + 1), node.size};
     case error_kind::wrap:
-      return {reinterpret_cast<char const*>(&static_cast<wrap_node const&>(node) + 1), node.size};
+      return {static_cast<char const*>(behind_link(node)), node.size};
     default:
       return {};
   }
@@ -45,7 +78,7 @@ inline errors::typed_base const& typed_of(error_node const& node) {
 // itself is the T that err is, its causes not asked.
 template <class T>
 T const* itself(error const& err) {
-  error_node const* const node = err.node();
+  error_node const* const node = bare(err.node());
   if (node == nullptr || node->kind != error_kind::typed || node->ops != &typed_ops_of<T>) {
     return nullptr;
   }
@@ -60,12 +93,16 @@ class error_walk {
   std::size_t depth() const { return depth_; }
   bool more_branches() const { return !pending_.empty(); }
 
-  // descend goes to the causes of the present error; skip passes them by.
+  // descend goes to the causes of the present error, from a note to what it says more about; skip
+  // passes them by.
   void descend() {
     switch (node_->kind) {
       case error_kind::wrap:
-        node_ = static_cast<wrap_node const*>(node_)->cause;
         ++depth_;
+        [[fallthrough]];
+      case error_kind::attrs:
+      case error_kind::stack:
+        node_ = cause_of(*node_);
         return;
       case error_kind::join:
         for (std::uint32_t i = node_->size; i > 1; --i) {

@@ -35,6 +35,19 @@ struct logger::layer {
 
 namespace {
 
+// put_notes puts what an error brings along besides its text: its attributes and its stack.
+template <class Out>
+void put_notes(Out& out, attr const& a) {
+  if (a.value.kind() != value::kind::error) return;
+  vole::error const& err = a.value.as_error();
+  if (auto const attrs = errors::attrs_of(err); !attrs.empty()) {
+    out.put(attr_group(fmt::format("{}_attrs", a.key), attrs));
+  }
+  if (auto const frames = errors::stack_of(err); !frames.empty()) {
+    out.put({fmt::format("{}_stack", a.key), fmt::format("{}", fmt::join(frames, " < "))});
+  }
+}
+
 // Attributes in text form: " key=value", each key behind its groups' names.
 class text_attrs {
  public:
@@ -56,6 +69,7 @@ class text_attrs {
     }
     to_.push_back('=');
     put_value(a.value);
+    put_notes(*this, a);
   }
 
  private:
@@ -118,6 +132,7 @@ class json_attrs {
     }
     put_key(a.key);
     put_value(a.value);
+    put_notes(*this, a);
   }
   void open(std::string_view name) {
     put_key(name);

@@ -24,10 +24,20 @@ namespace vole::internal {
 enum class error_kind : std::uint32_t {
   sentinel,  // sentinel_node; static storage, text is a view
   text,      // a leaf; the text stands behind the node
-  wrap,      // a cause and the text in front of it, which stands behind the node
   join,      // `size` causes, which stand behind the node
   typed,     // typed_node<T>
+  // The links, each a cause_node. attrs and stack are notes: they say more about their cause and
+  // are no error of their own.
+  wrap,   // the text in front of the cause stands behind the node
+  attrs,  // `size` attributes and their texts stand behind the node
+  stack,  // `size` return addresses stand behind the node, the innermost first
 };
+constexpr bool is_link(error_kind kind) noexcept {
+  return kind >= error_kind::wrap;
+}
+constexpr bool is_note(error_kind kind) noexcept {
+  return kind >= error_kind::attrs;
+}
 
 struct error_node;
 
@@ -52,7 +62,7 @@ struct error_node {
   };
   mutable atomic<std::uint32_t> refs;
   error_kind kind : 3;
-  std::uint32_t size : 29;  // bytes of text, or number of causes
+  std::uint32_t size : 29;  // of what stands behind the node: bytes of text, or a number of things
 };
 static_assert(sizeof(error_node) == 16);
 
@@ -61,6 +71,13 @@ struct sentinel_node : error_node {
       : error_node(error_kind::sentinel, 0, immortal_bit), text(sentinel_text) {}
 
   std::string_view text;
+};
+
+struct cause_node : error_node {
+  constexpr cause_node(error_kind link, std::uint32_t node_size, error_node const* what)
+      : error_node(link, node_size, 1), cause(what) {}
+
+  error_node const* cause;
 };
 
 // error_retain takes one more reference.
@@ -74,5 +91,14 @@ inline void error_retain(error_node const* node) noexcept {
 
 // error_release gives one reference back; the last one frees the node and what only it held.
 void error_release(error_node const* node) noexcept;
+
+// stack_wish says which errors get a stack when they are made: 0 none, n about one in n.
+extern atomic<std::uint32_t> stack_wish;
+
+// wants_stack says whether this new error does.
+bool wants_stack_now() noexcept;
+inline bool wants_stack() noexcept {
+  return stack_wish.load(memory_order_relaxed) != 0 && wants_stack_now();
+}
 
 }  // namespace vole::internal

@@ -84,10 +84,11 @@ inline void try_yield(try_nothing) noexcept {}
 // variable, nowhere else: inside a larger expression the temporaries to its left would never be
 // destroyed (GCC), so tests/house refuses it there.
 //   auto row = VOLE_TRY(db.query(ctx, text, id), "load user {}", id);
-// The words are mandatory: a failure that passes through a function says what that function was
-// doing.
+// The words are mandatory, a literal and not empty: a failure that passes through a function says
+// what that function was doing.
 #define VOLE_TRY(expr, words, ...)                                                                 \
   ::vole::internal::try_yield(__extension__({                                                      \
+    static_assert(sizeof("" words) > 1, "VOLE_TRY: say what was being done");                      \
     auto&& vole_try_outcome = (expr);                                                              \
     if (::vole::internal::try_failed(vole_try_outcome)) [[unlikely]] {                             \
       return ::vole::errors::wrap(                                                                 \
