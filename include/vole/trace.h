@@ -7,6 +7,7 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -58,20 +59,24 @@ result<span_context> parse_traceparent(std::string_view text);
 std::string format_traceparent(span_context const& span);
 
 // parse_tracestate checks the value of a tracestate header (several header lines: joined by ",")
-// and returns it without the optional blanks and the empty members: at most 32 members, keys and
-// values as the standard spells them.
+// and returns it as it is to be sent on: without optional blanks and empty members. There may be at
+// most 32 members, keys and values as the standard spells them. Past 512 characters whole members
+// are left out: first those above 128 characters, then from the end.
 // Errors:  the first bad member, by number; the standard then drops tracestate and keeps
 //          traceparent.
 result<std::string> parse_tracestate(std::string_view text);
 
 // with_member returns state with key=value in front, the place of whoever changed it last, and the
-// key's old member gone. Over 32 members the last one goes.
+// key's old member gone. Over 32 members the last one goes, over 512 characters as above.
 // Errors:  a key or value that the standard forbids.
 result<std::string> with_member(std::string_view state, std::string_view key,
                                 std::string_view value);
 
-// extract reads both headers of a request: an absent or bad traceparent gives a span_context that
-// is not valid (a new trace is to be begun), a bad tracestate is dropped.
+// extract reads both headers of a request, all lines of each. No traceparent, more than one or a
+// bad one gives a span_context that is not valid: a new trace is to be begun. A bad tracestate is
+// dropped.
+span_context extract(std::span<std::string_view const> traceparents,
+                     std::span<std::string_view const> tracestates);
 span_context extract(std::string_view traceparent, std::string_view tracestate);
 
 // new_trace_id and new_span_id are random and valid; unique over processes, not secret.

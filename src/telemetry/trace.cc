@@ -17,6 +17,8 @@ namespace vole::trace {
 namespace {
 
 constexpr std::size_t members_max = 32;
+constexpr std::size_t state_bytes_max = 512;        // what everybody must pass on, at least
+constexpr std::size_t long_member_bytes_min = 129;  // such members are left out first
 constexpr std::size_t traceparent_bytes = 55;
 
 std::string to_hex(std::span<std::uint8_t const> bytes) {
@@ -122,7 +124,25 @@ result<std::vector<member>> read_members(std::string_view text) {
   return members;
 }
 
-std::string join_members(std::span<member const> members) {
+// shorten leaves members out until the list has at most state_bytes_max characters: first the long
+// ones, the last of them first, then whatever stands last.
+void shorten(std::vector<member>& members) {
+  std::size_t bytes = 0;
+  for (auto const& m : members) bytes += m.whole.size() + 1;
+  auto const fits = [&] { return bytes <= state_bytes_max + 1; };  // no comma behind the last one
+  for (std::size_t i = members.size(); i-- > 0 && !fits();) {
+    if (members[i].whole.size() < long_member_bytes_min) continue;
+    bytes -= members[i].whole.size() + 1;
+    members.erase(members.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+  while (!fits()) {
+    bytes -= members.back().whole.size() + 1;
+    members.pop_back();
+  }
+}
+
+std::string join_members(std::vector<member> members) {
+  shorten(members);
   std::string out;
   for (auto const& m : members) {
     if (!out.empty()) out += ',';
@@ -205,7 +225,7 @@ std::string format_traceparent(span_context const& span) {
 result<std::string> parse_tracestate(std::string_view text) {
   auto members = read_members(text);
   if (!members) return members.error();
-  return join_members(*members);
+  return join_members(*std::move(members));
 }
 
 result<std::string> with_member(std::string_view state, std::string_view key,
@@ -218,15 +238,21 @@ result<std::string> with_member(std::string_view state, std::string_view key,
   if (members->size() == members_max) members->pop_back();
   std::string const added = fmt::format("{}={}", key, value);
   members->insert(members->begin(), member{key, added});
-  return join_members(*members);
+  return join_members(*std::move(members));
+}
+
+span_context extract(std::span<std::string_view const> traceparents,
+                     std::span<std::string_view const> tracestates) {
+  if (traceparents.size() != 1) return {};
+  auto span = parse_traceparent(traceparents[0]);
+  if (!span) return {};
+  std::string const all = fmt::format("{}", fmt::join(tracestates, ","));
+  if (auto state = parse_tracestate(all)) span->state = *std::move(state);
+  return *std::move(span);
 }
 
 span_context extract(std::string_view traceparent, std::string_view tracestate) {
-  if (traceparent.empty()) return {};
-  auto span = parse_traceparent(traceparent);
-  if (!span) return {};
-  if (auto state = parse_tracestate(tracestate)) span->state = *std::move(state);
-  return *std::move(span);
+  return extract(std::span(&traceparent, 1), std::span(&tracestate, 1));
 }
 
 trace_id new_trace_id() {

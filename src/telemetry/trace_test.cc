@@ -90,6 +90,33 @@ TEST(trace, allows_32_members_and_no_more) {
   EXPECT_TRUE(state->ends_with(",k30=v"));
 }
 
+std::string member(std::string const& key, std::size_t bytes) {
+  return key + "=" + std::string(bytes - key.size() - 1, 'v');
+}
+
+TEST(trace, passes_on_512_characters_of_tracestate_whole) {
+  std::string text = member("a", 128);
+  for (char const* key : {"b", "c", "d"}) text += "," + member(key, 127);
+  ASSERT_EQ(text.size(), 512U);
+  EXPECT_EQ(*trace::parse_tracestate(text), text);
+  EXPECT_EQ(*trace::parse_tracestate(text + "v"), text.substr(0, 512 - 128));
+}
+
+TEST(trace, leaves_out_long_members_first_then_the_last_ones) {
+  std::string const kept = member("a", 128) + "," + member("b", 128) + "," + member("c", 128);
+  std::string const text = member("long", 129) + "," + kept;
+  EXPECT_EQ(*trace::parse_tracestate(text), kept);
+  // Two long ones: the last goes, the first may stay.
+  EXPECT_EQ(*trace::parse_tracestate(member("one", 200) + "," + member("two", 200) + "," +
+                                     member("a", 128)),
+            member("one", 200) + "," + member("a", 128));
+  std::string const short_ones = kept + "," + member("d", 120) + "," + member("e", 100);
+  EXPECT_EQ(*trace::parse_tracestate(short_ones), kept + "," + member("d", 120));
+  // One member alone that is too long.
+  EXPECT_EQ(*trace::parse_tracestate("k=v," + std::string(256, 'k') + "=" + std::string(256, 'v')),
+            "k=v");
+}
+
 TEST(trace, puts_a_changed_member_in_front) {
   EXPECT_EQ(*trace::with_member("a=1,b=2,c=3", "b", "9"), "b=9,a=1,c=3");
   EXPECT_EQ(*trace::with_member("", "b", "9"), "b=9");
@@ -104,6 +131,22 @@ TEST(trace, keeps_the_traceparent_when_the_tracestate_is_bad) {
   EXPECT_EQ(trace::extract(good, "a=1, b=2").state, "a=1,b=2");
   EXPECT_FALSE(trace::extract("bad", "a=1").valid());
   EXPECT_FALSE(trace::extract("", "").valid());
+}
+
+TEST(trace, begins_anew_when_there_are_two_traceparents) {
+  std::string_view const twice[] = {good, good};
+  std::string_view const state[] = {"a=1"};
+  EXPECT_FALSE(trace::extract(twice, state).valid());
+  EXPECT_FALSE(trace::extract({}, state).valid());
+}
+
+TEST(trace, reads_the_lines_of_tracestate_as_one_list) {
+  std::string_view const parent[] = {good};
+  std::string_view const lines[] = {"a=1 , b=2", "", "c=3"};
+  EXPECT_EQ(trace::extract(parent, lines).state, "a=1,b=2,c=3");
+  std::string_view const repeated[] = {"a=1", "a=2"};
+  EXPECT_TRUE(trace::extract(parent, repeated).valid());
+  EXPECT_EQ(trace::extract(parent, repeated).state, "");
 }
 
 TEST(trace, makes_ids_that_are_valid_and_differ) {
