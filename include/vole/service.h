@@ -60,7 +60,8 @@ struct options {
 
   log::format log_format = log::format::text;
   log::level log_level = log::level::info;
-  std::shared_ptr<log::sink> log_to = nullptr;  // null: stderr
+  std::shared_ptr<log::sink> log_to = nullptr;        // null: stderr
+  errors::stacks error_stacks = errors::stacks::off;  // which errors keep a stack, for the log
 
   duration drain_delay = {};                          // from "not ready" to closed listeners
   duration drain_timeout = std::chrono::seconds(20);  // for running requests
@@ -73,8 +74,8 @@ struct options {
   std::vector<config_entry> config = {};  // what /debug/config shows: flags.entries()
 };
 
-// add_flags adds listen, admin, admin-token, ops, log-level, log-format, drain-delay and
-// drain-timeout.
+// add_flags adds listen, admin, admin-token, ops, log-level, log-format, error-stacks, drain-delay
+// and drain-timeout.
 void add_flags(flags& to, options& of);
 
 class app {

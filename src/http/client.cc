@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vole/http/client.h"
 
+#include <charconv>
+#include <fmt/format.h>
 #include <utility>
 
 #include "vole/assert.h"
@@ -151,7 +153,22 @@ result<exchange_ptr> send_following(context const& ctx, std::shared_ptr<client_p
   return answer;
 }
 
+constexpr std::size_t refusal_bytes_max = 4096;
+
+// Retry-After in seconds; its other form, a date, is passed over.
+std::optional<duration> seconds_of(std::string_view text) {
+  std::uint32_t seconds = 0;
+  auto const [end, failure] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (failure != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return std::chrono::seconds(seconds);
+}
+
 }  // namespace
+
+std::string status_error::message() const {
+  std::string_view const words = status_text(code);
+  return words.empty() ? fmt::format("status {}", code) : fmt::format("{} {}", code, words);
+}
 
 response::response(std::unique_ptr<internal::client_exchange> exchange)
     : exchange_(std::move(exchange)) {}
@@ -180,6 +197,24 @@ std::optional<std::uint64_t> response::content_length() const {
   if (info.has_length) return info.length;
   if (info.body == internal::body_kind::none) return 0;
   return std::nullopt;
+}
+
+error response::require_success(context const& ctx) {
+  if (status() >= 200 && status() <= 299) return nullptr;
+  status_error refused(status());
+  refused.content_type = header().get("Content-Type");
+  refused.retry_after = seconds_of(header().get("Retry-After"));
+  refused.body.resize(refusal_bytes_max);
+  std::size_t have = 0;
+  while (have < refusal_bytes_max) {
+    auto* const room = reinterpret_cast<std::byte*>(refused.body.data() + have);
+    auto const got = exchange_->body.read(ctx, {room, refusal_bytes_max - have});
+    if (!got || *got == 0) break;  // half a refusal says no as well as a whole one
+    have += *got;
+  }
+  refused.body.resize(have);
+  return errors::wrap(errors::make_typed<status_error>(std::move(refused)), "answer from {}",
+                      exchange_->url);
 }
 
 result<std::string> response::read_all(context const& ctx, std::size_t limit) {

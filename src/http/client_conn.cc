@@ -33,8 +33,9 @@ bool needs_length(std::string_view method) {
   return method == "POST" || method == "PUT" || method == "PATCH";
 }
 
+// carried: what the client sends along besides, unless the request has it itself.
 std::string render_head(client_request const& req, absolute_url const& url,
-                        client_options const& options) {
+                        client_options const& options, headers const& carried) {
   std::string out;
   out.reserve(256);
   out.append(req.method).append(" ").append(url.target).append(" HTTP/1.1\r\nHost: ");
@@ -44,6 +45,10 @@ std::string render_head(client_request const& req, absolute_url const& url,
   }
   for (auto const& field : req.header) {
     if (own_field(field.name)) continue;
+    out.append(field.name).append(": ").append(field.value).append("\r\n");
+  }
+  for (auto const& field : carried) {
+    if (own_field(field.name) || req.header.has(field.name)) continue;
     out.append(field.name).append(": ").append(field.value).append("\r\n");
   }
   if (req.stream != nullptr && !req.stream_bytes) {
@@ -78,8 +83,12 @@ result<received_head> client_conn::exchange(context const& ctx, client_request c
   in_.unpin();
   keep_alive_ = !has_list_token(req.header.get("Connection"), "close");
   source_failed_ = false;
+  headers carried;
+  if (options.propagate) options.propagate(ctx, carried);
+  if (carried.err()) return errors::wrap(carried.err(), "send along");
+  out_ = render_head(req, url, options, carried);
   bool body_left = false;
-  error sent = send_request(ctx, req, url, options, body_left);
+  error sent = send_request(ctx, req, body_left);
   if (!sent && body_left) {
     // Expect: 100-continue: the server may refuse before it has seen the body.
     conn_->set_read_deadline(vole::internal::now() + continue_timeout);
@@ -108,10 +117,7 @@ result<received_head> client_conn::exchange(context const& ctx, client_request c
   return head;
 }
 
-error client_conn::send_request(context const& ctx, client_request const& req,
-                                absolute_url const& url, client_options const& options,
-                                bool& body_left) {
-  out_ = render_head(req, url, options);
+error client_conn::send_request(context const& ctx, client_request const& req, bool& body_left) {
   bool const has_body = req.stream != nullptr || !req.body.empty();
   body_left = has_body && equal_fold(req.header.get("Expect"), "100-continue");
   if (body_left || req.stream != nullptr) {

@@ -51,8 +51,8 @@ class client_conn final : public body_source {
  private:
   result<std::size_t> receive(context const& ctx, io::bytes_span to) override;
 
-  error send_request(context const& ctx, client_request const& req, absolute_url const& url,
-                     client_options const& options, bool& body_left);
+  // send_request sends the head in out_ and the body; body_left: it waits for 100 Continue.
+  error send_request(context const& ctx, client_request const& req, bool& body_left);
   error send_body(context const& ctx, client_request const& req);
   error send_stream(context const& ctx, client_request const& req);
   result<received_head> read_final_head(context const& ctx, std::string_view method,

@@ -46,6 +46,66 @@ TEST(http_client, gets_and_posts) {
             "a:81 / [body]");
 }
 
+TEST(http_client, makes_a_typed_error_of_a_status_that_says_no) {
+  test::memory_server server([](response_writer& res, request& req) {
+    if (req.path() == "/ok") return reply(res, 204, "");
+    res.header().set("Retry-After", "30");
+    reply(res, 503, std::string(10'000, 'x'), "text/plain");
+  });
+  auto fine = server.client().get(bg, "http://a/ok");
+  ASSERT_TRUE(fine);
+  EXPECT_FALSE(fine->require_success(bg));
+  auto refused = server.client().get(bg, "http://a/no");
+  ASSERT_TRUE(refused);
+  error const err = refused->require_success(bg);
+  EXPECT_EQ(err.message(), "answer from http://a/no: 503 Service Unavailable");
+  auto const* const why = errors::as<status_error>(err);
+  ASSERT_NE(why, nullptr);
+  EXPECT_EQ(why->code, 503);
+  EXPECT_EQ(why->body, std::string(4096, 'x'));
+  EXPECT_EQ(why->content_type, "text/plain");
+  EXPECT_EQ(why->retry_after, duration(30s));
+}
+
+// options_for are those of a client that talks to server.
+client_options options_for(test::memory_server& server) {
+  client_options options;
+  options.dial = [&server](context const&, std::string_view) { return server.connect(); };
+  return options;
+}
+
+TEST(http_client, sends_along_what_its_hook_sets_also_after_a_redirect) {
+  test::memory_server server([](response_writer& res, request& req) {
+    if (req.path() == "/old") {
+      res.header().set("Location", "/new");
+      return reply(res, 307, "");
+    }
+    reply(res, 200, fmt::format("{} {}", req.header().get("X-Hop"), req.header().get("X-Own")));
+  });
+  client_options options = options_for(server);
+  int asked = 0;
+  options.propagate = [&asked](context const&, headers& to) {
+    to.set("X-Hop", fmt::to_string(++asked));
+    to.set("X-Own", "the hook's");
+    to.set("Host", "elsewhere");
+  };
+  client c(options);
+  client_request req;
+  req.url = "http://a/old";
+  req.header.set("X-Own", "mine");
+  EXPECT_EQ(text_of(c.send(bg, req)), "2 mine");
+}
+
+TEST(http_client, refuses_to_send_along_what_is_no_field) {
+  test::memory_server server(echo);
+  client_options options = options_for(server);
+  options.propagate = [](context const&, headers& to) { to.set("X-Bad", "a\r\nb"); };
+  client c(options);
+  auto const res = c.get(bg, "http://a/");
+  ASSERT_FALSE(res);
+  EXPECT_NE(res.error().message().find("send along: "), std::string::npos) << res.error().message();
+}
+
 TEST(http_client, keeps_connections_and_counts_them) {
   test::memory_server server(echo);
   for (int i = 0; i < 10; ++i) text_of(server.client().get(bg, "http://a/"));

@@ -275,7 +275,11 @@ void app::state::close_all() {
   }
 }
 
-app::app(options from) : state_(std::make_shared<state>(std::move(from))) {}
+app::app(options from) : state_(std::make_shared<state>(std::move(from))) {
+  // off leaves it to the program, which may have switched it on before.
+  auto const stacks = state_->how.error_stacks;
+  if (stacks != errors::stacks::off) errors::capture_stacks(stacks);
+}
 
 app::~app() {
   if (state_->at.load(internal::memory_order_relaxed) != phase::made) {
@@ -448,6 +452,9 @@ void add_flags(flags& to, options& of) {
              true);
   to.log_level("log-level", &of.log_level, "lines below it are not written");
   to.log_format("log-format", &of.log_format, "how lines are written");
+  to.error_stacks(
+      "error-stacks", &of.error_stacks,
+      "which errors keep the stack of where they began, for the log; sampled: 1 in 100");
   to.duration("drain-delay", &of.drain_delay,
               "from \"not ready\" to closed listeners, for load balancers to notice");
   to.duration("drain-timeout", &of.drain_timeout, "how long running requests may take to end");

@@ -421,7 +421,8 @@ TEST(app, options_become_flags) {
                               "3s",
                               "--drain-delay=5s",
                               "--log-format=json",
-                              "--log-level=warn"};
+                              "--log-level=warn",
+                              "--error-stacks=sampled"};
   auto const done =
       flags.parse_from(args, [](std::string const&) { return std::optional<std::string>(); });
   ASSERT_EQ(done.next, service::flags::outcome::action::run) << done.text;
@@ -433,6 +434,7 @@ TEST(app, options_become_flags) {
   EXPECT_EQ(how.drain_delay, 5s);
   EXPECT_EQ(how.log_format, log::format::json);
   EXPECT_EQ(how.log_level, log::level::warn);
+  EXPECT_EQ(how.error_stacks, errors::stacks::sampled);
 }
 
 }  // namespace

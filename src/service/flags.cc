@@ -211,6 +211,18 @@ flags& flags::log_level(std::string name, log::level* to, std::string help) {
   return add(std::move(name), "LEVEL", std::move(help), std::move(set), std::move(show));
 }
 
+flags& flags::error_stacks(std::string name, errors::stacks* to, std::string help) {
+  static constexpr std::string_view words[] = {"off", "sampled", "always"};
+  auto set = [to](std::string_view value) -> error {
+    auto const* const at = std::ranges::find(words, value);
+    if (at == std::end(words)) return errors::make("want off, sampled or always");
+    *to = static_cast<errors::stacks>(at - words);
+    return nullptr;
+  };
+  return add(std::move(name), "off|sampled|always", std::move(help), std::move(set),
+             [to] { return std::string(words[static_cast<std::size_t>(*to)]); });
+}
+
 flags& flags::log_format(std::string name, log::format* to, std::string help) {
   auto set = [to](std::string_view value) -> error {
     auto const parsed = log::parse_format(value);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vole/service/problem.h"
 
+#include "vole/http/client.h"
 #include "vole/json.h"
 #include "vole/log.h"
 #include "vole/service/request.h"
@@ -69,6 +70,11 @@ problem to_problem(error const& err) {
             .field = bad->path};
   }
   if (auto of_body = body_problem(err); !of_body.code.empty()) return of_body;
+  if (errors::as<http::status_error>(err) != nullptr) {
+    return {.status = http::status::bad_gateway,
+            .code = "upstream_failed",
+            .detail = "a service that this one depends on refused"};
+  }
   if (errors::is(err, context::deadline_exceeded)) {
     return {.status = http::status::gateway_timeout,
             .code = "timeout",

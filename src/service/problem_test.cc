@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "vole/http/client.h"
 #include "vole/http/test.h"
 #include "vole/json.h"
 #include "vole/log.h"
@@ -55,6 +56,16 @@ TEST(problem, what_is_not_known_is_shown_as_internal_without_detail) {
   EXPECT_EQ(shown.status, 500);
   EXPECT_EQ(shown.code, "internal");
   EXPECT_EQ(shown.detail, "");
+}
+
+TEST(problem, of_an_upstream_shows_nothing_of_its_answer) {
+  http::status_error refused(404);
+  refused.body = "no table users";
+  auto const shown =
+      service::to_problem(errors::wrap(errors::make_typed<http::status_error>(refused), "ask"));
+  EXPECT_EQ(shown.status, 502);
+  EXPECT_EQ(shown.code, "upstream_failed");
+  EXPECT_EQ(service::to_json(shown, "", "").find("users"), std::string::npos);
 }
 
 TEST(problem, known_errors_have_their_status_and_code) {

@@ -60,9 +60,9 @@ class observer {
     request_notes notes;
     std::string id = request_id_of(req);
     res.header().set("X-Request-Id", id);
-    auto scoped = internal::with_scope(
-        req.ctx(), {std::move(id), trace::start_span(trace::extract(req.header().get("traceparent"),
-                                                                    tracestate_of(req)))});
+    auto const caller =
+        trace::extract(req.header().values("traceparent"), req.header().values("tracestate"));
+    auto scoped = internal::with_scope(req.ctx(), {std::move(id), trace::start_span(caller)});
     auto ctx = context::with_value<request_notes_key>(scoped, &notes);
     cancel_handle cancel;
     if (how_.timeout > duration::zero()) {
@@ -78,15 +78,6 @@ class observer {
     auto const given = req.header().get("X-Request-Id");
     if (how_.trust_request_id && is_request_id(given)) return std::string(given);
     return trace::new_trace_id().hex();
-  }
-
-  static std::string tracestate_of(http::request const& req) {
-    std::string all;
-    for (auto const part : req.header().values("tracestate")) {
-      if (!all.empty()) all += ',';
-      all += part;
-    }
-    return all;
   }
 
   // call runs the handler; an exception of foreign code becomes a 500, unless an answer has begun:
@@ -151,6 +142,17 @@ http::middleware observe(observe_options how) {
     return [shared, next = std::move(next)](http::response_writer& res, http::request& req) {
       shared->serve(next, res, req);
     };
+  };
+}
+
+std::function<void(context const& ctx, http::headers& to)> propagate() {
+  return [](context const& ctx, http::headers& to) {
+    auto const* scope = internal::scope_of(ctx);
+    if (scope == nullptr) return;
+    if (!scope->request_id.empty()) to.set("X-Request-Id", scope->request_id);
+    if (!scope->span.valid()) return;
+    to.set("traceparent", trace::format_traceparent(scope->span));
+    if (!scope->span.state.empty()) to.set("tracestate", scope->span.state);
   };
 }
 

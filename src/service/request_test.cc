@@ -5,8 +5,11 @@
 #include <gtest/gtest.h>
 #include <stdexcept>
 
+#include "vole/attr.h"
+#include "vole/http/client.h"
 #include "vole/http/mux.h"
 #include "vole/http/test.h"
+#include "vole/net.h"
 #include "vole/service/problem.h"
 #include "vole/trace.h"
 
@@ -97,6 +100,85 @@ TEST(observe, gives_the_handler_id_and_trace_in_its_context) {
   EXPECT_EQ(span.trace.hex(), "0af7651916cd43dd8448eb211c80319c");
   EXPECT_NE(span.span.hex(), "b7ad6b7169203331");
   EXPECT_EQ(span.state, "a=1,b=2");
+}
+
+TEST(observe, begins_a_trace_anew_when_the_callers_is_not_one) {
+  constexpr std::string_view good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  std::vector<std::vector<std::string_view>> const cases = {
+      {"00-00000000000000000000000000000000-b7ad6b7169203331-01"}, {good, good}, {}};
+  for (auto const& lines : cases) {
+    stage s;
+    trace::span_context span;
+    s.mux.handle("/", [&](http::response_writer&, http::request& req) {
+      if (auto const* found = trace::from_context(req.ctx())) span = *found;
+    });
+    http::test::recorder res;
+    auto const req = http::test::make_request("GET", "/");
+    for (auto const line : lines) req->header().add("traceparent", line);
+    req->header().add("tracestate", "a=1");
+    s.serve(res, *req);
+    EXPECT_TRUE(span.valid());
+    EXPECT_NE(span.trace.hex(), "0af7651916cd43dd8448eb211c80319c");
+    EXPECT_EQ(span.state, "");
+    EXPECT_FALSE(span.sampled());
+  }
+}
+
+TEST(observe, a_client_sends_the_trace_on_to_the_next_service) {
+  stage behind;
+  trace::span_context seen;
+  std::string id;
+  behind.mux.handle("/", [&](http::response_writer&, http::request& req) {
+    if (auto const* found = trace::from_context(req.ctx())) seen = *found;
+    id = log::request_id(req.ctx());
+  });
+  http::test::memory_server next(behind.handler());
+  http::client client(
+      {.dial = [&next](context const&, std::string_view) -> result<std::unique_ptr<net::conn>> {
+         return next.connect();
+       },
+       .propagate = service::propagate()});
+  stage front;
+  trace::span_context ours;
+  front.mux.handle("/", [&](http::response_writer&, http::request& req) {
+    if (auto const* found = trace::from_context(req.ctx())) ours = *found;
+    EXPECT_TRUE(client.get(req.ctx(), "http://next/"));
+  });
+  http::test::recorder res;
+  auto const req = http::test::make_request("GET", "/");
+  req->header().set("X-Request-Id", "req-17");
+  req->header().set("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+  req->header().set("tracestate", "a=1");
+  front.serve(res, *req);
+  EXPECT_EQ(seen.trace.hex(), "0af7651916cd43dd8448eb211c80319c");
+  EXPECT_NE(seen.span, ours.span);
+  EXPECT_TRUE(seen.sampled());
+  EXPECT_EQ(seen.state, "a=1");
+  EXPECT_EQ(id, "req-17");
+}
+
+TEST(observe, a_client_without_a_trace_sends_none) {
+  http::headers to;
+  service::propagate()(context::background(), to);
+  EXPECT_TRUE(to.empty());
+  service::propagate()(trace::with_span(context::background(), trace::start_span({})), to);
+  EXPECT_TRUE(to.has("traceparent"));
+  EXPECT_FALSE(to.has("tracestate"));
+  EXPECT_FALSE(to.has("X-Request-Id"));
+}
+
+TEST(observe, logs_the_attributes_and_the_stack_of_an_error) {
+  stage s;
+  s.mux.handle("/", service::handler([](http::response_writer&, http::request&) {
+                 return errors::with_stack(errors::wrap(
+                     errors::with_attrs(errors::make("no price"), {{"symbol", "AAPL"}}), "value"));
+               }));
+  http::test::recorder res;
+  auto const req = http::test::make_request("GET", "/");
+  s.serve(res, *req);
+  EXPECT_THAT(s.line(), HasSubstr("error=\"value: no price\" error_attrs.symbol=AAPL"));
+  EXPECT_THAT(s.line(), HasSubstr("error_stack=\""));
+  EXPECT_THAT(s.line(), HasSubstr("observe_logs_the_attributes_and_the_stack_of_an_error_Test"));
 }
 
 TEST(observe, logs_a_failed_request_once_with_its_error) {

@@ -41,6 +41,19 @@ struct client_request {
   std::optional<std::uint64_t> stream_bytes = {};
 };
 
+// status_error is an answer that says no: what response::require_success makes of it.
+//   if (auto* refused = errors::as<http::status_error>(err); refused && refused->code == 404) ...
+struct status_error final : errors::typed_base {
+  explicit status_error(int status_code) : code(status_code) {}
+
+  std::string message() const override;  // "503 Service Unavailable"
+
+  int code;
+  std::string content_type = {};
+  std::string body = {};  // its first 4 KiB. It is another's text: log it, do not show it
+  std::optional<duration> retry_after = {};  // where the answer says it in seconds
+};
+
 // response is an answer whose body is still on its way. Destroying it gives the connection back to
 // the pool when the body was read to its end, else closes the connection.
 class response {
@@ -54,6 +67,10 @@ class response {
   headers const& trailer() const;  // after the end of a chunked body
   std::string const& url() const;  // where the answer came from, after redirects
   std::optional<std::uint64_t> content_length() const;
+
+  // require_success is null for a 2xx answer; for any other one a status_error, with the start of
+  // the body, and where the answer came from. It reads that start, and nothing of a 2xx answer.
+  error require_success(context const& ctx);
 
   // body streams the content; the context given to a read ends it, that of send() is history.
   io::reader& body();
@@ -80,6 +97,9 @@ struct client_options {
   // How to connect; empty: net::dial. For tests (a pipe) and proxies.
   std::function<result<std::unique_ptr<net::conn>>(context const&, std::string_view address)> dial =
       {};
+  // Asked for each request that goes out, a redirect's and a repeated one too: the fields it sets
+  // are sent along, but for those that the request has itself. service::propagate() makes one.
+  std::function<void(context const& ctx, headers& to)> propagate = {};
   std::string user_agent = "vole";
 };
 
@@ -105,7 +125,7 @@ class client {
   client& operator=(client const&) = delete;
 
   // send sends one request and returns when the head of the answer is there. An HTTP status is
-  // never an error.
+  // never an error; response::require_success makes one of it.
   // Cancels: ctx ends it at once, in whatever it waits: a place, DNS, connect, write, read.
   // Errors:  "GET http://127.0.0.1:8080/x: connect to 127.0.0.1:8080: connection refused".
   result<response> send(context const& ctx, client_request const& req);

@@ -73,6 +73,7 @@ class flags {
   flags& secret(std::string name, vole::secret<std::string>* to, std::string help);
   flags& log_level(std::string name, log::level* to, std::string help);
   flags& log_format(std::string name, log::format* to, std::string help);
+  flags& error_stacks(std::string name, errors::stacks* to, std::string help);
 
   // example adds a line to the end of --help.
   flags& example(std::string line);

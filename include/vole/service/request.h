@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "vole/errors.h"
@@ -28,7 +29,8 @@ struct observe_options {
 
 // observe is the outermost middleware of a server:
 //   - request id: accepted or made, put in the context and in the answer's X-Request-Id;
-//   - trace: continued from traceparent and tracestate, or begun; put in the context;
+//   - trace: continued from traceparent and tracestate, or begun anew where there is no good one;
+//     put in the context;
 //   - one line when the request is over: "request" with method, route (the pattern, not the path),
 //     path, status, bytes, duration_ms, remote, and error if it failed; ERROR for 5xx, else INFO;
 //   - metrics: http_requests_total{method,route,status},
@@ -36,6 +38,12 @@ struct observe_options {
 //   - an exception that leaves the handler becomes 500 problem+json, or ends the connection when
 //     the head of the answer has gone out.
 http::middleware observe(observe_options how);
+
+// propagate sends the trace (traceparent, tracestate) and the request id (X-Request-Id) of a
+// context on to the next service:
+//   http::client client({.propagate = service::propagate()});
+// A request whose context carries neither goes out without.
+std::function<void(context const& ctx, http::headers& to)> propagate();
 
 // set_error notes why this request failed, for its log line. No effect outside observe.
 void set_error(http::request& req, error err);
