@@ -289,7 +289,7 @@ error api::stream_prices(http::response_writer& res, http::request& req) {
   http::sse stream(res);
   vole::time::ticker const beat(heartbeat);
   auto const gone = req.ctx().done();
-  auto const stopping = serving_.done();
+  auto const stopping = serving_.get().done();
   while (true) {
     price p;
     error err;

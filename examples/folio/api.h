@@ -55,7 +55,7 @@ class api {
   store& store_;
   price_hub& hub_;
   market& market_;
-  context serving_;  // ends when the listeners close: what the endless streams watch
+  context::stored serving_;  // ends when the listeners close: what the endless streams watch
   api_options options_;
   vole::sync::mutex in_flight_mu_;
   std::unordered_set<std::string> in_flight_;

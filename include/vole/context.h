@@ -14,13 +14,17 @@
 //   - A context is immutable; what may change is whether it has ended, once, and then err() stays.
 //   - A context ends no later than its parent (unless made by without_cancel).
 //   - A context that can end has a cancel_handle, and ends at the latest when that is destroyed:
-//   what Go's vet
-//     looks for, a lost cancel, cannot be written.
+//     what Go's vet looks for, a lost cancel, cannot be written.
+//   - A member that is a context says so by its type, context::stored; the house test lists them.
 #pragma once
 
+#include <array>
 #include <concepts>
+#include <cstddef>
 #include <memory>
 #include <optional>
+#include <source_location>
+#include <span>
 #include <type_traits>
 #include <utility>
 
@@ -39,7 +43,11 @@ class stop_handle;
 
 namespace internal {
 struct park_limit;
-}
+
+// Told of every background() and todo() while it is set; service::observe finds those of handlers.
+using background_probe = void (*)(std::source_location const& at) noexcept;
+inline constinit atomic<background_probe> probe_background{nullptr};
+}  // namespace internal
 
 // A context key is a type that names the type of its value; the value is found by that type alone:
 //   struct request_id { using value_type = std::string; };
@@ -51,16 +59,20 @@ concept context_key =
 
 // Safety:  as a std::shared_ptr: distinct copies from any goroutine or thread.
 // Cost:    one word; a copy is one atomic increment (none for background), each with_ call one
-// allocation. Source:  Go's package context. Differs: keys are types; Err is non-null as soon as
-// the deadline has passed;
-//          AfterFunc's function is disarmed when its handle goes; cancel runs when its handle goes.
+//          allocation. A context is linked to those above it when it is first waited under.
+// Source:  Go's package context. Differs: keys are types; Err is non-null as soon as the deadline
+//          has passed; AfterFunc's function is disarmed when its handle goes; cancel runs when its
+//          handle goes.
 class context {
  public:
+  class stored;
+
   // What err() is: ended by a cancel, or by its deadline. errors::is(err, context::canceled)
   static inline constinit errors::sentinel const canceled{"context canceled"};
   static inline constinit errors::sentinel const deadline_exceeded{"context deadline exceeded"};
 
-  // A context that never ends and holds no value: the same as background().
+  // A context that never ends and holds no value: background() where it is meant, below a request
+  // too.
   constexpr context() noexcept = default;
   context(context const& other) noexcept : node_(other.node_) { internal::context_retain(node_); }
   context(context&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
@@ -73,9 +85,14 @@ class context {
   }
 
   // background is the root of all contexts: main's, and a test's. It never ends.
-  static context background() noexcept { return {}; }
+  static context background(
+      std::source_location const& at = std::source_location::current()) noexcept {
+    return root(at);
+  }
   // todo is background where it is not yet clear which context belongs there.
-  static context todo() noexcept { return {}; }
+  static context todo(std::source_location const& at = std::source_location::current()) noexcept {
+    return root(at);
+  }
 
   // with_cancel is a child of parent that also ends when its handle is called or destroyed.
   [[nodiscard]] static std::pair<context, cancel_handle> with_cancel(context const& parent);
@@ -97,6 +114,13 @@ class context {
   // answer.
   static context without_cancel(context const& parent);
 
+  // merge is a child of first that also ends when one of the others does, with its error and cause:
+  // the first of them to end. Its deadline is the earliest; its values are those of first.
+  // Cost: it is linked to all of them at once.
+  template <std::same_as<context>... Others>
+  [[nodiscard]] static std::pair<context, cancel_handle> merge(context const& first,
+                                                               Others const&... others);
+
   // after_func runs fn once, in a goroutine of its own, when ctx ends; at once if it has ended.
   // Keep the handle: its destructor disarms, and fn is not run then.
   template <class Fn>
@@ -104,16 +128,17 @@ class context {
   static stop_handle after_func(context const& ctx, Fn&& fn);
 
   // err is null while the context lives, then canceled or deadline_exceeded, for good.
-  // Cost:    1 load; with a deadline 1 reading of the clock more. Allocates nothing.
+  // Cost:    1 load, and 1 for each context above that can end; with a deadline 1 reading of the
+  //          clock more. Allocates nothing.
   error err() const;
   // cause is why it ended: what the canceler gave, else err(). Null while it lives.
   error cause() const;
   // deadline is when it ends at the latest, its parents' deadlines included.
   std::optional<time_point> deadline() const noexcept;
   // done is closed when the context ends: for select. Of background it is the nil channel, which
-  // never is. Cost:    the first call for a context makes the channel and, with a deadline, arms
-  // one timer. Waits that
-  //          take a context do not need it. Include vole/chan.h to use it.
+  // never is. Include vole/chan.h to use it.
+  // Cost:    the first call for a context makes the channel and, with a deadline, arms one timer.
+  //          Waits that take a context do not need it.
   recv_chan<unit> done() const;
 
   // value is what the nearest with_value<Key> above gave, or null. The pointer is good while a
@@ -134,13 +159,40 @@ class context {
 
   explicit context(internal::context_node* adopted) noexcept : node_(adopted) {}
 
+  static context root(std::source_location const& at) noexcept {
+    // relaxed, no partner: a debug check that is switched on before requests are served.
+    if (auto const probe = internal::probe_background.load(internal::memory_order_relaxed)) {
+      probe(at);
+    }
+    return {};
+  }
   static std::pair<context, cancel_handle> make_cancel(context const& parent, time_point deadline,
                                                        error cause);
+  static std::pair<context, cancel_handle> make_merged(context const& first,
+                                                       std::span<context const* const> others);
   static bool watch(context const& ctx, internal::after_func_node* node);
 
   internal::context_node* node_ = nullptr;
 };
 static_assert(sizeof(context) == sizeof(void*));
+
+// stored is a context that an object keeps: said so, because one that outlives its call is how a
+// cancellation gets lost. The object's own life may be one; a request's never is.
+class context::stored {
+ public:
+  stored() noexcept = default;
+  stored(context ctx) noexcept : ctx_(std::move(ctx)) {}
+  stored& operator=(context ctx) noexcept {
+    ctx_ = std::move(ctx);
+    return *this;
+  }
+
+  context const& get() const noexcept { return ctx_; }
+  operator context const&() const noexcept { return ctx_; }
+
+ private:
+  context ctx_;  // tidy: stored context, this is the type that says so
+};
 
 // cancel_handle ends the context it came with: when called, at the latest when destroyed. Later
 // calls do nothing. Blocks:  never.       Safety: any goroutine may call; moving and destroying
@@ -187,9 +239,15 @@ class [[nodiscard]] stop_handle {
       : ctx_(std::move(ctx)), node_(counted) {}
   bool stop() noexcept;
 
-  context ctx_;
+  context::stored ctx_;
   internal::after_func_node* node_ = nullptr;  // counted
 };
+
+template <std::same_as<context>... Others>
+std::pair<context, cancel_handle> context::merge(context const& first, Others const&... others) {
+  std::array<context const*, sizeof...(Others)> const all{&others...};
+  return make_merged(first, all);
+}
 
 inline std::pair<context, cancel_handle> context::with_cancel_cause(context const& parent) {
   return with_cancel(parent);
@@ -205,8 +263,7 @@ context context::with_value(context const& parent, typename Key::value_type valu
 template <context_key Key>
 typename Key::value_type const* context::value() const noexcept {
   if (node_ == nullptr) return nullptr;
-  for (auto const* at = node_->values; at != nullptr;
-       at = at->parent == nullptr ? nullptr : at->parent->values) {
+  for (internal::value_node const* at = node_->values; at != nullptr; at = at->outer) {
     if (at->key == &internal::context_key_tag<Key>) {
       return static_cast<typename Key::value_type const*>(at->value);
     }

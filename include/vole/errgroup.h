@@ -89,7 +89,7 @@ class group {
   template <class Fn>
   error call(Fn& fn) {
     if constexpr (std::is_invocable_v<Fn&, context const&>) {
-      return to_error(fn(ctx_));
+      return to_error(fn(ctx_.get()));
     } else {
       return to_error(fn());
     }
@@ -102,7 +102,7 @@ class group {
   void stop() noexcept;
   void fail(error err);
 
-  context const ctx_;
+  context::stored const ctx_;
   cancel_handle const cancel_;
   std::optional<sync::semaphore> slots_;  // none: no limit
   sync::wait_group running_;

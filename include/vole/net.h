@@ -206,6 +206,10 @@ struct listen_options {
 // removes the file of a unix socket. Blocks:  only to look up a host name.
 result<std::unique_ptr<listener>> listen(std::string_view network, std::string_view address,
                                          listen_options const& options = {});
+// With a context, which ends the look-up.
+result<std::unique_ptr<listener>> listen(context const& ctx, std::string_view network,
+                                         std::string_view address,
+                                         listen_options const& options = {});
 
 // resolver turns names into addresses. A test may give its own.
 class resolver {
@@ -218,6 +222,13 @@ class resolver {
 // system_resolver asks getaddrinfo: /etc/hosts, DNS, and whatever nsswitch.conf names. At most 64
 // look-ups run at once, further ones wait. A canceled caller returns at once.
 resolver& system_resolver();
+
+// How many of its look-ups run now, and how many were left by a caller whose context ended.
+struct lookup_stats {
+  std::int64_t running = 0;
+  std::int64_t abandoned_total = 0;
+};
+lookup_stats system_lookup_stats();
 
 struct dial_options {
   duration timeout = std::chrono::seconds(30);               // for all of it; 0: only the context's

@@ -88,6 +88,21 @@ result<std::string> read_file(std::string const& path,
 // that, renames it and syncs the folder.
 error write_file_atomic(std::string const& path, std::string_view data, unsigned mode = 0644);
 
+// With a context, the caller leaves when it ends: a disk that does not answer cannot be canceled,
+// so the call ends alone. At most 16 run at once, further ones wait.
+result<std::string> read_file(context const& ctx, std::string const& path,
+                              std::size_t bytes_max = std::size_t{1} << 30);
+// Errors: also ctx's; then the new content may yet come to be there.
+error write_file_atomic(context const& ctx, std::string const& path, std::string data,
+                        unsigned mode = 0644);
+
+// How many file calls with a context run now, and how many were left by their caller.
+struct file_stats {
+  std::int64_t running = 0;
+  std::int64_t abandoned_total = 0;
+};
+file_stats read_file_stats();
+
 // --- processes
 
 // exit_status is how a process ended.

@@ -77,7 +77,7 @@ class group {
     explicit flight(std::pair<context, cancel_handle> made)
         : ctx(std::move(made.first)), cancel(std::move(made.second)) {}
 
-    context const ctx;
+    context::stored const ctx;
     cancel_handle const cancel;
     int callers = 0;
     internal::event done;

@@ -203,13 +203,13 @@ class scope {
   template <class Fn>
   decltype(auto) call(Fn& fn) {
     if constexpr (std::is_invocable_v<Fn&, context const&>) {
-      return fn(ctx_);
+      return fn(ctx_.get());
     } else {
       return fn();
     }
   }
 
-  context const ctx_;
+  context::stored const ctx_;
   cancel_handle const cancel_;
   sync::wait_group running_;
 };

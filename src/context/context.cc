@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vole/context.h"
 
+#include <vector>
+
 #include "vole/assert.h"
 #include "vole/time.h"
 
@@ -32,9 +34,19 @@ void destroy(context_node* node) noexcept {
 
 }  // namespace
 
+namespace {
+
+// Whether the caller held the last reference; then nobody can make another one.
+bool last_reference(context_node& node) noexcept {
+  // pairs with the release of the others: the last one sees what they did before.
+  return node.refs.load(memory_order_acquire) == 1 ||
+         node.refs.fetch_sub(1, memory_order_acq_rel) == 1;
+}
+
+}  // namespace
+
 void context_release(context_node* node) noexcept {
-  // pairs with itself: the last to release sees what the others did before they released.
-  while (node != nullptr && node->refs.fetch_sub(1, memory_order_acq_rel) == 1) {
+  while (node != nullptr && last_reference(*node)) {
     context_node* const parent = node->parent;
     destroy(node);
     node = parent;
@@ -44,6 +56,7 @@ void context_release(context_node* node) noexcept {
 void context_link_value(value_node* node) noexcept {
   context_retain(node->parent);
   node->canceler = canceler_of(node->parent);
+  node->outer = node->parent == nullptr ? nullptr : node->parent->values;
   node->values = node;
 }
 
@@ -65,9 +78,26 @@ using internal::canceler_of;
 std::pair<context, cancel_handle> context::make_cancel(context const& parent, time_point deadline,
                                                        error cause) {
   auto* const node = new internal::cancel_node(parent.node_, deadline, std::move(cause));
-  internal::context_retain(node);  // the handle's
-  node->attach();
   return {context(node), cancel_handle(node)};
+}
+
+std::pair<context, cancel_handle> context::make_merged(context const& first,
+                                                       std::span<context const* const> others) {
+  time_point deadline = never;
+  error cause;
+  std::vector<internal::cancel_node*> parents;
+  for (context const* const other : others) {
+    auto* const canceler = canceler_of(other->node_);
+    if (canceler == nullptr) continue;
+    parents.push_back(canceler);
+    if (canceler->deadline() < deadline) {
+      deadline = canceler->deadline();
+      cause = canceler->expire_cause();
+    }
+  }
+  auto made = make_cancel(first, deadline, std::move(cause));
+  if (!parents.empty()) made.second.node_->merge_below(parents);
+  return made;
 }
 
 std::pair<context, cancel_handle> context::with_cancel(context const& parent) {
@@ -76,12 +106,16 @@ std::pair<context, cancel_handle> context::with_cancel(context const& parent) {
 
 std::pair<context, cancel_handle> context::with_deadline(context const& parent, time_point deadline,
                                                          error cause) {
-  return make_cancel(parent, deadline, std::move(cause));
+  auto made = make_cancel(parent, deadline, std::move(cause));
+  if (deadline != never && deadline <= internal::now()) made.second.node_->expire_now();
+  return made;
 }
 
 std::pair<context, cancel_handle> context::with_timeout(context const& parent, duration timeout,
                                                         error cause) {
-  return make_cancel(parent, internal::deadline_after(timeout), std::move(cause));
+  auto made = make_cancel(parent, internal::deadline_after(timeout), std::move(cause));
+  if (timeout <= duration::zero()) made.second.node_->expire_now();
+  return made;
 }
 
 context context::without_cancel(context const& parent) {
@@ -147,7 +181,7 @@ cancel_handle::~cancel_handle() {
 }
 
 void cancel_handle::cancel(error cause) const {
-  if (node_ != nullptr) node_->finish(internal::cancel_node::end::canceled, cause);
+  if (node_ != nullptr) node_->cancel(cause);
 }
 
 stop_handle& stop_handle::operator=(stop_handle&& other) noexcept {
@@ -161,16 +195,16 @@ stop_handle& stop_handle::operator=(stop_handle&& other) noexcept {
 bool stop_handle::stop() noexcept {
   if (node_ == nullptr) return false;
   auto* const node = std::exchange(node_, nullptr);
-  bool const stopped = canceler_of(ctx_.node_)->unwatch(node);
+  bool const stopped = canceler_of(ctx_.get().node_)->unwatch(node);
   if (stopped) internal::after_func_release(node);
   internal::after_func_release(node);
-  ctx_ = {};
+  ctx_ = context();
   return stopped;
 }
 
 void stop_handle::detach() noexcept {
   if (node_ != nullptr) internal::after_func_release(std::exchange(node_, nullptr));
-  ctx_ = {};
+  ctx_ = context();
 }
 
 error time::sleep(context const& ctx, duration d) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/core.h>
 #include <string>
+#include <utility>
 
 #include "vole/chan.h"
 #include "vole/context.h"
@@ -9,6 +10,7 @@
 #include "vole/select.h"
 #include "vole/sync/mutex.h"
 #include "vole/time.h"
+#include "vole/uncancelable.h"
 
 using namespace vole;
 using namespace std::chrono_literals;
@@ -84,6 +86,46 @@ void audit(context const& request) {
   fmt::print("audit of {}: {}\n", *ctx.value<request_id>(), ctx.err());
 }
 
+// Work for two: it ends when either of them does.
+void merged() {
+  auto [request, cancel_request] = context::with_cancel(context::background());
+  auto [shutdown, cancel_shutdown] = context::with_cancel(context::background());
+  auto [ctx, cancel] = context::merge(request, shutdown);
+  cancel_shutdown(errors::make("the service stops"));
+  fmt::print("{}, since {}\n", ctx.err(), ctx.cause());
+}
+
+// The object's own life is a context; a request's context never is one.
+class feed {
+ public:
+  explicit feed(context const& life) : feed(context::with_cancel(life)) {}
+  void stop() const { stop_(); }
+  error run() const { return time::sleep(life_, 1h); }
+
+ private:
+  explicit feed(std::pair<context, cancel_handle> made)
+      : life_(std::move(made.first)), stop_(std::move(made.second)) {}
+
+  context::stored const life_;
+  cancel_handle const stop_;
+};
+
+void stored() {
+  feed const prices(context::background());
+  prices.stop();
+  fmt::print("{}\n", prices.run());
+}
+
+// A name service, a disk: what cannot be stopped is left.
+void leaving() {
+  static uncancelable lookups(4);
+  auto [ctx, cancel] = context::with_timeout(context::background(), 10ms);
+  chan<int> const answer(0);
+  result<int> const got = lookups.run(ctx, [answer] { return answer.recv().value(); });
+  fmt::print("{}; running: {}\n", got.error(), lookups.read_stats().running);
+  answer.send(7);
+}
+
 void hooks() {
   auto [ctx, cancel] = context::with_cancel(context::background());
   chan<std::string> const closed(0);
@@ -104,6 +146,9 @@ int main() {
         context::with_cancel(context::with_value<request_id>(context::background(), "req-18"));
     cancel();
     audit(request);
+    merged();
+    stored();
+    leaving();
     hooks();
   });
 }
@@ -116,5 +161,8 @@ int main() {
 // order 5
 // context deadline exceeded
 // audit of req-18: no error
+// context canceled, since the service stops
+// context canceled
+// context deadline exceeded; running: 1
 // connection closed
 // disarmed: false

@@ -2,6 +2,7 @@
 #include "vole/context.h"
 
 #include <gtest/gtest.h>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -18,12 +19,16 @@ namespace {
 using namespace std::chrono_literals;
 
 inline constinit errors::sentinel const boom{"boom"};
+inline constinit errors::sentinel const late{"late"};
 
 struct request_id {
   using value_type = std::string;
 };
 struct user_name {
   using value_type = std::string;
+};
+struct shared_number {
+  using value_type = std::shared_ptr<int>;
 };
 
 time_point long_ago() {
@@ -172,8 +177,8 @@ TEST(context_done, of_an_ended_context_is_closed) {
   auto [ctx, cancel] = context::with_cancel(context::background());
   cancel();
   EXPECT_FALSE(ctx.done().recv());
-  auto [late, cancel_late] = context::with_deadline(context::background(), long_ago());
-  EXPECT_FALSE(late.done().recv());
+  auto [past, cancel_past] = context::with_deadline(context::background(), long_ago());
+  EXPECT_FALSE(past.done().recv());
 }
 
 TEST(context_value, is_found_by_its_key_alone) {
@@ -263,9 +268,143 @@ TEST(context_after_func, of_background_never_runs) {
   EXPECT_FALSE(stop());
 }
 
+// --- merge and stored
+
+TEST(context_merge, ends_with_the_first_to_end) {
+  auto [a, cancel_a] = context::with_cancel(context::background());
+  auto [b, cancel_b] = context::with_cancel(context::background());
+  auto [c, cancel_c] = context::with_cancel(b);
+  auto [ctx, cancel] = context::merge(a, c);
+  EXPECT_FALSE(ctx.err());
+  cancel_b(boom);
+  EXPECT_TRUE(errors::is(ctx.err(), context::canceled));
+  EXPECT_TRUE(errors::is(ctx.cause(), boom));
+  EXPECT_FALSE(a.err());
+  auto [other, cancel_other] = context::merge(context::background(), a);
+  cancel_a();
+  EXPECT_FALSE(other.done().recv());
+}
+
+TEST(context_merge, has_the_earliest_deadline_with_its_cause_and_the_values_of_the_first) {
+  auto const named = context::with_value<user_name>(context::background(), "ann");
+  auto const other = context::with_value<user_name>(context::background(), "bob");
+  auto [late, cancel_late] = context::with_timeout(named, 1h);
+  auto [soon, cancel_soon] = context::with_timeout(other, 1ms, boom);
+  auto [ctx, cancel] = context::merge(late, soon);
+  EXPECT_EQ(ctx.deadline(), soon.deadline());
+  EXPECT_EQ(*ctx.value<user_name>(), "ann");
+  EXPECT_FALSE(ctx.done().recv());
+  EXPECT_TRUE(errors::is(ctx.err(), context::deadline_exceeded));
+  EXPECT_TRUE(errors::is(ctx.cause(), boom));
+}
+
+TEST(context_merge, of_ended_ones_is_born_ended_and_of_endless_ones_is_not) {
+  auto [a, cancel_a] = context::with_cancel(context::background());
+  cancel_a(boom);
+  auto [b, cancel_b] = context::with_cancel(a);
+  auto [ctx, cancel] = context::merge(context::background(), b);
+  EXPECT_TRUE(errors::is(ctx.cause(), boom));
+  auto [free, cancel_free] = context::merge(context::background(), context::todo());
+  EXPECT_FALSE(free.err());
+  cancel_free();
+  EXPECT_TRUE(free.err());
+}
+
+TEST(context_merge, leaves_all_its_parents_when_it_ends) {
+  auto const held = std::make_shared<int>(1);
+  auto [a, cancel_a] = context::with_cancel(context::background());
+  auto [b, cancel_b] = context::with_cancel(context::background());
+  {
+    auto const valued = context::with_value<shared_number>(a, held);
+    auto [ctx, cancel] = context::merge(valued, b, a);
+    EXPECT_TRUE(ctx.done());
+  }
+  EXPECT_EQ(held.use_count(), 1) << "a parent still holds the merged context";
+  cancel_b();
+  cancel_a();
+}
+
+TEST(context_stored, is_the_context_that_was_put_in) {
+  auto [ctx, cancel] = context::with_cancel(context::background());
+  context::stored const kept(ctx);
+  EXPECT_EQ(kept.get(), ctx);
+  context const& seen = kept;
+  cancel();
+  EXPECT_TRUE(seen.err());
+}
+
+// --- links
+
+TEST(context_links, ended_contexts_leave_nothing_with_a_parent_that_lives_on) {
+  auto const held = std::make_shared<int>(1);
+  auto [root, cancel_root] = context::with_cancel(context::background());
+  for (int i = 0; i < 1000; ++i) {
+    auto const valued = context::with_value<shared_number>(root, held);
+    auto [child, cancel] = context::with_timeout(valued, 1h);
+    auto [below, cancel_below] = context::with_cancel(child);
+    if (i % 4 == 0) {
+      EXPECT_TRUE(below.done());
+    } else if (i % 4 == 1) {
+      EXPECT_FALSE(time::sleep(below, 1us));
+    } else if (i % 4 == 2) {
+      context::after_func(below, [held] {}).detach();
+    }
+    if (i % 2 == 0) cancel();
+  }
+  while (held.use_count() > 1) runtime::yield();  // the functions' goroutines
+  EXPECT_FALSE(root.err());
+}
+
+TEST(context_links, an_end_above_is_seen_with_and_without_a_watcher) {
+  for (bool const watched : {false, true}) {
+    auto [root, cancel] = context::with_cancel(context::background());
+    auto [a, cancel_a] = context::with_cancel(root);
+    auto [b, cancel_b] = context::with_cancel(a);
+    if (watched) {
+      EXPECT_TRUE(b.done());
+    }
+    cancel(boom);
+    cancel_b(late);
+    EXPECT_TRUE(errors::is(b.cause(), boom)) << "what came first above is the end below";
+    EXPECT_TRUE(errors::is(a.cause(), boom));
+  }
+}
+
+TEST(context_links, a_wait_that_begins_after_an_end_above_returns_at_once) {
+  auto [root, cancel] = context::with_cancel(context::background());
+  auto [a, cancel_a] = context::with_cancel(root);
+  auto [b, cancel_b] = context::with_cancel(a);
+  cancel();
+  EXPECT_TRUE(errors::is(time::sleep(b, 1h), context::canceled));
+}
+
 // --- large trees
 
 constexpr int tree_size = 100'000;
+
+TEST(context_tree, of_100000_that_are_watched_ends_with_its_root) {
+  auto [root, cancel] = context::with_cancel(context::background());
+  std::vector<std::pair<context, cancel_handle>> tree;
+  tree.push_back(context::with_cancel(root));
+  while (tree.size() < tree_size) {  // each node has ten children
+    tree.push_back(context::with_cancel(tree[tree.size() / 10].first));
+    EXPECT_TRUE(tree.back().first.done());
+  }
+  std::size_t const before = testing::parked();
+  sync::wait_group sleepers;
+  for (int i = 0; i < 100; ++i) {
+    sleepers.go([ctx = tree[tree.size() - 1 - static_cast<std::size_t>(i)].first] {
+      EXPECT_TRUE(errors::is(time::sleep(ctx, 1h), context::canceled));
+    });
+  }
+  testing::wait_until_parked(before + 100);
+  cancel(boom);
+  sleepers.wait();
+  for (auto const& [ctx, handle] : tree) {
+    ASSERT_TRUE(errors::is(ctx.cause(), boom));
+    ASSERT_FALSE(ctx.done().recv());
+  }
+}
 
 TEST(context_tree, of_100000_children_ends_with_its_root) {
   auto [root, cancel] = context::with_cancel(context::background());

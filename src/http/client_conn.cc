@@ -4,9 +4,11 @@
 #include <array>
 #include <cerrno>
 #include <limits>
+#include <optional>
 #include <sys/socket.h>
 
 #include "vole/assert.h"
+#include "vole/http/budget.h"
 
 #include "http/chunked.h"
 #include "http/message_access.h"
@@ -33,9 +35,23 @@ bool needs_length(std::string_view method) {
   return method == "POST" || method == "PUT" || method == "PATCH";
 }
 
+// budget_left is what the request is to say of its deadline; nothing when it has none.
+result<std::optional<duration>> budget_left(context const& ctx, client_request const& req,
+                                            client_options const& options) {
+  auto const deadline = ctx.deadline();
+  if (!options.send_budget || !deadline || req.header.has(budget_header)) {
+    return std::optional<duration>();
+  }
+  duration const left = *deadline - vole::internal::now();
+  duration const needed = options.budget_margin + std::chrono::milliseconds(1);
+  if (left < needed) return errors::make_typed<budget_error>(left, needed);
+  return std::optional(left - options.budget_margin);
+}
+
 // carried: what the client sends along besides, unless the request has it itself.
 std::string render_head(client_request const& req, absolute_url const& url,
-                        client_options const& options, headers const& carried) {
+                        client_options const& options, headers const& carried,
+                        std::optional<duration> budget) {
   std::string out;
   out.reserve(256);
   out.append(req.method).append(" ").append(url.target).append(" HTTP/1.1\r\nHost: ");
@@ -43,6 +59,7 @@ std::string render_head(client_request const& req, absolute_url const& url,
   if (!options.user_agent.empty() && !req.header.has("User-Agent")) {
     out.append("User-Agent: ").append(options.user_agent).append("\r\n");
   }
+  if (budget) out.append(budget_header).append(": ").append(budget_text(*budget)).append("\r\n");
   for (auto const& field : req.header) {
     if (own_field(field.name)) continue;
     out.append(field.name).append(": ").append(field.value).append("\r\n");
@@ -83,10 +100,12 @@ result<received_head> client_conn::exchange(context const& ctx, client_request c
   in_.unpin();
   keep_alive_ = !has_list_token(req.header.get("Connection"), "close");
   source_failed_ = false;
+  auto const budget = budget_left(ctx, req, options);
+  if (!budget) return source_failed_ = true, budget.error();
   headers carried;
   if (options.propagate) options.propagate(ctx, carried);
   if (carried.err()) return errors::wrap(carried.err(), "send along");
-  out_ = render_head(req, url, options, carried);
+  out_ = render_head(req, url, options, carried, *budget);
   bool body_left = false;
   error sent = send_request(ctx, req, body_left);
   if (!sent && body_left) {
@@ -219,7 +238,7 @@ bool client_conn::recycle(body_stream& body) {
   if (!keep_alive_ || body.err()) return false;
   // What is here already may be dropped; for more than that a new connection is cheaper.
   buffered_only_ = true;
-  bool const over = body.done() || body.drain(context::background(), leftover_bytes_max);
+  bool const over = body.done() || body.drain(context{}, leftover_bytes_max);
   buffered_only_ = false;
   if (!over || !in_.empty()) return false;
   in_.reset();

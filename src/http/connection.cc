@@ -118,7 +118,7 @@ bool connection::wait_for_bytes() {
       deadline = std::min(deadline, after(opened_, core_.options.header_timeout));
       rearm_read(deadline);
     }
-    error const err = conn_->wait_readable(context::background());
+    error const err = conn_->wait_readable(context{});
     there = !err;
     if (there || !errors::is(err, net::timed_out) || vole::internal::now() >= deadline) break;
     rearm_read(deadline);  // a nudge
@@ -198,7 +198,7 @@ connection::head_result connection::read_head() {
       if (deadline == never) deadline = after(coarse_now(), core_.options.header_timeout);
     }
     time_point const limit = deadline == never ? read_deadline_ : deadline;
-    auto const got = read_until(context::background(), limit, x.in.room(512));
+    auto const got = read_until(context{}, limit, x.in.room(512));
     if (!got) {
       if (x.in.empty()) return head_result::closed;
       if (errors::is(got.error(), net::timed_out)) {
@@ -233,7 +233,7 @@ void connection::linger() {
   std::array<std::byte, 1024> dropped;
   rearm_read(coarse_now() + linger_timeout);
   for (std::size_t total = 0; total < drain_bytes_max;) {
-    auto const got = conn_->read(context::background(), dropped);
+    auto const got = conn_->read(context{}, dropped);
     if (!got || *got == 0) return;
     total += *got;
   }
@@ -342,7 +342,7 @@ bool connection::settle() {
   bool const unread = !x.body.done();
   if (!unread && x.res.keep_alive()) return true;
   if (x.res.send_pending()) return false;
-  if (x.res.keep_alive() && x.body.drain(context::background(), drain_bytes_max)) return true;
+  if (x.res.keep_alive() && x.body.drain(context{}, drain_bytes_max)) return true;
   if (unread || !x.in.empty()) linger();
   return false;
 }
@@ -380,7 +380,7 @@ context connection::make_ctx() {
   // Whoever wants a context may wait under it: earlier answers must not wait with him.
   if (!x_->res.started()) static_cast<void>(x_->res.send_pending());
   auto const& base = core_.options.base_context;
-  auto [ctx, cancel] = context::with_cancel(base ? *base : context::background());
+  auto [ctx, cancel] = context::with_cancel(base ? base->get() : context{});
   sync::lock_guard const lock(ctx_mu_);
   cancel_.emplace(std::move(cancel));
   // pairs with connection.cc:cut, which sets the flag before it looks for the handle
@@ -404,7 +404,7 @@ void connection::end_ctx() {
 
 result<std::string_view> connection::read_body() {
   if (x_->whole_body) return *x_->whole_body;
-  auto body = x_->body.read_all(context::background(), x_->body_text);
+  auto body = x_->body.read_all(context{}, x_->body_text);
   if (body) x_->whole_body = *body;
   return body;
 }
@@ -444,15 +444,15 @@ error connection::send(std::span<io::bytes_view const> parts) {
     return nullptr;
   }
   arm_write();
-  if (parts.size() == 1) return conn_->write(context::background(), parts.front());
-  return conn_->writev(context::background(), parts);
+  if (parts.size() == 1) return conn_->write(context{}, parts.front());
+  return conn_->writev(context{}, parts);
 }
 
 error connection::send_slices(io::bytes_view part) {
   while (!part.empty()) {
     auto const slice = part.first(std::min(part.size(), slice_bytes));
     arm_write();
-    if (error err = conn_->write(context::background(), slice)) return err;
+    if (error err = conn_->write(context{}, slice)) return err;
     part = part.subspan(slice.size());
   }
   return nullptr;

@@ -104,7 +104,7 @@ std::string_view request::remote_addr() const {
 }
 
 context const& request::ctx() {
-  if (!ctx_) ctx_ = source_ == nullptr ? context::background() : source_->make_ctx();
+  if (!ctx_) ctx_.emplace(source_ == nullptr ? context{} : source_->make_ctx());
   return *ctx_;
 }
 

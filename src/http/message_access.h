@@ -38,7 +38,7 @@ struct message_access {
   static std::optional<std::uint64_t>& content_length(request& req) { return req.content_length_; }
   static headers& trailer(request& req) { return req.trailer_; }
   static path_values_type& path_values(request& req) { return req.path_values_; }
-  static std::optional<context>& ctx(request& req) { return req.ctx_; }
+  static std::optional<context::stored>& ctx(request& req) { return req.ctx_; }
   static request_source*& source(request& req) { return req.source_; }
 
   static void set_url(request& req, std::string_view path, std::string_view raw_path,

@@ -61,7 +61,7 @@ void server_core::refuse(net::conn& conn) {
       "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\n"
       "Content-Length: 0\r\n\r\n";
   conn.set_write_deadline(vole::internal::now() + std::chrono::milliseconds(10));
-  error const err = conn.write(context::background(), io::bytes(answer));
+  error const err = conn.write(context{}, io::bytes(answer));
   if (!err) static_cast<void>(conn.close_write());
   static_cast<void>(conn.close());
 }
@@ -158,7 +158,7 @@ error server_core::drain(context const& ctx) {
       if (c->cut()) ++canceled;
     }
   }
-  auto const [grace, cancel] = context::with_timeout(context::background(), handler_grace);
+  auto const [grace, cancel] = context::with_timeout(context{}, handler_grace);
   if (recv(grace, empty_)) {
     if (canceled == 0) return nullptr;
     return errors::make("http: shutdown: {} requests were canceled", canceled);
@@ -196,9 +196,8 @@ server::~server() {
 
 error server::serve(context const& ctx, net::listener& listener) {
   error const failed = core_->accept_loop(core_, ctx, listener);
-  auto const [limit, cancel] =
-      context::with_timeout(context::background(), core_->options.drain_timeout);
-  error const drained = core_->shutdown(limit, context::background());
+  auto const [limit, cancel] = context::with_timeout(context{}, core_->options.drain_timeout);
+  error const drained = core_->shutdown(limit, context{});
   return failed ? failed : drained;
 }
 

@@ -61,7 +61,7 @@ struct owned_request::backing final : internal::request_source {
   std::string body_bytes;
   io::bytes_reader stream;
   too_large refused;
-  context ctx;
+  context::stored ctx;
   std::uint64_t limit = server_options{}.body_bytes_max;
 };
 

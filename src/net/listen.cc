@@ -82,10 +82,10 @@ result<std::unique_ptr<net::listener>> listen_tcp(net::address const& at, bool b
 }
 
 // The addresses to try in turn: no host means all addresses, of both families where there are two.
-result<std::unique_ptr<net::listener>> listen_on(endpoint const& where,
+result<std::unique_ptr<net::listener>> listen_on(context const& ctx, endpoint const& where,
                                                  listen_options const& options) {
   if (!where.host.empty()) {
-    auto ips = addresses_of(context::background(), where, net::system_resolver());
+    auto ips = addresses_of(ctx, where, net::system_resolver());
     if (!ips) return ips.error();
     auto const v4 = std::find_if(ips->begin(), ips->end(),
                                  [](net::ip_address const& ip) { return ip.is_v4(); });
@@ -136,11 +136,16 @@ namespace net {
 
 result<std::unique_ptr<listener>> listen(std::string_view network, std::string_view address,
                                          listen_options const& options) {
+  return listen(context{}, network, address, options);
+}
+
+result<std::unique_ptr<listener>> listen(context const& ctx, std::string_view network,
+                                         std::string_view address, listen_options const& options) {
   auto const where = internal::parse_endpoint(network, address);
   error err;
   if (where) {
     auto made = where->unix_socket ? internal::listen_unix(where->path, options)
-                                   : internal::listen_on(*where, options);
+                                   : internal::listen_on(ctx, *where, options);
     if (made) return made;
     err = made.error();
   } else {

@@ -10,9 +10,6 @@
 #include <netdb.h>
 #include <utility>
 
-#include "vole/chan.h"
-#include "vole/go.h"
-
 #include "net/sockaddr.h"
 
 namespace vole {
@@ -61,35 +58,37 @@ blocking_resolver::answer ask_system(std::string const& host) {
 }
 
 blocking_resolver::blocking_resolver(question ask, std::int64_t at_once)
-    : shared_(new shared{std::move(ask), sync::semaphore(at_once)}) {}
+    : ask_(std::make_shared<question const>(std::move(ask))),
+      lookups_(at_once, lookup_stack_bytes) {}
 
 blocking_resolver::answer blocking_resolver::lookup(context const& ctx, std::string_view host) {
-  auto const failed = [host](error cause) {
-    return errors::make_typed<net::op_error>(net::op_error::operation::lookup, "ip",
-                                             std::string(host), std::move(cause));
-  };
-  if (error err = acquire(ctx, shared_->running)) return failed(std::move(err));
-  chan<answer> const answers(1);
-  go({.stack_bytes = lookup_stack_bytes}, [all = shared_, answers, name = std::string(host)] {
-    answer found = blocking([&] { return all->ask(name); });
-    all->running.release();
-    answers.send(std::move(found));
-  });
-  auto got = recv(ctx, answers);
-  if (!got) return failed(got.error());
-  answer found = *std::move(*got);
-  return found ? std::move(found) : failed(found.error());
+  answer found = lookups_.run(ctx, [ask = ask_, name = std::string(host)] { return (*ask)(name); });
+  if (found) return found;
+  return errors::make_typed<net::op_error>(net::op_error::operation::lookup, "ip",
+                                           std::string(host), std::move(found).error());
 }
 
 }  // namespace internal
 
 namespace net {
+namespace {
 
-resolver& system_resolver() {
+internal::blocking_resolver& system_lookups() {
   // Never destroyed: look-ups may still run when the process ends.
   static auto& instance =
       *new internal::blocking_resolver(&internal::ask_system, internal::lookups_at_once);
   return instance;
+}
+
+}  // namespace
+
+resolver& system_resolver() {
+  return system_lookups();
+}
+
+lookup_stats system_lookup_stats() {
+  auto const now = system_lookups().read_stats();
+  return {now.running, now.abandoned_total};
 }
 
 }  // namespace net

@@ -2,9 +2,8 @@
 // blocking_resolver: a resolver over a function that stops its thread, as getaddrinfo does.
 //
 // INVARIANTS
-//  - At most `at_once` look-ups run; each holds a unit of the semaphore until it ends.
-//  - A look-up whose caller has gone ends on its own, and its answer goes nowhere.
-// LOCKS  none besides those of semaphore and channel.
+//  - What vole/uncancelable.h says of its calls: at most `at_once` run, and one whose caller has
+//    gone ends on its own.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +13,7 @@
 #include <vector>
 
 #include "vole/net.h"
-#include "vole/sync/semaphore.h"
+#include "vole/uncancelable.h"
 
 namespace vole::internal {
 
@@ -25,13 +24,11 @@ class blocking_resolver final : public net::resolver {
 
   blocking_resolver(question ask, std::int64_t at_once);
   answer lookup(context const& ctx, std::string_view host) override;
+  uncancelable::stats read_stats() const noexcept { return lookups_.read_stats(); }
 
  private:
-  struct shared {
-    question ask;
-    sync::semaphore running;
-  };
-  std::shared_ptr<shared> shared_;  // also the running look-ups'
+  std::shared_ptr<question const> ask_;  // also the running look-ups'
+  uncancelable lookups_;
 };
 
 // ask_system is getaddrinfo.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// No shared state.
+// No shared state but the calls that run with a context.
 #include <cerrno>
 #include <cstdlib>
 #include <fcntl.h>
@@ -8,11 +8,14 @@
 
 #include "vole/go.h"
 #include "vole/os.h"
+#include "vole/uncancelable.h"
 
 #include "os/descriptor.h"
 
 namespace vole::os {
 namespace {
+
+constexpr std::int64_t disk_calls_at_once = 16;
 
 result<std::string> read_rest(int fd, std::string const& path, std::size_t bytes_max) {
   struct stat about{};
@@ -88,6 +91,39 @@ result<std::string> read_file(std::string const& path, std::size_t bytes_max) {
 
 error write_file_atomic(std::string const& path, std::string_view data, unsigned mode) {
   return blocking([&] { return write_atomic(path, data, mode); });
+}
+
+namespace {
+
+uncancelable& disk() {
+  // Never destroyed: a call may still run when the process ends.
+  static auto& calls = *new uncancelable(disk_calls_at_once);
+  return calls;
+}
+
+}  // namespace
+
+result<std::string> read_file(context const& ctx, std::string const& path, std::size_t bytes_max) {
+  if (error ended = ctx.err()) return errors::wrap(std::move(ended), "read {}", path);
+  auto got = disk().run(ctx, [path, bytes_max] { return read_file(path, bytes_max); });
+  bool const left = !got && errors::is(got.error(), ctx.err());
+  return left ? errors::wrap(got.error(), "read {}", path) : std::move(got);
+}
+
+error write_file_atomic(context const& ctx, std::string const& path, std::string data,
+                        unsigned mode) {
+  if (error ended = ctx.err()) return errors::wrap(std::move(ended), "write {}", path);
+  error err = disk()
+                  .run(ctx, [path, data = std::move(data),
+                             mode] { return write_file_atomic(path, data, mode); })
+                  .error();
+  bool const left = err && errors::is(err, ctx.err());
+  return left ? errors::wrap(std::move(err), "write {}", path) : err;
+}
+
+file_stats read_file_stats() {
+  auto const now = disk().read_stats();
+  return {now.running, now.abandoned_total};
 }
 
 std::optional<std::string> env(std::string const& name) {

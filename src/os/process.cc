@@ -189,7 +189,7 @@ process& process::operator=(process&& other) noexcept {
 process::~process() {
   if (state_ == nullptr || state_->reaped) return;
   static_cast<void>(signal(SIGKILL));
-  static_cast<void>(wait(context::background()));
+  static_cast<void>(wait(context{}));
 }
 
 result<process> process::start(command const& what) {
@@ -264,11 +264,11 @@ error collect(context const& ctx, pipe_end& from, std::size_t bytes_max, std::st
 void put_down(process& child, duration kill_after) {
   if (kill_after > duration::zero()) {
     static_cast<void>(child.signal(SIGTERM));
-    auto const [patience, cancel] = context::with_timeout(context::background(), kill_after);
+    auto const [patience, cancel] = context::with_timeout(context{}, kill_after);
     if (child.wait(patience)) return;
   }
   static_cast<void>(child.signal(SIGKILL));
-  static_cast<void>(child.wait(context::background()));
+  static_cast<void>(child.wait(context{}));
 }
 
 }  // namespace

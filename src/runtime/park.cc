@@ -182,8 +182,8 @@ wake_reason park_ticket::park_limited(wait_reason why, park_limit const& limit) 
 // --- cancel_source
 // -------------------------------------------------------------------------------------
 
-cancel_source::~cancel_source() {
-  raw_lock const lock(mu_);
+// No lock: nobody waits under it any more, and whoever fires it holds its owner.
+cancel_source::~cancel_source() VOLE_NO_THREAD_SAFETY_ANALYSIS {
   VOLE_ASSERT(first_ == nullptr, "a cancel source ends while a goroutine waits under it");
 }
 
@@ -200,6 +200,7 @@ void cancel_source::fire() noexcept {
 }
 
 bool cancel_registration::add(cancel_source& source, park_ticket& ticket) noexcept {
+  source.ensure_watched();
   raw_lock const lock(source.mu_);
   if (source.fired_.load(memory_order_relaxed)) return false;
   source_ = &source;

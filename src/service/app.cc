@@ -91,9 +91,9 @@ struct app::state : std::enable_shared_from_this<app::state> {
   http::mux mux;
   http::mux admin_mux;
   std::vector<http::middleware> layers;
-  context ctx;
+  context::stored ctx;
   cancel_handle cancel;
-  context serving;
+  context::stored serving;
   cancel_handle end_serving;
   std::unique_ptr<endpoint> main;
   std::unique_ptr<endpoint> admin;
@@ -198,18 +198,18 @@ void app::state::start_public() {
   for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) inner = (*layer)(inner);
   auto options = how.http;
   options.handler = observe(std::move(requests))(std::move(inner));
-  options.base_context = ctx;
+  options.base_context = ctx.get();
   auto const refused =
       registry.counter("http_messages_refused_total", "Messages that were no valid request.");
   if (!options.hooks.on_connection_error) {
-    options.hooks.on_connection_error = [refused, lines = logger, ctx = ctx](
+    options.hooks.on_connection_error = [refused, lines = logger, ctx = ctx.get()](
                                             std::string_view remote, error const& err) {
       refused.add();
       lines.debug(ctx, "message refused", {{"remote", remote}, {"error", err}});
     };
   }
   if (!options.hooks.on_accept_error) {
-    options.hooks.on_accept_error = [lines = logger, ctx = ctx](error const& err) {
+    options.hooks.on_accept_error = [lines = logger, ctx = ctx.get()](error const& err) {
       lines.error(ctx, "accept failed", {{"error", err}});
     };
   }
@@ -326,7 +326,7 @@ void app::background(std::string name, std::function<error(context const&)> fn) 
   }
   go([self = state_, task, fn = std::move(fn)] {
     error err = fn(self->ctx);
-    bool const asked_to_end = static_cast<bool>(self->ctx.err());
+    bool const asked_to_end = static_cast<bool>(self->ctx.get().err());
     if (err && !asked_to_end) {
       self->fail("background task failed", errors::wrap(std::move(err), "{}", task->name));
     } else if (err && !errors::is(err, context::canceled)) {

@@ -29,13 +29,13 @@ endpoint::endpoint(std::unique_ptr<net::listener> listener)
 
 endpoint::~endpoint() {
   if (server_ != nullptr && !stopped_.load(internal::memory_order_relaxed))
-    static_cast<void>(stop(context::background()));
+    static_cast<void>(stop(context{}));
 }
 
 void endpoint::serve(http::server_options options, std::function<void(error)> on_failure) {
   server_ = std::make_unique<http::server>(std::move(options));
   go([this, on_failure = std::move(on_failure), ended = ended_] {
-    error err = server_->serve(context::background(), *listener_);
+    error err = server_->serve(context{}, *listener_);
     // After stop() it is stop() that says how the drain went.
     if (err && !stopped_.load(internal::memory_order_relaxed)) {
       on_failure(errors::wrap(std::move(err), "serve {}", address_));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vole/service/problem.h"
 
+#include "vole/http/budget.h"
 #include "vole/http/client.h"
 #include "vole/json.h"
 #include "vole/log.h"
@@ -74,6 +75,11 @@ problem to_problem(error const& err) {
     return {.status = http::status::bad_gateway,
             .code = "upstream_failed",
             .detail = "a service that this one depends on refused"};
+  }
+  if (errors::is(err, http::budget_exhausted)) {
+    return {.status = http::status::gateway_timeout,
+            .code = "budget_exhausted",
+            .detail = "too little of the caller's deadline was left to begin"};
   }
   if (errors::is(err, context::deadline_exceeded)) {
     return {.status = http::status::gateway_timeout,

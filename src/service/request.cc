@@ -6,11 +6,14 @@
 #include <array>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <tuple>
 
+#include "vole/http/budget.h"
 #include "vole/service/problem.h"
 #include "vole/trace.h"
 
+#include "service/background_check.h"
 #include "service/request_notes.h"
 #include "telemetry/scope.h"
 
@@ -45,6 +48,7 @@ std::string_view route_label(std::string_view pattern) noexcept {
 class observer {
  public:
   explicit observer(observe_options how) : how_(std::move(how)) {
+    if (how_.report_background) report_backgrounds(how_.logger);
     if (how_.registry == nullptr) return;
     requests_ = how_.registry->counter("http_requests_total", "Requests answered, by outcome.",
                                        {"method", "route", "status"});
@@ -65,15 +69,27 @@ class observer {
     auto scoped = internal::with_scope(req.ctx(), {std::move(id), trace::start_span(caller)});
     auto ctx = context::with_value<request_notes_key>(scoped, &notes);
     cancel_handle cancel;
-    if (how_.timeout > duration::zero()) {
-      std::tie(ctx, cancel) = context::with_timeout(ctx, how_.timeout);
+    auto const budget = http::budget_of(req.header());
+    if (auto const limit = limit_of(budget); limit != duration::max()) {
+      std::tie(ctx, cancel) = context::with_timeout(ctx, limit);
     }
     req.set_ctx(std::move(ctx));
-    call(next, res, req);
-    done(scoped, notes, res, req, internal::now() - begun);
+    if (budget && *budget < how_.budget_least) {
+      error const why = errors::make_typed<http::budget_error>(*budget, how_.budget_least);
+      respond(res, req, to_problem(why), why);
+    } else {
+      serving_request const noted(req, how_.report_background);
+      call(next, res, req);
+    }
+    done(scoped, notes, res, req, internal::now() - begun, budget);
   }
 
  private:
+  duration limit_of(std::optional<duration> budget) const {
+    duration const own = how_.timeout > duration::zero() ? how_.timeout : duration::max();
+    return std::min(own, budget.value_or(duration::max()));
+  }
+
   std::string request_id_of(http::request const& req) const {
     auto const given = req.header().get("X-Request-Id");
     if (how_.trust_request_id && is_request_id(given)) return std::string(given);
@@ -94,7 +110,7 @@ class observer {
   }
 
   void done(context const& ctx, request_notes const& notes, http::response_writer const& res,
-            http::request const& req, duration took) const {
+            http::request const& req, duration took, std::optional<duration> budget) const {
     int const status = res.status() == 0 ? http::status::ok : res.status();
     auto const route = route_label(req.pattern());
     if (how_.registry != nullptr) {
@@ -112,15 +128,17 @@ class observer {
     auto const at = status >= 500 ? log::level::error : log::level::info;
     if (!how_.logger.enabled(at)) return;
     std::string const remote(req.remote_addr());
-    std::array<log::attr, 8> const attrs{{{"method", req.method()},
-                                          {"route", route},
-                                          {"path", req.url().raw_path()},
-                                          {"status", status},
-                                          {"bytes", res.bytes_written()},
-                                          {"duration_ms", milliseconds(took)},
-                                          {"remote", remote},
-                                          {"error", notes.err}}};
-    how_.logger.log(ctx, at, "request", std::span(attrs).first(notes.err ? 8 : 7));
+    std::array<log::attr, 9> attrs{{{"method", req.method()},
+                                    {"route", route},
+                                    {"path", req.url().raw_path()},
+                                    {"status", status},
+                                    {"bytes", res.bytes_written()},
+                                    {"duration_ms", milliseconds(took)},
+                                    {"remote", remote}}};
+    std::size_t used = 7;
+    if (budget) attrs[used++] = {"budget_ms", milliseconds(*budget)};
+    if (notes.err) attrs[used++] = {"error", notes.err};
+    how_.logger.log(ctx, at, "request", std::span<log::attr const>(attrs).first(used));
   }
 
   // Milliseconds to the microsecond.

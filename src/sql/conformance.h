@@ -70,6 +70,7 @@ class conformance : public ::testing::Test {
     return on.exec(ctx, "insert into users (id, email) values ($1, $2)", id, email).error();
   }
 
+  // tidy: stored context, every statement of a test runs under it
   context const ctx;
   sql::db db;
 };

@@ -112,6 +112,9 @@ class sql_session {
   virtual result<std::unique_ptr<sql_batch>> do_fetch(context const&) = 0;
   virtual void do_end_stream() noexcept = 0;
 
+  // The connection is out of the caller's hands: nothing more reaches the driver.
+  void set_gone() { gone_ = true; }
+
   sql::hooks const& hooks() const { return *hooks_; }
 
  private:
@@ -119,6 +122,7 @@ class sql_session {
   enum class state : std::uint8_t { none, open, failed };
 
   error admit(std::string_view text) const;
+  error still_here() const;
   void settle(error const& err);
 
   std::shared_ptr<sql::hooks const> hooks_;
@@ -126,6 +130,7 @@ class sql_session {
   int savepoints_ = 0;
   state state_ = state::none;
   bool in_closure_ = false;
+  bool gone_ = false;
 };
 
 class sql_database {

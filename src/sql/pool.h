@@ -108,7 +108,7 @@ class pool : public std::enable_shared_from_this<pool> {
   time_point due(pooled const& idle) const;
 
   pool_settings const settings_;
-  context const life_;  // of the dials: ends with the pool
+  context::stored const life_;  // of the dials: ends with the pool
   cancel_handle const end_life_;
   chan<unit> const drained_;
 

@@ -128,11 +128,12 @@ result<sql::db> open(context const& ctx, std::string_view url, pool_options opti
       .connect_timeout = options.connect_timeout,
       .lifetime_max = options.lifetime_max,
       .idle_max = options.idle_max,
-      .dial = [target = *std::move(target), statements_max = options.statements_max](
+      .dial = [target = *std::move(target), statements_max = options.statements_max,
+               timeout_max = options.statement_timeout_max](
                   context const& dial_ctx) -> result<std::unique_ptr<internal::pooled>> {
         auto established = target.connect(dial_ctx);
         if (!established) return std::move(established).error();
-        auto conn = internal::pg_conn::adopt(*std::move(established), statements_max);
+        auto conn = internal::pg_conn::adopt(*std::move(established), statements_max, timeout_max);
         if (!conn) return std::move(conn).error();
         return std::unique_ptr<internal::pooled>(*std::move(conn));
       },

@@ -2,6 +2,7 @@
 // Invariants, and why no wake-up is lost: postgres_conn.h.
 #include "sql/postgres_conn.h"
 
+#include <bit>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
@@ -33,7 +34,8 @@ void ignore_notice(void*, PGresult const*) {}
 
 }  // namespace
 
-result<std::unique_ptr<pg_conn>> pg_conn::adopt(pg_handle established, std::size_t statements_max) {
+result<std::unique_ptr<pg_conn>> pg_conn::adopt(pg_handle established, std::size_t statements_max,
+                                                duration timeout_max) {
   PQsetNoticeReceiver(established.get(), &ignore_notice, nullptr);  // libpq's own prints to stderr
   PQsetErrorVerbosity(established.get(), PQERRORS_DEFAULT);
   if (PQsetnonblocking(established.get(), 1) != 0 || PQenterPipelineMode(established.get()) != 1) {
@@ -44,7 +46,8 @@ result<std::unique_ptr<pg_conn>> pg_conn::adopt(pg_handle established, std::size
   if (int const code = poll_handle::open(PQsocket(established.get()), &poll); code != 0) {
     return errors::from_errno(code, "watch the connection");
   }
-  return std::unique_ptr<pg_conn>(new pg_conn(std::move(established), poll, statements_max));
+  return std::unique_ptr<pg_conn>(
+      new pg_conn(std::move(established), poll, statements_max, timeout_max));
 }
 
 pg_conn::~pg_conn() {
@@ -178,6 +181,7 @@ error pg_conn::read_until_sync(context const& ctx, pg_result& last) {
         return errors::make("COPY from or to the client is not supported");
       default:
         if (!first) first = pg_error_of(got.get());
+        timeout_ms_ = unknown_timeout;
         break;
     }
   }
@@ -259,6 +263,36 @@ error pg_conn::queue_plain(char const* text) {
   int const sent = PQsendQueryParams(pg_.get(), text, 0, nullptr, nullptr, nullptr, nullptr, 0);
   return sent == 1 ? error{} : lost();
 }
+// The statement timeout that ctx wants; server_timeout: none of ours.
+std::int64_t pg_conn::wanted_timeout_ms(context const& ctx) const {
+  auto const deadline = ctx.deadline();
+  if (!deadline) return server_timeout;
+  duration const left = *deadline - now();
+  if (left > timeout_max_) return server_timeout;
+  auto const ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+  return static_cast<std::int64_t>(
+      std::bit_ceil(static_cast<std::uint64_t>(std::max<std::int64_t>(ms, 1))));
+}
+
+// bound has the server stop the statement, which is queued next, when ctx wants it.
+error pg_conn::bound(context const& ctx, std::string_view text) {
+  if (timeout_max_ == duration::zero()) return {};
+  if (!takes_company(text)) return lift_timeout(ctx);
+  std::int64_t const wanted = wanted_timeout_ms(ctx);
+  if (wanted == timeout_ms_) return {};
+  timeout_ms_ = wanted;  // a request that fails makes it unknown
+  return queue_plain(wanted == server_timeout
+                         ? "SET statement_timeout TO DEFAULT"
+                         : fmt::format("SET statement_timeout TO {}", wanted).c_str());
+}
+
+error pg_conn::lift_timeout(context const& ctx) {
+  if (timeout_ms_ == server_timeout) return {};
+  auto done = control(ctx, "SET statement_timeout TO DEFAULT");
+  if (done) timeout_ms_ = server_timeout;
+  return std::move(done).error();
+}
+
 error pg_conn::queue_prepare(std::string_view text) {
   preparing_text_ = text;
   preparing_name_ = fmt::format("vole_{}", ++named_);
@@ -287,6 +321,7 @@ error pg_conn::prepare_request(context const& ctx, std::string_view text, sql_pa
 result<pg_result> pg_conn::run(context const& ctx, std::string_view text, sql_params args,
                                std::string const& begin) {
   if (error err = prepare_request(ctx, text, args)) return err;
+  if (error err = bound(ctx, text)) return err;
   if (!begin.empty()) {
     if (error err = queue_plain(begin.c_str())) return err;
   }
@@ -304,8 +339,22 @@ result<pg_result> pg_conn::run(context const& ctx, std::string_view text, sql_pa
   return last;
 }
 
+result<pg_result> pg_conn::commit(context const& ctx) {
+  if (error err = ready(ctx)) return err;
+  if (timeout_ms_ != server_timeout) {
+    if (error err = queue_plain("SET LOCAL statement_timeout TO 0")) return err;
+  }
+  if (error err = queue_plain("COMMIT")) return err;
+  if (error err = sync(ctx)) return err;
+  pg_result last;
+  if (error err = read_until_sync(ctx, last)) return err;
+  if (std::string_view(PQcmdStatus(last.get())) == "ROLLBACK") timeout_ms_ = unknown_timeout;
+  return last;
+}
+
 result<pg_result> pg_conn::control(context const& ctx, char const* text) {
   if (error err = ready(ctx)) return err;
+  if (std::string_view(text).starts_with("ROLLBACK")) timeout_ms_ = unknown_timeout;
   if (error err = queue_plain(text)) return err;
   if (error err = sync(ctx)) return err;
   pg_result last;
@@ -341,6 +390,7 @@ error pg_conn::read_all_simple(context const& ctx) {
 error pg_conn::script(context const& ctx, std::string const& text) {
   if (error err = ready(ctx)) return err;
   if (text.find('\0') != text.npos) return errors::make("the script has a NUL byte");
+  if (error err = lift_timeout(ctx)) return err;
   if (PQexitPipelineMode(pg_.get()) != 1) return lost();
   simple_ = true;
   in_flight_ = true;
@@ -356,7 +406,8 @@ error pg_conn::start_stream(context const& ctx, std::string_view text, sql_param
   // Single-row mode can be asked for the first command of a request only: what goes ahead has its
   // own round trip.
   bool const preparing = statements_.find(text) == nullptr;
-  if (preparing || !begin.empty()) {
+  if (error err = bound(ctx, text)) return err;
+  if (preparing || !begin.empty() || commands_queued_ > 0) {
     if (!begin.empty()) {
       if (error err = queue_plain(begin.c_str())) return err;
     }
@@ -413,7 +464,8 @@ void pg_conn::cancel() {
   PQfreeCancel(handle);
 }
 
-void pg_conn::forget_statements() {
+void pg_conn::forget_session() {
+  timeout_ms_ = server_timeout;
   while (statements_.evict()) {
   }
 }

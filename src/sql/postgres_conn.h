@@ -11,6 +11,14 @@
 //   in_flight_: something was sent whose Sync was not read. Only then may input be waited for; a
 //   connection goes back to the pool only when it is false.
 //   statements_ holds what the server has prepared; a statement enters it when it was answered.
+//   timeout_ms_ is the session's statement_timeout, or unknown_timeout when a rollback may have
+//   taken it back.
+// STATEMENT TIMEOUT
+//   A statement under a deadline is bounded by the server too, for the day on which we cannot ask
+//   it to cancel. The bound is a power of two of milliseconds, at least what is left and at most
+//   twice as much; it is the session's, and goes out ahead of a statement, in its round trip, only
+//   when the one in force does not do. So requests with like deadlines send nothing. COMMIT runs
+//   without: stopped while it waits for a replica, the server would call it done.
 // WHY NO WAKE-UP IS LOST
 //   The netpoller reports edges: an edge comes when bytes arrive, and once. libpq does not read
 //   until EAGAIN: it takes what its buffer has room for. So after input was taken, bytes may be
@@ -103,7 +111,9 @@ class pg_single_rows final : public sql_batch {
 class pg_conn final : public pooled {
  public:
   // Takes over a connection that is established. Errors: the descriptor cannot be polled.
-  static result<std::unique_ptr<pg_conn>> adopt(pg_handle established, std::size_t statements_max);
+  // timeout_max: the longest statement timeout to ask for; zero: none at all.
+  static result<std::unique_ptr<pg_conn>> adopt(pg_handle established, std::size_t statements_max,
+                                                duration timeout_max);
   ~pg_conn() override;
 
   bool usable() const noexcept override { return !broken_ && !poll_->hangup().raised(); }
@@ -118,6 +128,8 @@ class pg_conn final : public pooled {
                         std::string const& begin);
   // control runs a statement without arguments, not prepared.
   result<pg_result> control(context const& ctx, char const* text);
+  // commit is COMMIT, which no statement timeout stops.
+  result<pg_result> commit(context const& ctx);
   // script runs any number of statements by the simple protocol.
   error script(context const& ctx, std::string const& text);
 
@@ -131,18 +143,27 @@ class pg_conn final : public pooled {
   // cancel asks the server to interrupt what runs. Blocks its thread until the server has taken
   // note.
   void cancel();
-  // After DISCARD ALL: the server has forgotten its statements.
-  void forget_statements();
+  // After DISCARD ALL: the server has forgotten statements and settings.
+  void forget_session();
 
  private:
-  pg_conn(pg_handle established, poll_handle* poll, std::size_t statements_max)
-      : pg_(std::move(established)), poll_(poll), statements_(statements_max) {}
+  enum : std::int64_t { server_timeout = 0, unknown_timeout = -1 };
+
+  pg_conn(pg_handle established, poll_handle* poll, std::size_t statements_max,
+          duration timeout_max)
+      : pg_(std::move(established)),
+        poll_(poll),
+        statements_(statements_max),
+        timeout_max_(timeout_max) {}
 
   error ready(context const& ctx);
   error prepare_request(context const& ctx, std::string_view text, sql_params args);
   error make_room(context const& ctx);
   error encode(sql_params args);
   error queue_plain(char const* text);
+  error bound(context const& ctx, std::string_view text);
+  error lift_timeout(context const& ctx);
+  std::int64_t wanted_timeout_ms(context const& ctx) const;
   error queue_prepare(std::string_view text);
   error queue_execute(std::string const& name);
   error sync(context const& ctx);
@@ -158,6 +179,8 @@ class pg_conn final : public pooled {
   pg_handle pg_;
   poll_handle* const poll_;
   statement_cache<std::string> statements_;  // text -> the server's name for it
+  duration const timeout_max_;
+  std::int64_t timeout_ms_ = server_timeout;  // server_timeout: what the server itself has set
   std::uint64_t named_ = 0;
   std::string preparing_text_;  // being prepared by this request, as preparing_name_,
   std::string preparing_name_;

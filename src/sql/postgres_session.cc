@@ -35,6 +35,12 @@ std::string begin_text(sql::tx_options const& options) {
   return text;
 }
 
+// The server's own clock may be a moment faster than ours.
+bool stopped_by_timeout(error const& err) {
+  auto const* pg = errors::as<postgres::pg_error>(err);
+  return pg != nullptr && pg->code == "57014";
+}
+
 // Brings a connection back to where it can serve again; an error: it cannot.
 error restore(context const& ctx, pg_conn& conn, pg_session::use was) {
   if (error err = conn.drain(ctx)) return err;
@@ -43,7 +49,7 @@ error restore(context const& ctx, pg_conn& conn, pg_session::use was) {
   }
   if (was == pg_session::use::dedicated) {
     if (auto done = conn.control(ctx, "DISCARD ALL"); !done) return std::move(done).error();
-    conn.forget_statements();
+    conn.forget_session();
   }
   return {};
 }
@@ -76,7 +82,7 @@ void pg_session::quarantine(bool cancel) {
       shared->cancels_total.fetch_add(1, memory_order_relaxed);
       blocking([&] { conn->cancel(); });
     }
-    auto const [ctx, stop] = context::with_timeout(context::background(), shared->cancel_timeout);
+    auto const [ctx, stop] = context::with_timeout(context{}, shared->cancel_timeout);
     error err = restore(ctx, *conn, was);
     if (!err && cancel) err = probe(ctx, *conn);
     bool const sound = !err && !conn->broken() && !conn->in_flight() && !conn->in_transaction();
@@ -104,6 +110,9 @@ error pg_session::failed(error err, statement_kind kind) {
 
 result<pg_result> pg_session::run(context const& ctx, std::string_view text, sql_params args) {
   auto got = conn_->run(ctx, text, args, begin_due_);
+  if (!got && stopped_by_timeout(got.error()) && ctx.err()) {
+    got = mark_error(context::deadline_exceeded, std::move(got).error());
+  }
   // The transaction may be open although the statement failed.
   if (conn_->in_transaction()) begin_due_.clear();
   return got;
@@ -158,7 +167,7 @@ error pg_session::do_commit(context const& ctx) {
     do_abandon();
     return ended;
   }
-  auto done = conn_->control(ctx, "COMMIT");
+  auto done = conn_->commit(ctx);
   if (!done) {
     error err = std::move(done).error();
     bool const unanswered = conn_->in_flight();
@@ -190,7 +199,7 @@ void pg_session::do_abandon() noexcept {
   begin_due_.clear();
   if (conn_ == nullptr) return;
   if (use_ == use::brief || conn_->in_flight()) return quarantine(conn_->in_flight());
-  auto const [ctx, stop] = context::with_timeout(context::background(), shared_->cancel_timeout);
+  auto const [ctx, stop] = context::with_timeout(context{}, shared_->cancel_timeout);
   if (restore(ctx, *conn_, use::brief)) shared_->home->put(std::move(conn_), false);
 }
 

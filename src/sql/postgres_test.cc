@@ -169,6 +169,37 @@ TEST_F(postgres_db, a_commit_without_an_answer_has_an_unknown_outcome) {
   ASSERT_OK(db.exec(ctx, "drop trigger slow on t"));
 }
 
+TEST_F(postgres_db, a_deadline_is_the_servers_statement_timeout_too) {
+  auto const timeout_under = [&](context const& bounded) {
+    auto const got =
+        db.query_one<std::string>(bounded, "select current_setting('statement_timeout')");
+    EXPECT_OK(got);
+    return got.value_or("");
+  };
+  std::string const own = timeout_under(ctx);
+  auto const [soon, cancel] = context::with_timeout(ctx, 10s);
+  EXPECT_EQ(timeout_under(soon), "16384ms");
+  EXPECT_EQ(timeout_under(ctx), own);
+  auto const [late, cancel_late] = context::with_timeout(ctx, 1h);
+  EXPECT_EQ(timeout_under(late), own) << "farther off than statement_timeout_max";
+  // What a rollback takes back is known to be gone.
+  error const boom = errors::make("boom");
+  EXPECT_EQ(db.write(soon,
+                     [&](sql::tx& tx) -> error {
+                       VOLE_TRY(tx.exec(soon, "insert into t values (1)"), "insert");
+                       return boom;
+                     }),
+            boom);
+  EXPECT_EQ(timeout_under(soon), "16384ms");
+  EXPECT_FALSE(db.query(soon, "select 1 / 0"));
+  EXPECT_EQ(timeout_under(ctx), own);
+  // What must stand alone in its request does, and is not bounded.
+  EXPECT_EQ(timeout_under(soon), "16384ms");
+  EXPECT_OK(db.exec(soon, "vacuum t"));
+  open({.open_max = 1, .statement_timeout_max = 0s});
+  EXPECT_EQ(timeout_under(soon), own);
+}
+
 TEST_F(postgres_db, a_backend_that_is_terminated_loses_its_connection_and_no_more) {
   open({.open_max = 2});
   auto victim = db.conn(ctx);

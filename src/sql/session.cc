@@ -76,7 +76,13 @@ sql_session::~sql_session() {
   if (stream_ != nullptr) stream_->detach();
 }
 
+error sql_session::still_here() const {
+  if (!gone_) return {};
+  return errors::make("the connection was given up: a commit on it had no answer");
+}
+
 error sql_session::admit(std::string_view text) const {
+  if (error gone = still_here()) return gone;
   if (stream_ != nullptr) return errors::make("the rows of a stream are still being read");
   if (state_ == state::failed) {
     return errors::make("the transaction has failed: roll it back, or go back to a savepoint");
@@ -151,6 +157,7 @@ result<sql::rows> sql_session::stream(context const& ctx, std::string_view text,
 }
 
 error sql_session::begin(context const& ctx, sql::tx_options const& options) {
+  if (error gone = still_here()) return gone;
   if (in_transaction()) return errors::make("a transaction is open already: use savepoint()");
   if (stream_ != nullptr) return errors::make("the rows of a stream are still being read");
   hook_timer const timer(*hooks_, sql::operation::begin);

@@ -57,8 +57,7 @@ error sqlite_session::do_commit(context const& ctx) {
     do_abandon();
     return ended;
   }
-  error err =
-      on_disk(context::background(), *shared_, conn(), [&] { return conn().control("COMMIT"); });
+  error err = on_disk(context{}, *shared_, conn(), [&] { return conn().control("COMMIT"); });
   if (err) do_abandon();
   return err;
 }

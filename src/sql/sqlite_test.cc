@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <string>
@@ -245,6 +246,42 @@ TEST_F(sqlite_db, who_does_not_wait_for_the_groups_commit_does_not_know_its_outc
   go_on.send({});
   auto const kept = second.recv();
   EXPECT_OK(*kept);
+  EXPECT_EQ(count(), 2);
+}
+
+// Commits stand in a hook until the test lets them go on: a disk that takes its time to sync.
+class sqlite_slow_commit : public sqlite_db {
+ protected:
+  void SetUp() override {
+    sqlite_db::SetUp();
+    if (HasFatalFailure()) return;
+    open({.hooks = {.done = [this](context const&, sql::event const& e) {
+            if (e.operation == sql::operation::commit && slow.load()) go_on.recv();
+          }}});
+    slow.store(true);
+  }
+  // Leaves call(soon) while its commit is under way.
+  void leave(std::function<error(context const&)> const& call) {
+    auto [soon, cancel] = context::with_cancel(ctx);
+    auto const before = testing::parked();
+    chan<error> done(1);
+    go([&, soon = soon] { done.send(call(soon)); });
+    testing::wait_until_parked(before + 2);  // the caller, and the commit
+    cancel();
+    error const err = done.recv().value();
+    EXPECT_TRUE(errors::is(err, sql::outcome_unknown)) << err.message();
+    EXPECT_TRUE(errors::is(err, context::canceled)) << err.message();
+    slow.store(false);
+    go_on.close();
+  }
+
+  internal::atomic<bool> slow{false};
+  chan<unit> go_on{0};
+};
+
+TEST_F(sqlite_slow_commit, lets_the_caller_of_write_go_and_is_done) {
+  leave([&](context const& soon) { return db.exec(soon, "insert into t (v) values (1)").error(); });
+  EXPECT_OK(add(2));
   EXPECT_EQ(count(), 2);
 }
 

@@ -5,6 +5,9 @@
 #include <sqlite3.h>
 #include <vector>
 
+#include "vole/chan.h"
+#include "vole/go.h"
+
 namespace vole::internal {
 
 error member_session::before_statement() {
@@ -33,6 +36,7 @@ error member_session::do_begin(context const&, sql::tx_options const&) {
 }
 
 writer_session::~writer_session() {
+  if (left_) return;
   do_end_stream();
   do_abandon();
   writer_->leave();
@@ -43,9 +47,43 @@ error writer_session::do_begin(context const& ctx, sql::tx_options const&) {
 }
 
 error writer_session::do_commit(context const& ctx) {
-  error err = sqlite_session::do_commit(ctx);
+  if (park_limit(ctx).unlimited()) return commit_now(ctx);
+  if (error ended = ctx.err()) {
+    do_abandon();
+    return ended;
+  }
+  chan<error> const answer(1);
+  go([writer = writer_, shared = shared_, answer] {
+    error err = on_disk(context{}, *shared, writer->conn(),
+                        [&] { return writer->conn().control("COMMIT"); });
+    if (err) writer->roll_back();
+    answer.send(std::move(err));
+  });
+  auto got = recv(ctx, answer);
+  if (got) return settled(**std::move(got));
+  // It cannot be stopped, and goes on alone; then the next one has the writer.
+  set_gone();
+  left_ = true;
+  go([writer = writer_, answer] {
+    if (!answer.recv().value()) writer->count_commit(1);
+    writer->leave();
+  });
+  return mark_error(sql::outcome_unknown, std::move(got).error());
+}
+
+error writer_session::commit_now(context const& ctx) {
+  return settled(sqlite_session::do_commit(ctx));
+}
+
+error writer_session::settled(error err) {
   if (!err) writer_->count_commit(1);
   return sqlite_code(err) == SQLITE_IOERR ? mark_error(sql::outcome_unknown, std::move(err)) : err;
+}
+
+void sqlite_writer::roll_back() {
+  blocking([this] {
+    if (!conn_->autocommit()) static_cast<void>(conn_->control("ROLLBACK"));
+  });
 }
 
 sqlite_writer::waiter* sqlite_writer::pop_waiter() {
@@ -141,10 +179,25 @@ sqlite_writer::turn sqlite_writer::end_turn(context const& ctx, member_session& 
   bool const room = group_.count < shared_->options.group_max &&
                     now() - group_.since < shared_->options.group_time_max;
   if (room && pass_on(me)) return wait_for_group(ctx, me, std::move(err));
+  if (!internal::park_limit(ctx).unlimited()) return commit_apart(ctx, me, std::move(err));
   auto [ended, failure] = commit_group(ctx);
   leave();
   if (ended == outcome::committed) return {std::move(err), false};
   return {std::move(failure), ended == outcome::again};
+}
+
+// The last member of a group waits for its commit as the others do: a commit cannot be stopped, and
+// goes on when the context of who began it ends.
+sqlite_writer::turn sqlite_writer::commit_apart(context const& ctx, member& me, error err) {
+  {
+    raw_lock const lock(mu_);
+    members_.push_back(me);
+  }
+  go([self = shared_from_this(), ctx] {
+    static_cast<void>(self->commit_group(ctx));
+    self->leave();
+  });
+  return wait_for_group(ctx, me, std::move(err));
 }
 
 sqlite_writer::turn sqlite_writer::wait_for_group(context const& ctx, member& me, error err) {
@@ -198,17 +251,14 @@ bool sqlite_writer::pass_on(member& me) {
 std::pair<sqlite_writer::outcome, error> sqlite_writer::commit_group(context const& ctx) {
   hook_timer const timer(*shared_->hooks, sql::operation::commit);
   // On behalf of all: no member's context ends it.
-  error err =
-      on_disk(context::background(), *shared_, *conn_, [this] { return conn_->control("COMMIT"); });
+  error err = on_disk(context{}, *shared_, *conn_, [this] { return conn_->control("COMMIT"); });
   timer.done(ctx, err, group_.count);
   outcome ended = outcome::committed;
   if (err) {
     // One member's deferred constraint must not be the others' failure: each tries again alone.
     bool const others = group_.count > 1;
     ended = others && sqlite_code(err) == SQLITE_CONSTRAINT ? outcome::again : outcome::failed;
-    blocking([this] {
-      if (!conn_->autocommit()) static_cast<void>(conn_->control("ROLLBACK"));
-    });
+    roll_back();
     bool const unknown = sqlite_code(err) == SQLITE_IOERR;
     err = errors::wrap(std::move(err), "commit");
     if (unknown) err = mark_error(sql::outcome_unknown, std::move(err));

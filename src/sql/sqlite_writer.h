@@ -57,6 +57,7 @@ class sqlite_writer : public std::enable_shared_from_this<sqlite_writer> {
   // By the holder.
   sqlite_conn& conn() { return *conn_; }
   void count_commit(int transactions);
+  void roll_back();
 
   // close waits for its turn, closes the connection and sends the waiting ones away.
   error close(context const& ctx);
@@ -105,6 +106,7 @@ class sqlite_writer : public std::enable_shared_from_this<sqlite_writer> {
   turn take_turn(context const& ctx, bool single, sql_body body);
   turn end_turn(context const& ctx, member_session& session, error err);
   turn wait_for_group(context const& ctx, member& me, error err);
+  turn commit_apart(context const& ctx, member& me, error err);
   bool undo(member_session& session);
   bool pass_on(member& me);
   std::pair<outcome, error> commit_group(context const& ctx);
@@ -161,8 +163,11 @@ class writer_session final : public sqlite_session {
   sqlite_conn& conn() override { return writer_->conn(); }
   error do_begin(context const&, sql::tx_options const&) override;
   error do_commit(context const&) override;
+  error commit_now(context const& ctx);
+  error settled(error err);
 
   std::shared_ptr<sqlite_writer> const writer_;
+  bool left_ = false;  // while its commit was under way, which then gives the writer back
 };
 
 }  // namespace vole::internal

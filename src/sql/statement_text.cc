@@ -51,6 +51,7 @@ bool any_of(std::string_view word, std::array<std::string_view, N> const& words)
 
 constexpr std::array<std::string_view, 6> reads = {"select",  "values", "show",
                                                    "explain", "table",  "pragma"};
+constexpr std::array<std::string_view, 4> changes = {"insert", "update", "delete", "merge"};
 constexpr std::array<std::string_view, 8> transactions = {
     "begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release"};
 
@@ -79,6 +80,11 @@ statement_kind kind_of(std::string_view statement) {
   if (same_word(word, "with")) return statement_kind::with;
   if (any_of(word, transactions)) return statement_kind::transaction;
   return statement_kind::other;
+}
+
+bool takes_company(std::string_view statement) {
+  std::string_view const word = first_word(statement);
+  return any_of(word, reads) || any_of(word, changes) || same_word(word, "with");
 }
 
 }  // namespace vole::internal

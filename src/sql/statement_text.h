@@ -17,5 +17,8 @@ enum class statement_kind : std::uint8_t {
 // first_word skips blanks, comments and opening parentheses and returns the first word as written.
 std::string_view first_word(std::string_view statement);
 statement_kind kind_of(std::string_view statement);
+// takes_company: it reads or changes rows, and so may share a request with others; VACUUM, say,
+// must be alone in its own.
+bool takes_company(std::string_view statement);
 
 }  // namespace vole::internal

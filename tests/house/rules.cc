@@ -8,6 +8,7 @@
 #include <regex>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "functions.h"
 
@@ -259,6 +260,31 @@ std::vector<violation> using_namespace_in_header(source_file const& file) {
     if (file.code[i].find("using") == std::string::npos) continue;
     if (std::regex_search(file.code[i], words)) {
       bad.push_back({file.path, i + 1, "using namespace in a header"});
+    }
+  }
+  return bad;
+}
+
+std::vector<violation> unsaid_contexts(source_file const& file) {
+  // A fixture lives as long as its test.
+  if (file.is_beside() || file.is_test() || file.in("bench/")) return {};
+  static std::regex const member(
+      R"(^\s*((mutable|static|inline|const)\s+)*([\w:]+<\s*)?(vole::)?context(\s+const)?\s*[>&*]*)"
+      R"((\s+const)?\s+\w+\s*(=[^;]*|\{[^;]*\})?;)");
+  std::vector<function_body> bodies;
+  bool read = false;
+  std::vector<violation> bad;
+  for (std::size_t i = 0; i < file.code.size(); ++i) {
+    if (file.code[i].find("context") == std::string::npos) continue;
+    if (!std::regex_search(file.code[i], member) || waived(file, i, "stored context")) continue;
+    // The last line of a declaration's parameters.
+    if (std::ranges::count(file.code[i], ')') > std::ranges::count(file.code[i], '(')) continue;
+    if (!std::exchange(read, true)) bodies = functions_of(file);
+    bool const local = std::ranges::any_of(bodies, [&](function_body const& body) {
+      return body.first_line < i + 1 && i + 1 <= body.last_line;
+    });
+    if (!local) {
+      bad.push_back({file.path, i + 1, "a context is kept in a member: say so by context::stored"});
     }
   }
   return bad;

@@ -26,5 +26,7 @@ std::vector<violation> unfinished_work(source_file const& file);
 std::vector<violation> unpartnered_orders(source_file const& file);
 std::vector<violation> using_namespace_in_header(source_file const& file);
 std::vector<violation> try_in_expression(source_file const& file);
+// A member that is a context and not a context::stored.
+std::vector<violation> unsaid_contexts(source_file const& file);
 
 }  // namespace vole::house

@@ -141,5 +141,17 @@ TEST(rules, know_functions_from_types_and_data) {
             2U);
 }
 
+TEST(rules, find_contexts_in_members) {
+  EXPECT_EQ(found(&unsaid_contexts, "struct a {\n  context ctx;\n};"), 1U);
+  EXPECT_EQ(found(&unsaid_contexts, "class a {\n  context const ctx_;\n};"), 1U);
+  EXPECT_EQ(found(&unsaid_contexts, "class a {\n  vole::context const& ctx_;\n};"), 1U);
+  EXPECT_EQ(found(&unsaid_contexts, "struct a {\n  std::optional<context> base = {};\n};"), 1U);
+  EXPECT_EQ(found(&unsaid_contexts, "struct a {\n  context::stored ctx;\n};"), 0U);
+  EXPECT_EQ(found(&unsaid_contexts, "void f() {\n  context const outer = req.ctx();\n}"), 0U);
+  EXPECT_EQ(found(&unsaid_contexts, "error f(context const& ctx);\ncontext g();"), 0U);
+  EXPECT_EQ(found(&unsaid_contexts, "void f(int i,\n       context const& ctx = context());"), 0U);
+  EXPECT_EQ(found(&unsaid_contexts, "struct a {\n  fiber context;\n};"), 0U);
+}
+
 }  // namespace
 }  // namespace vole::house

@@ -64,6 +64,43 @@ TEST(tidy, try_stands_alone) {
   expect_kept(&try_in_expression);
 }
 
+TEST(tidy, contexts_in_members_say_so) {
+  expect_kept(&unsaid_contexts);
+}
+
+// "path name" of each context::stored of the product, as stored_contexts.txt lists them with the
+// reason.
+std::set<std::string> stored_contexts() {
+  static std::regex const member(R"(\bcontext::stored(\s+const)?>?\s+(\w+)\s*(=[^;]*)?;)");
+  std::set<std::string> found;
+  for (source_file const& file : cpp_files()) {
+    if (file.is_beside() || file.is_test()) continue;
+    for (auto const& line : file.code) {
+      std::smatch match;
+      if (std::regex_search(line, match, member)) found.insert(file.path + " " + match[2].str());
+    }
+  }
+  return found;
+}
+
+TEST(tidy, stored_contexts_are_listed_with_their_reason) {
+  std::set<std::string> listed;
+  std::istringstream text(read_text("tests/house/stored_contexts.txt"));
+  for (std::string line; std::getline(text, line);) {
+    if (line.empty() || line.starts_with('#')) continue;
+    std::istringstream words(line);
+    std::string path;
+    std::string name;
+    std::string reason;
+    words >> path >> name;
+    std::getline(words, reason);
+    EXPECT_GT(reason.size(), 10U) << line << ": why does an object keep a context?";
+    listed.insert(path + " " + name);
+  }
+  EXPECT_EQ(stored_contexts(), listed) << "an object that keeps a context outlives a call: list it "
+                                          "in tests/house/stored_contexts.txt, and why";
+}
+
 TEST(tidy, scripts_begin_with_their_licence) {
   std::vector<violation> bad;
   for (auto const& path : files({".ci", "bench", "cmake", "cmd", "examples", "src", "tests"},

@@ -34,11 +34,14 @@ class Folio:
         self.log_path = os.path.join(self.folder, "folio.log")
         self.process = None
 
+    def arguments(self):
+        return ["--database", self.database]
+
     def start(self):
         log = open(self.log_path, "ab")
         size = os.path.getsize(self.log_path)
         self.process = subprocess.Popen(
-            [self.program, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--database", self.database,
+            [self.program, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", *self.arguments(),
              "--log-format", "json", *self.flags],
             stdout=log, stderr=log, cwd=self.folder)
         log.close()

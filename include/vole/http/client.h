@@ -100,6 +100,10 @@ struct client_options {
   // Asked for each request that goes out, a redirect's and a repeated one too: the fields it sets
   // are sent along, but for those that the request has itself. service::propagate() makes one.
   std::function<void(context const& ctx, headers& to)> propagate = {};
+  // A request under a deadline tells the server how long its answer is waited for, less this margin
+  // for the way back: see vole/http/budget.h. With no more than that left it is not sent.
+  bool send_budget = true;
+  duration budget_margin = std::chrono::milliseconds(5);
   std::string user_agent = "vole";
 };
 
@@ -127,7 +131,8 @@ class client {
   // send sends one request and returns when the head of the answer is there. An HTTP status is
   // never an error; response::require_success makes one of it.
   // Cancels: ctx ends it at once, in whatever it waits: a place, DNS, connect, write, read.
-  // Errors:  "GET http://127.0.0.1:8080/x: connect to 127.0.0.1:8080: connection refused".
+  // Errors:  budget_exhausted; "GET http://127.0.0.1:8080/x: connect to 127.0.0.1:8080: connection
+  // refused".
   result<response> send(context const& ctx, client_request const& req);
 
   result<response> get(context const& ctx, std::string_view url);

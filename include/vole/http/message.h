@@ -156,7 +156,7 @@ class request {
   // out of time. Made at the first call, so a handler that never asks pays nothing.
   context const& ctx();
   // set_ctx gives the handlers behind this one another context; derive it from ctx().
-  void set_ctx(context ctx) { ctx_ = std::move(ctx); }
+  void set_ctx(context ctx) { ctx_.emplace(std::move(ctx)); }
 
   // body streams the content. Reading more than the limit gives body_too_large, a client that
   // sends too slowly body_timeout, broken framing body_malformed.
@@ -190,7 +190,7 @@ class request {
   headers header_;
   headers trailer_;
   std::vector<std::pair<std::string_view, std::string_view>> path_values_;
-  std::optional<context> ctx_;
+  std::optional<context::stored> ctx_;
   internal::request_source* source_ = nullptr;
 };
 

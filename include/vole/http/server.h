@@ -71,7 +71,7 @@ struct server_options {
   std::size_t connections_max = 65'536;           // past it: 503 and close
 
   // What the contexts of requests derive from; background when there is none.
-  std::optional<context> base_context = {};
+  std::optional<context::stored> base_context = {};
   server_hooks hooks = {};
 };
 

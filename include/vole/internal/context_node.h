@@ -35,6 +35,7 @@ struct context_node {
 
   atomic<std::uint32_t> refs{1};
   context_kind const kind;
+  atomic<std::uint8_t> state{0};    // a cancel node's; here, where it takes no room
   context_node* const parent;       // counted; null: background
   cancel_node* canceler = nullptr;  // nearest at or above: who ends this context; null: never ends
   value_node* values = nullptr;     // nearest at or above: where a look-up starts
@@ -50,6 +51,7 @@ struct value_node : context_node {
   void const* const key;
   destroy_function const destroy;
   void const* value = nullptr;
+  value_node const* outer = nullptr;  // the next one above: where a look-up goes on
 };
 
 // The address of a key's tag is its identity.

@@ -65,26 +65,44 @@ enum class wait_reason : std::uint8_t {
 char const* to_text(wait_reason why) noexcept;
 
 // cancel_source ends every park registered on it; a context owns one. It knows no error.
-// Safety: any thread. Memory: 32 bytes, nothing allocated.
+// Safety: any thread. Memory: 24 bytes, nothing allocated.
 class cancel_source {
  public:
-  cancel_source() noexcept = default;
+  // Called before the first wait or question, perhaps by several at once, and not again once
+  // set_watched() was: an owner need not know before then whether it is to be canceled.
+  using watch_function = void (*)(cancel_source&) noexcept;
+
+  explicit cancel_source(watch_function watch = nullptr) noexcept : watch_(watch) {}
   ~cancel_source();
   cancel_source(cancel_source const&) = delete;
   cancel_source& operator=(cancel_source const&) = delete;
 
-  // pairs with park.cc:cancel_source::fire
-  bool canceled() const noexcept { return fired_.load(memory_order_acquire); }
+  bool canceled() noexcept {
+    ensure_watched();
+    return fired_.load(memory_order_acquire);  // pairs with park.cc:cancel_source::fire
+  }
 
   // fire wakes all that wait, now and later, with wake_reason::canceled. Idempotent. Cost:
   // O(waiters).
   void fire() noexcept;
 
+ protected:
+  // pairs with park.h:ensure_watched
+  void set_watched() noexcept { watched_.store(true, memory_order_release); }
+
+  raw_mutex mu_;  // an owner may guard its own with it; not held over fire()
+
  private:
   friend class cancel_registration;
 
-  raw_mutex mu_;
+  void ensure_watched() noexcept {
+    // pairs with park.h:set_watched
+    if (watch_ != nullptr && !watched_.load(memory_order_acquire)) watch_(*this);
+  }
+
   atomic<bool> fired_{false};
+  atomic<bool> watched_{false};
+  watch_function const watch_;
   cancel_registration* first_ VOLE_GUARDED_BY(mu_) = nullptr;
 };
 

@@ -75,8 +75,9 @@ error fail_field(std::string_view field, std::string_view code, fmt::format_stri
 // to_problem is how err is shown: the problem_error in its chain; else 400 "invalid_body" with the
 // field that a json_error names; 413, 408, 400 for a body that could not be read; 502
 // "upstream_failed" for another service's http::status_error, of which nothing is shown; 504
-// "timeout" for a deadline that has passed; 499 "client_closed_request" for a request whose client
-// has gone; and 500 "internal" without any detail.
+// "budget_exhausted" for a deadline too near to begin; 504 "timeout" for one that has passed; 499
+// "client_closed_request" for a request whose client has gone; and 500 "internal" without any
+// detail.
 problem to_problem(error const& err);
 
 // respond answers with p and notes err for the request's log line, where it is logged once, by the

@@ -3,6 +3,7 @@
 // metrics by route, and a 500 in the place of a crash when somebody else's code throws.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -14,6 +15,12 @@
 
 namespace vole::service {
 
+#ifdef NDEBUG
+inline constexpr bool debug_build = false;
+#else
+inline constexpr bool debug_build = true;
+#endif
+
 struct observe_options {
   log::logger logger = {};
   metrics::registry* registry = nullptr;  // null: no metrics
@@ -23,16 +30,24 @@ struct observe_options {
   // Longest time a request may take, as the deadline of its context; 0: none but the client's going
   // away.
   duration timeout = {};
+  // What the caller says it still waits (vole/http/budget.h) bounds the request too. A request that
+  // has less than this left is answered with 504 "budget_exhausted" and not begun.
+  duration budget_least = std::chrono::milliseconds(1);
+  // Reports context::background() and todo() below a handler: once per place in the code, as a
+  // warning with the route. For debug builds and tests: every background() then asks.
+  bool report_background = debug_build;
   // Lines for answered requests; failed ones (5xx, or with an error) are always logged.
   bool log_all = true;
 };
 
 // observe is the outermost middleware of a server:
 //   - request id: accepted or made, put in the context and in the answer's X-Request-Id;
+//   - deadline: the earlier of the option's and the caller's;
 //   - trace: continued from traceparent and tracestate, or begun anew where there is no good one;
 //     put in the context;
 //   - one line when the request is over: "request" with method, route (the pattern, not the path),
-//     path, status, bytes, duration_ms, remote, and error if it failed; ERROR for 5xx, else INFO;
+//     path, status, bytes, duration_ms, remote, budget_ms if the caller
+//     sent one, and error if it failed; ERROR for 5xx, else INFO;
 //   - metrics: http_requests_total{method,route,status},
 //     http_request_duration_seconds{method,route}, http_response_bytes_total{method,route};
 //   - an exception that leaves the handler becomes 500 problem+json, or ends the connection when
