@@ -16,8 +16,10 @@
 #include "vole/internal/raw_mutex.h"
 #include "vole/pprof.h"
 
+#include "pprof/contention.h"
 #include "pprof/custom.h"
 #include "pprof/goroutine.h"
+#include "pprof/heap.h"
 #include "pprof/source.h"
 #include "pprof/text.h"
 
@@ -27,6 +29,11 @@ namespace {
 class catalogue {
  public:
   catalogue() {
+    add("allocs", "all that was allocated since the start, by who did",
+        make_heap_source("alloc_space"));
+    add("block", "where goroutines waited for each other, and how long", make_block_source());
+    add("heap", "memory in use, by who allocated it", make_heap_source(""));
+    add("mutex", "whose unlocking others waited for, and how long", make_mutex_source());
     add("goroutine", "stacks of all goroutines that live now", make_goroutine_source());
     add("threadcreate", "threads of the process, by name", make_thread_source());
   }

@@ -39,6 +39,7 @@ enum : protozero::pbf_tag_type {
   location = 4,
   function = 5,
   string_table = 6,
+  drop_frames = 7,
   time_nanos = 9,
   duration_nanos = 10,
   period_type = 11,
@@ -97,6 +98,10 @@ class encoder {
     }
     write_value_type(profile_field::period_type, data_.period_type);
     to_.add_int64(profile_field::period, data_.period);
+    if (!data_.drop_frames.empty()) {
+      std::int64_t const frames = string_id(data_.drop_frames);
+      to_.add_int64(profile_field::drop_frames, frames);
+    }
     if (!data_.default_sample_type.empty()) {
       std::int64_t const type = string_id(data_.default_sample_type);
       to_.add_int64(profile_field::default_sample_type, type);

@@ -49,6 +49,8 @@ struct profile_data {
   std::chrono::nanoseconds lasted{0};  // 0: a moment
   std::vector<stack_sample> samples;
   std::string_view default_sample_type = {};  // what pprof shows first; empty: the last
+  // A regular expression of functions that pprof hides at the end of a stack, with all they call.
+  std::string_view drop_frames = {};
 };
 
 // A pc that stands for "samples were lost here"; shown under Go's name for that.

@@ -6,18 +6,23 @@
 #include <cstdint>
 #include <span>
 
+#include "runtime/thread_stack.h"
 #include "symbol/unwind.h"
 
 namespace vole::internal {
 
+// announce_own_stack tells where the calling thread's stack lies: exact, where it is else guessed
+// from the thread's control block.
+void announce_own_stack(thread_stack stack) noexcept;
+
 // own_stack_bounds is the stack that `here` lies on; empty when that is neither the goroutine's nor
 // the thread's (a signal stack, a foreign fiber).
-// Cost: a few ns; the first call on a plain thread asks the C library, which allocates.
+// Takes no lock and allocates nothing: it is called inside malloc. Cost: a few ns.
 symbol::stack_bounds own_stack_bounds(void const* here) noexcept;
 
 // unwind_own_stack writes return addresses, innermost first, and returns how many. The first is
 // `from`, the return address of a function above which all frames are ours and left out; if it is
-// not found, all are given.
+// not found, all are given; if the stack is not known, `from` alone.
 // Cost: about 100 ns a frame.
 std::size_t unwind_own_stack(std::span<std::uintptr_t> to, void const* from) noexcept;
 

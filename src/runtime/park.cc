@@ -6,6 +6,7 @@
 #include "vole/assert.h"
 
 #include "base/futex.h"
+#include "runtime/contention.h"
 #include "runtime/scheduler.h"
 #include "runtime/timer.h"
 
@@ -101,11 +102,15 @@ void park_ticket::wake(goroutine* g) noexcept {
 void park_ticket::park_holding(wait_reason why, held_lock& lock) noexcept {
   if (goroutine_ == nullptr) {
     lock.release(lock.arg);
+    contention::wait_sample const sample(why);
     park_thread();
+    sample.end(__builtin_return_address(0));
     return;
   }
   mark_parked(why);
+  contention::wait_sample const sample(why);
   the_scheduler().switch_away(*goroutine_, &park_access::after_park_holding, &lock);
+  sample.end(__builtin_return_address(0));
 }
 
 void park_ticket::wake_parked() noexcept {
@@ -125,12 +130,14 @@ void park_ticket::mark_parked(wait_reason why) noexcept {
 wake_reason park_ticket::park_unlimited(wait_reason why) noexcept {
   // pairs with park.cc:park_ticket::finish
   if ((word_.load(memory_order_acquire) & finished) == 0) {
+    contention::wait_sample const sample(why);
     if (goroutine_ == nullptr) {
       park_thread();
     } else {
       mark_parked(why);
       the_scheduler().switch_away(*goroutine_, &park_access::after_park, this);
     }
+    sample.end(__builtin_return_address(0));
   }
   // pairs with park.cc:park_ticket::finish: what the waker wrote before it is visible
   return static_cast<wake_reason>(word_.load(memory_order_acquire) & claim_mask);

@@ -48,6 +48,7 @@
 
 #include "base/futex.h"
 #include "base/rand.h"
+#include "runtime/own_stack.h"
 #include "runtime/processor.h"
 #include "runtime/sample_ring.h"
 #include "runtime/signal.h"
@@ -259,6 +260,7 @@ void sampler::add_this_thread() noexcept {
   let_sigprof_in();
   pid_t const tid = this_tid();
   thread_stack const stack = this_thread_stack();
+  announce_own_stack(stack);
   raw_lock const lock(mu_);
   auto const known = threads_.find(tid);
   record* const r = known != threads_.end() ? known->second : add(tid);

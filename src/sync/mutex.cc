@@ -15,6 +15,7 @@
 #include "vole/sync/mutex.h"
 
 #include "vole/assert.h"
+#include "vole/internal/unlock_sample.h"
 #include "vole/runtime.h"
 
 namespace vole::sync {
@@ -55,8 +56,9 @@ wake_reason mutex::lock_slow(internal::park_limit const& limit) {
       continue;
     }
     bool const first_time = waiting_since == time_point{};
-    if (first_time) waiting_since = internal::now();
-    bool const starve = !first_time && internal::now() - waiting_since > starving_after;
+    self.since = internal::now();
+    if (first_time) waiting_since = self.since;
+    bool const starve = !first_time && self.since - waiting_since > starving_after;
     {
       internal::raw_lock const lock(queue_lock_);
       if (!word_.try_queue(seen, awake, starve)) continue;
@@ -107,12 +109,15 @@ void mutex::unlock_slow() {
     word_.release(false);
     return;
   }
+  internal::unlock_sample ended;
+  ended.add(next->since);
   if (hand_over) {
     next->owns = true;
   } else {
     word_.release(true);
   }
   next->ticket.finish();
+  ended.charge();
 }
 
 }  // namespace vole::sync

@@ -4,6 +4,7 @@
 #include "vole/sync/rw_mutex.h"
 
 #include "vole/assert.h"
+#include "vole/internal/unlock_sample.h"
 
 namespace vole::sync {
 
@@ -13,8 +14,14 @@ using waiter_list = internal::waiter_list<mutex_waiter>;
 
 namespace {
 
-void finish_all(waiter_list& admitted) {
-  while (mutex_waiter* const w = admitted.pop_front()) w->ticket.finish();
+// Returns what the caller charges to itself once it has let go of the rw_mutex.
+internal::unlock_sample finish_all(waiter_list& admitted) {
+  internal::unlock_sample ended;
+  while (mutex_waiter* const w = admitted.pop_front()) {
+    ended.add(w->since);
+    w->ticket.finish();
+  }
+  return ended;
 }
 
 }  // namespace
@@ -56,6 +63,7 @@ wake_reason rw_mutex::rlock_slow(internal::park_limit const& limit) {
       count_entered(1);
       return wake_reason::ready;
     }
+    self.since = internal::now();
     queue_.push_back(self);
   }
   wake_reason const reason = self.ticket.park(internal::wait_reason::rw_mutex_rlock, limit);
@@ -100,7 +108,7 @@ void rw_mutex::runlock_slow(std::uint32_t before) {
     }
     end_pending(admitted);
   }
-  finish_all(admitted);
+  finish_all(admitted).charge();
 }
 
 // Nobody is inside: the writer goes in, or else the readers do. Fills the list with those to be
@@ -174,6 +182,7 @@ wake_reason rw_mutex::wait_for_readers(internal::park_limit const& limit)
         return wake_reason::ready;
       }
     }
+    self.since = internal::now();
     writer_ = &self;
   }
   wake_reason const reason = self.ticket.park(internal::wait_reason::rw_mutex_lock, limit);
@@ -197,11 +206,12 @@ void rw_mutex::give_up(mutex_waiter& self) {
       count_entered(entered);
     }
   }
-  finish_all(admitted);
+  static_cast<void>(finish_all(admitted));
 }
 
 void rw_mutex::unlock() {
   std::uint32_t expected = writing;
+  internal::unlock_sample ended;
   // pairs with rw_mutex.h:rlock, rw_mutex.cc:lock_until
   if (!word_.compare_exchange_strong(expected, 0, internal::memory_order_release,
                                      internal::memory_order_relaxed)) {
@@ -217,9 +227,10 @@ void rw_mutex::unlock() {
       for (mutex_waiter* r = admitted.front(); r != nullptr; r = r->next) --waiting;
       permits_ += waiting;
     }
-    finish_all(admitted);
+    ended = finish_all(admitted);
   }
   writers_.unlock();
+  ended.charge();
 }
 
 }  // namespace vole::sync

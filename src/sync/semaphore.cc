@@ -4,6 +4,7 @@
 #include "vole/sync/semaphore.h"
 
 #include "vole/assert.h"
+#include "vole/internal/unlock_sample.h"
 
 namespace vole::sync {
 
@@ -44,6 +45,7 @@ wake_reason semaphore::acquire_slow(std::int64_t n, internal::park_limit const& 
         break;
       }
     }
+    self.since = internal::now();
     queue_.push_back(self);
   }
   wake_reason const reason = self.ticket.park(internal::wait_reason::semaphore_acquire, limit);
@@ -73,7 +75,12 @@ void semaphore::release_slow(std::int64_t n) {
                                           internal::memory_order_relaxed));
     grant(granted);
   }
-  while (waiter* const w = granted.pop_front()) w->ticket.finish();
+  internal::unlock_sample ended;
+  while (waiter* const w = granted.pop_front()) {
+    ended.add(w->since);
+    w->ticket.finish();
+  }
+  ended.charge();
 }
 
 // Serves the queue in order while the units last. Nobody else takes units while has_waiters is set.

@@ -23,7 +23,8 @@ struct mutex_waiter {
   mutex_waiter* next = nullptr;
   mutex_waiter* previous = nullptr;
   bool linked = false;
-  bool owns = false;  // handed over: the waiter owns the mutex when it wakes
+  bool owns = false;   // handed over: the waiter owns the mutex when it wakes
+  time_point since{};  // when it began to wait, for the mutex profile
   park_ticket ticket;
 
   bool claim() noexcept { return ticket.try_claim(); }

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The malloc family and operator new of the final program: ours in front, counting and sampling,
+// the program's real allocator behind. Which linkings work: docs/internals/profiles.md.
+
+#include <cstddef>
+
+#include "vole/internal/atomic.h"
+
+namespace vole::internal {
+
+// Refers to the hooks, so that the linker takes them.
+extern bool const malloc_hooks_linked;
+
+// The allocator behind the hooks: libc's, or the one that is linked as a shared library or
+// preloaded. Found at the first call of any.
+struct allocator {
+  atomic<void* (*)(std::size_t)> malloc;
+  atomic<void (*)(void*)> free;
+  atomic<void* (*)(std::size_t, std::size_t)> calloc;
+  atomic<void* (*)(void*, std::size_t)> realloc;
+  atomic<void* (*)(std::size_t, std::size_t)> memalign;
+  atomic<void* (*)(std::size_t, std::size_t)> aligned_alloc;
+  atomic<int (*)(void**, std::size_t, std::size_t)> posix_memalign;
+  atomic<void* (*)(std::size_t)> valloc;
+  atomic<void* (*)(std::size_t)> pvalloc;
+};
+extern constinit allocator real_allocator;
+
+}  // namespace vole::internal
