@@ -4,6 +4,9 @@
 
 #include "vole/bench.h"
 
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <unistd.h>
 
 #include "vole/internal/atomic.h"

@@ -25,7 +25,9 @@ func BenchmarkStallBlocked(b *testing.B) {
 		var stop atomic.Bool
 		var blocked, ticker sync.WaitGroup
 		var worst time.Duration
-		ticker.Go(func() {
+		ticker.Add(1)
+		go func() {
+			defer ticker.Done()
 			last := time.Now()
 			for !stop.Load() {
 				time.Sleep(beat)
@@ -33,13 +35,15 @@ func BenchmarkStallBlocked(b *testing.B) {
 				worst = max(worst, now.Sub(last)-beat)
 				last = now
 			}
-		})
+		}()
 		time.Sleep(2 * beat)
 		for range blockers {
-			blocked.Go(func() {
+			blocked.Add(1)
+			go func() {
+				defer blocked.Done()
 				t := syscall.NsecToTimespec(int64(block))
 				syscall.Nanosleep(&t, nil)
-			})
+			}()
 		}
 		blocked.Wait()
 		stop.Store(true)

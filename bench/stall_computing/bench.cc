@@ -4,6 +4,10 @@
 
 #include "vole/bench.h"
 
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+
 #include "vole/internal/atomic.h"
 #include "vole/sync.h"
 #include "vole/time.h"

@@ -24,7 +24,9 @@ func BenchmarkStallComputing(b *testing.B) {
 		var stop atomic.Bool
 		var computing, ticker sync.WaitGroup
 		var worst time.Duration
-		ticker.Go(func() {
+		ticker.Add(1)
+		go func() {
+			defer ticker.Done()
 			last := time.Now()
 			for !stop.Load() {
 				time.Sleep(beat)
@@ -32,13 +34,15 @@ func BenchmarkStallComputing(b *testing.B) {
 				worst = max(worst, now.Sub(last)-beat)
 				last = now
 			}
-		})
+		}()
 		time.Sleep(2 * beat)
 		for range computers {
-			computing.Go(func() {
+			computing.Add(1)
+			go func() {
+				defer computing.Done()
 				for end := time.Now().Add(compute); time.Now().Before(end); {
 				}
-			})
+			}()
 		}
 		computing.Wait()
 		stop.Store(true)

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <new>
 #include <string_view>
@@ -22,6 +23,8 @@ struct spawn_options {
   // as it is touched.
   // 0: 256 KiB. A closure lies on the stack too.
   std::size_t stack_bytes = 0;
+  // What an exception that leaves fn is given to; null: see runtime::set_exception_hook.
+  void (*on_exception)(std::exception_ptr thrown) = nullptr;
 };
 
 namespace internal {
@@ -67,6 +70,7 @@ void invoke_closure(void* at) {
 
 // try_go is go() for callers that can go on without: the failure comes back as a value.
 // Errors: not_enough_memory: no address space, memory or map entries left for a stack;
+//         resource_unavailable_try_again: runtime::set_max_goroutines bounds them;
 //         value_too_large: stack_bytes above 8 MiB, or a closure that does not fit the stack.
 template <class Fn>
 [[nodiscard, gnu::always_inline]] inline std::errc try_go(spawn_options const& options, Fn&& fn) {

@@ -173,7 +173,7 @@ std::string dump_text(std::vector<goroutine_snapshot> all, std::size_t bytes_max
   return text;
 }
 
-void report_no_thread(unsigned workers) noexcept {
+void report_no_thread(unsigned workers, unsigned limit) noexcept {
   static constinit atomic<std::int64_t> said{0};
   std::int64_t const now = internal::now().time_since_epoch().count();
   std::int64_t last = said.load(memory_order_relaxed);
@@ -182,9 +182,10 @@ void report_no_thread(unsigned workers) noexcept {
   write_all(
       STDERR_FILENO,
       fmt::format(
-          "vole: no further worker thread: {} exist, the limit is {}, or the system refuses one "
-          "(ulimit -u, cgroup pids.max); goroutines wait until a worker is free\n",
-          workers, scheduler::workers_max));
+          "vole: no further worker thread: {} exist, {}; goroutines wait until a worker is free\n",
+          workers,
+          workers >= limit ? "which is the limit (VOLE_MAXTHREADS, runtime::set_max_threads)"
+                           : "and the system refuses one (ulimit -u, cgroup pids.max)"));
 }
 
 }  // namespace vole::internal

@@ -44,7 +44,7 @@ std::string dump_text(std::vector<goroutine_snapshot> all, std::size_t bytes_max
 void append_frames(std::string& to, std::uintptr_t const* pcs, std::size_t depth);
 void append_creator(std::string& to, std::uintptr_t created_by, std::uint64_t parent_id);
 
-// report_no_thread says once a minute that workers_max is reached or the system refuses a thread.
-void report_no_thread(unsigned workers) noexcept;
+// report_no_thread says once a minute that the limit is reached or the system refuses a thread.
+void report_no_thread(unsigned workers, unsigned limit) noexcept;
 
 }  // namespace vole::internal

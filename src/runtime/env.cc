@@ -3,6 +3,7 @@
 
 #include "runtime/env.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -14,8 +15,6 @@
 
 namespace vole::internal {
 namespace {
-
-constexpr int procs_max = 1024;
 
 std::string read_small_file(std::string const& path) {
   std::string text;
@@ -62,6 +61,18 @@ int tightest(std::string path, Read read) {
   }
 }
 
+// The number from 1 to most that a variable holds; 0: not set, or not such a number, which is said.
+long number_from_environment(char const* name, long most) noexcept {
+  char const* const text = std::getenv(name);
+  if (text == nullptr || *text == '\0') return 0;
+  char* end = nullptr;
+  long const n = std::strtol(text, &end, 10);
+  if (*end == '\0' && n >= 1 && n <= most) return n;
+  std::fprintf(stderr, "vole: %s is '%s': want a number from 1 to %ld; ignored\n", name, text,
+               most);
+  return 0;
+}
+
 }  // namespace
 
 int parse_cpu_max(char const* text) noexcept {
@@ -85,12 +96,8 @@ int cgroup_quota() noexcept {
 }
 
 int processors_from_environment() noexcept {
-  if (char const* text = std::getenv("VOLE_MAXPROCS"); text != nullptr && *text != '\0') {
-    char* end = nullptr;
-    long const n = std::strtol(text, &end, 10);
-    if (*end == '\0' && n >= 1 && n <= procs_max) return static_cast<int>(n);
-    std::fprintf(stderr, "vole: VOLE_MAXPROCS is '%s': want a number from 1 to %d; ignored\n", text,
-                 procs_max);
+  if (long const n = number_from_environment("VOLE_MAXPROCS", procs_max); n > 0) {
+    return static_cast<int>(n);
   }
   int n = 1;
   cpu_set_t set;
@@ -101,6 +108,41 @@ int processors_from_environment() noexcept {
   }
   if (int const quota = cgroup_quota(); quota > 0 && quota < n) n = quota;
   return n > procs_max ? procs_max : n;
+}
+
+unsigned threads_from_environment(unsigned otherwise, unsigned most) noexcept {
+  long const n = number_from_environment("VOLE_MAXTHREADS", most);
+  return n > 0 ? static_cast<unsigned>(n) : otherwise;
+}
+
+debug_settings parse_debug(std::string_view text) noexcept {
+  debug_settings to;
+  while (!text.empty()) {
+    std::size_t const end = std::min(text.find(','), text.size());
+    std::string_view const word = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    std::size_t const equals = std::min(word.find('='), word.size());
+    std::string_view const name = word.substr(0, equals);
+    std::string const value(word.substr(std::min(equals + 1, word.size())));
+    char* rest = nullptr;
+    long const ms = std::strtol(value.c_str(), &rest, 10);
+    duration* const setting = name == "schedtrace" ? &to.schedtrace
+                              : name == "stall"    ? &to.stall
+                                                   : nullptr;
+    if (setting == nullptr || value.empty() || *rest != '\0' || ms < 1) {
+      std::fprintf(stderr,
+                   "vole: VOLE_DEBUG says '%.*s': want schedtrace=<ms> or stall=<ms>; ignored\n",
+                   static_cast<int>(word.size()), word.data());
+      continue;
+    }
+    *setting = std::chrono::milliseconds(ms);
+  }
+  return to;
+}
+
+debug_settings debug_from_environment() noexcept {
+  char const* const text = std::getenv("VOLE_DEBUG");
+  return parse_debug(text == nullptr ? "" : text);
 }
 
 unsigned threads_in_process() noexcept {

@@ -2,12 +2,32 @@
 #pragma once
 // What the runtime reads from its environment at start.
 
+#include <string_view>
+
+#include "vole/internal/clock.h"
+
 namespace vole::internal {
 
 // processors_from_environment: VOLE_MAXPROCS if set, else the smaller of the affinity mask and the
 // cgroup quota.
 // A VOLE_MAXPROCS that is no number from 1 to 1024 is reported on standard error and ignored.
 int processors_from_environment() noexcept;
+
+// threads_from_environment: VOLE_MAXTHREADS, or otherwise what is given.
+unsigned threads_from_environment(unsigned otherwise, unsigned most) noexcept;
+
+// debug_settings is VOLE_DEBUG, "name=milliseconds" separated by commas: schedtrace (a line about
+// the scheduler so often) and stall (report a goroutine that keeps its processor for so long).
+// Other names are reported on standard error and ignored.
+struct debug_settings {
+  duration schedtrace{};
+  duration stall{};
+};
+debug_settings debug_from_environment() noexcept;
+debug_settings parse_debug(std::string_view text) noexcept;
+
+// The most that VOLE_MAXPROCS and runtime::set_max_procs take.
+inline constexpr int procs_max = 1024;
 
 // cgroup_quota is the processor limit of this process's control group (v2 or v1), rounded up, or 0
 // for none.

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <string_view>
 
 #include "vole/internal/park.h"
@@ -12,10 +13,12 @@
 
 namespace vole::internal {
 
+struct local_values;
 struct slab;
 namespace labels {
 struct set;
 }
+struct worker;
 
 // goroutine_state says who owns the stack and where the goroutine is linked.
 enum class goroutine_state : std::uint8_t {
@@ -44,12 +47,18 @@ struct alignas(64) goroutine {
   int saved_errno = 0;
   std::uint16_t blocking_depth = 0;
   std::uint8_t size_class = 0;
+  std::int64_t ready_at = 0;  // when it was made runnable, for one schedule in 64; else 0
 
   // Fixed when the stack is taken.
   char* stack_low = nullptr;   // lowest usable byte, above the guard
   char* stack_high = nullptr;  // where frames start; the control block lies above
   slab* home = nullptr;
   std::size_t slot = 0;
+
+  worker* wired = nullptr;  // the one worker that may run it, see runtime::lock_thread
+  std::uint32_t wired_depth = 0;
+  void (*on_exception)(std::exception_ptr) = nullptr;
+  local_values* locals = nullptr;  // see vole/goroutine_local.h
 
   // Written by the owner, read by dumps and profiles without a lock: may be stale there.
   atomic<goroutine_state> state{goroutine_state::dead};

@@ -36,10 +36,12 @@
 
 #include "base/futex.h"
 #include "runtime/dump.h"
+#include "runtime/env.h"
 #include "runtime/netpoll.h"
 #include "runtime/sample.h"
 #include "runtime/scheduler.h"
 #include "runtime/signal.h"
+#include "runtime/stall.h"
 
 namespace vole::internal {
 namespace {
@@ -140,13 +142,19 @@ void* monitor::main(void*) noexcept {
 }
 
 void monitor::run() noexcept {
-  scavenge_at_ = internal::now() + scavenge_every;
+  started_ = internal::now();
+  scavenge_at_ = started_ + scavenge_every;
+  debug_settings const debug = debug_from_environment();
+  if (debug.stall > duration::zero()) stall_report_after.store(debug.stall.count());
+  trace_every_ = debug.schedtrace;
+  if (trace_every_ > duration::zero()) trace_at_ = started_ + trace_every_;
   while (true) {
     if (word.load() == dump_wanted) dump_and_exit();
     t_ = internal::now();
     s_.coarse_now_.store(t_.time_since_epoch().count(), memory_order_relaxed);
     found const f = look();
     scavenge();
+    trace();
     if (settled(f)) {
       wait_while_settled(f);
     } else {
@@ -157,7 +165,7 @@ void monitor::run() noexcept {
 
 // settled: nothing runs but what is stuck, and that has its spares; nothing waits.
 bool monitor::settled(found const& f) const noexcept {
-  // seq_cst: pairs with scheduler.cc:take_idle, which sets this and reads the word
+  // seq_cst: pairs with processor.cc:take_idle, which sets this and reads the word
   return !scavenging_ && f.waiting == 0 && t_ >= storm_until_ &&
          s_.idle_count_.load() + f.stuck == s_.processor_count_.load();
 }
@@ -172,6 +180,7 @@ void monitor::wait_while_settled(found const& f) noexcept {
   if (!word.compare_exchange_strong(expected, asleep)) return;
   time_point until = never;
   if (s_.stacks_.scavenge_due()) until = scavenge_at_;
+  until = std::min(until, trace_at_);
   if (f.stuck > 0) until = std::min(until, t_ + look_settled);
   // A processor that left the idle list before it could see us asleep is seen here.
   if (settled(f)) {
@@ -189,6 +198,12 @@ void monitor::scavenge() noexcept {
     scavenging_ = true;
   }
   if (scavenging_) scavenging_ = s_.stacks_.scavenge(scavenge_per_look);
+}
+
+void monitor::trace() noexcept {
+  if (t_ < trace_at_) return;
+  trace_at_ = t_ + trace_every_;
+  write_all(STDERR_FILENO, s_.trace_line(t_ - started_));
 }
 
 monitor::found monitor::look() noexcept {
@@ -214,11 +229,11 @@ monitor::found monitor::look() noexcept {
 // waits.
 void monitor::look_at_ticks(found& f) noexcept {
   for (auto const& slot : s_.processors_) {
-    processor* const p = slot.load(memory_order_acquire);  // pairs with scheduler.cc:take_free
+    processor* const p = slot.load(memory_order_acquire);  // pairs with processor.cc:take_free
     if (p == nullptr) break;
     std::uint64_t const tick = p->tick.load(memory_order_relaxed);
     worker* const w = p->holder.load(
-        memory_order_acquire);  // pairs with scheduler.cc:hold, worker.cc:start_worker
+        memory_order_acquire);  // pairs with processor.cc:hold, worker.cc:start_worker
     bool const running = p->state.load(memory_order_relaxed) == processor_state::running &&
                          w != nullptr && w->on_cpu.load(memory_order_relaxed) != nullptr;
     if (!running || tick != p->seen_tick) {
@@ -241,16 +256,18 @@ void monitor::judge(found& f) noexcept {
   duration const computing_max = !wanted             ? stuck_computing
                                  : t_ < storm_until_ ? stuck_computing_storm
                                                      : stuck_computing_wanted;
+  duration const report_after(stall_report_after.load(memory_order_relaxed));
   for (auto const& slot : s_.processors_) {
-    processor* const p = slot.load(memory_order_acquire);  // pairs with scheduler.cc:take_free
+    processor* const p = slot.load(memory_order_acquire);  // pairs with processor.cc:take_free
     if (p == nullptr) break;
     duration const still = t_ - p->seen_at;
     if (still == duration::zero()) continue;
+    if (report_after > duration::zero() && still >= report_after) report(*p, still);
     if (p->stuck.load(memory_order_relaxed)) {
       ++f.stuck;
       continue;
     }
-    worker* const w = p->holder.load(memory_order_acquire);  // pairs with scheduler.cc:hold
+    worker* const w = p->holder.load(memory_order_acquire);  // pairs with processor.cc:hold
     if (w == nullptr) continue;
     int const tid = w->tid.load(memory_order_relaxed);
     bool const asleep = still >= stuck_sleeping && sleeps_in_kernel(tid);
@@ -260,12 +277,20 @@ void monitor::judge(found& f) noexcept {
         set_slice(tid, slice_of_hogs);
       }
       p->stuck.store(true, memory_order_relaxed);
+      s_.stalls_.fetch_add(1, memory_order_relaxed);
       ++f.stuck;
       ++f.fresh;
     } else {
       f.standing = true;
     }
   }
+}
+
+void monitor::report(processor& p, duration still) noexcept {
+  worker* const w = p.holder.load(memory_order_acquire);  // pairs with processor.cc:hold
+  if (w == nullptr || p.reported_tick == p.seen_tick) return;
+  p.reported_tick = p.seen_tick;
+  report_stall(*w, still, sleeps_in_kernel(w->tid.load(memory_order_relaxed)));
 }
 
 // All may be busy for long with nobody at the descriptors.

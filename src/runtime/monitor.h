@@ -40,6 +40,7 @@ class monitor {
   found look() noexcept;
   void look_at_ticks(found& f) noexcept;
   void judge(found& f) noexcept;
+  void report(processor& p, duration still) noexcept;
   void poll_if_overdue() noexcept;
   void match_spares(unsigned wanted) noexcept;
   // the caller holds scheduler::mu_
@@ -50,8 +51,12 @@ class monitor {
   duration next_look(found const& f) const noexcept;
   void wait_while_settled(found const& f) noexcept;
   void scavenge() noexcept;
+  void trace() noexcept;
 
   scheduler& s_;
+  duration trace_every_{};  // VOLE_DEBUG=schedtrace; zero: never
+  time_point started_{};
+  time_point trace_at_ = never;
   time_point t_{};            // of the current look
   time_point storm_until_{};  // processors get stuck one after the other until then
   unsigned boost_ = 0;        // spares beyond one for each that is stuck; 0 outside a storm

@@ -23,6 +23,9 @@ enum class processor_state : std::uint8_t {
   running,  // held by exactly one worker
 };
 
+// Upper bounds of the buckets of scheduling latency: 1 us, 2 us, 4 us .. 1 s, and the rest.
+inline constexpr std::size_t latency_buckets = 22;
+
 struct alignas(64) processor {
   std::uint32_t index = 0;
   atomic<bool> spare{false};  // one too many unless a worker is stuck; written under mu_
@@ -47,6 +50,9 @@ struct alignas(64) processor {
   atomic<std::uint64_t> steals{0};
   atomic<std::uint64_t> created{0};
   atomic<std::uint64_t> ended{0};
+  atomic<std::uint64_t> yields{0};
+  atomic<std::uint64_t> latency[latency_buckets] = {};
+  atomic<std::uint64_t> latency_ns_total{0};
 
   // Goroutines here park soon, so what they make ready can wait for that. A hint.
   atomic<bool> slices_short{true};
@@ -56,6 +62,7 @@ struct alignas(64) processor {
   std::uint64_t seen_tick = 0;
   worker* hog = nullptr;  // the holder, whose thread was given long slices
   time_point seen_at{};
+  std::uint64_t reported_tick = 0;  // the stall that was reported last
 };
 
 struct alignas(64) worker {
@@ -67,6 +74,8 @@ struct alignas(64) worker {
   exception_globals* exceptions = nullptr;  // this thread's, as libsupc++ keeps them
   int* errno_at = nullptr;
   bool spinning = false;
+  goroutine* wired = nullptr;    // the only goroutine that this thread runs
+  goroutine* pending = nullptr;  // taken from the queue by next_local, to be run by the loop
   std::uint32_t index = 0;
   pthread_t thread{};
   atomic<int> tid{0};
@@ -81,6 +90,16 @@ struct alignas(64) worker {
   // handlers.
   atomic<goroutine*> on_cpu{nullptr};
 };
+
+// stamp_ready starts the clock of a goroutine's wait for a processor, stamp_some that of one
+// schedule in 64.
+inline void stamp_ready(goroutine* g) noexcept {
+  g->ready_at = internal::now().time_since_epoch().count();
+}
+inline void stamp_some(processor const& p, goroutine* g) noexcept {
+  if (p.tick.load(memory_order_relaxed) % 64 == 0) [[unlikely]]
+    stamp_ready(g);
+}
 
 // bind_worker_to_thread makes w the worker of the calling thread.
 void bind_worker_to_thread(worker* w) noexcept;

@@ -10,8 +10,10 @@
 #include "vole/internal/park.h"
 
 #include "runtime/dump.h"
+#include "runtime/goroutine_local.h"
 #include "runtime/labels.h"
 #include "runtime/scheduler.h"
+#include "runtime/stall.h"
 
 namespace vole {
 namespace internal {
@@ -46,6 +48,9 @@ constexpr std::size_t main_stack_bytes = 8 << 20;  // as a process's first threa
   g->exceptions = {};
   g->saved_errno = 0;
   g->blocking_depth = 0;
+  g->ready_at = 0;
+  g->on_exception = options.on_exception;
+  g->locals = parent == nullptr || parent->locals == nullptr ? nullptr : inherit_locals(*parent);
   g->next = nullptr;
 #if VOLE_ASAN
   __asan_unpoison_memory_region(g->stack_low,
@@ -74,6 +79,12 @@ void spawn_failed(std::errc why, std::size_t stack_bytes) {
   if (why == std::errc::value_too_large) {
     panic(fmt::format("go: a stack of {} bytes with its closure is more than vole makes (8 MiB)",
                       stack_bytes));
+  }
+  if (why == std::errc::resource_unavailable_try_again) {
+    panic(
+        fmt::format("go: no stack: {} goroutines live, and runtime::set_max_goroutines bounds "
+                    "them to {}; try_go returns this as a value",
+                    the_scheduler().live(), the_scheduler().stacks().counters().blocks_max));
   }
   panic(fmt::format(
       "go: no memory for a stack: {} goroutines live; the address space (ulimit -v), memory or "
@@ -120,6 +131,34 @@ int max_procs() noexcept {
   return internal::the_scheduler().max_procs();
 }
 
+int set_max_procs(int n) noexcept {
+  return internal::the_scheduler().set_max_procs(n);
+}
+
+unsigned set_max_threads(unsigned n) noexcept {
+  return internal::the_scheduler().set_max_threads(n);
+}
+
+void set_max_goroutines(std::size_t n) noexcept {
+  internal::the_scheduler().stacks().set_limit(n);
+}
+
+void lock_thread() noexcept {
+  if (auto* const g = internal::current_goroutine()) internal::the_scheduler().wire(*g);
+}
+
+void unlock_thread() noexcept {
+  if (auto* const g = internal::current_goroutine()) internal::the_scheduler().unwire(*g);
+}
+
+exception_hook set_exception_hook(exception_hook hook) noexcept {
+  return internal::exception_hook.exchange(hook);
+}
+
+void set_stall_report(std::chrono::nanoseconds after) noexcept {
+  internal::stall_report_after.store(after.count(), internal::memory_order_relaxed);
+}
+
 std::size_t goroutines() noexcept {
   return internal::the_scheduler().live();
 }
@@ -127,6 +166,10 @@ std::size_t goroutines() noexcept {
 std::uint64_t goroutine_id() noexcept {
   internal::goroutine* const g = internal::current_goroutine();
   return g == nullptr ? 0 : g->id.load(internal::memory_order_relaxed);
+}
+
+latency_histogram scheduling_latency() noexcept {
+  return internal::the_scheduler().latency();
 }
 
 stats read_stats() noexcept {

@@ -14,6 +14,7 @@
 #include "vole/internal/park.h"
 
 #include "runtime/dump.h"
+#include "runtime/latch_test.h"
 #include "runtime/scheduler.h"
 #include "runtime/timer.h"
 
@@ -22,65 +23,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-// latch lets the test's plain thread, or a goroutine, wait until others have counted down: one park
-// each.
-class latch {
- public:
-  explicit latch(int n) : left_(n) {}
-  void count_down() {
-    raw_lock const lock(mu_);
-    if (--left_ == 0 && waiter_ != nullptr && waiter_->try_claim()) waiter_->finish();
-  }
-  void wait() {
-    park_ticket ticket;
-    {
-      raw_lock const lock(mu_);
-      if (left_ == 0) return;
-      waiter_ = &ticket;
-    }
-    ticket.park(wait_reason::wait_group_wait);
-    raw_lock const lock(mu_);  // until count_down has let go
-  }
-
- private:
-  raw_mutex mu_;
-  int left_;
-  park_ticket* waiter_ = nullptr;
-};
-
-// queue of waiting tickets, the smallest wait queue there is.
-class gate {
- public:
-  wake_reason wait(park_limit const& limit = {}) {
-    entry e;
-    {
-      raw_lock const lock(mu_);
-      waiting_.push_back(e);
-    }
-    wake_reason const reason = e.ticket.park(wait_reason::chan_receive, limit);
-    raw_lock const lock(mu_);
-    if (e.link.linked()) waiting_.remove(e);
-    return reason;
-  }
-  bool wake_one() {
-    raw_lock const lock(mu_);
-    while (entry* e = waiting_.pop_front()) {
-      if (!e->ticket.try_claim()) continue;
-      e->ticket.finish();
-      return true;
-    }
-    return false;
-  }
-
- private:
-  struct entry {
-    park_ticket ticket;
-    list_link link;
-  };
-  raw_mutex mu_;
-  intrusive_list<entry, &entry::link> waiting_;
-};
 
 TEST(run, returns_what_main_returns) {
   EXPECT_EQ(run([] { return 7; }), 7);
@@ -360,6 +302,20 @@ TEST(switching, exceptions_in_flight_stay_with_the_goroutine) {
       });
     }
     done.wait();
+  });
+}
+
+TEST(switching, goroutines_change_threads_under_the_sanitizers) {
+  if (!VOLE_ASAN && !VOLE_TSAN) GTEST_SKIP() << "only there it is forced";
+  run([] {
+    int const before = runtime::set_max_procs(4);
+    auto const thread = []() __attribute__((noinline)) { return std::this_thread::get_id(); };
+    std::thread::id const first = thread();
+    while (thread() == first) runtime::yield();
+    gate g;
+    std::thread::id const second = thread();
+    while (thread() == second) g.wait({now() + std::chrono::microseconds(20), nullptr});
+    runtime::set_max_procs(before);
   });
 }
 

@@ -9,6 +9,8 @@
 //   it lets go) or idle (then the
 //   ring is empty); the global queue is filled and looked through, before a processor goes idle,
 //   under mu_.
+//   A goroutine that is wired to a worker runs there only: who takes it out of a queue gives his
+//   processor to that worker, which sleeps until then and runs nobody else.
 //   One worker at most sleeps in epoll (poller_blocked_), and while descriptors or timers are
 //   waited for, one does or
 //   some worker is awake that will before it sleeps.
@@ -30,16 +32,20 @@
 //        except that a new thread is created under it.
 // REJECTED  waking on every ready(), as Go does: a ping-pong pair then bounces between two workers.
 //           A switch through the worker's own stack at each park: two switches instead of one.
+//           Taking the processor of a stuck worker away, as Go does: docs/design/0004.
 //           Preemption by signal: unsafe in C++ (malloc, TLS, locks of foreign libraries).
 // Source: Go runtime/proc.go (ready, wakep, handoffp, schedule).
 
 #include "runtime/scheduler.h"
 
+#include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cxxabi.h>
 
 #include "base/immortal.h"
 #include "runtime/env.h"
+#include "runtime/goroutine_local.h"
 #include "runtime/labels.h"
 #include "runtime/monitor.h"
 #include "runtime/netpoll.h"
@@ -58,8 +64,19 @@ constexpr std::uint32_t slice_group = 16;
 constexpr duration slice_short = std::chrono::microseconds(10);
 constexpr std::uint32_t cached_stacks_max = 64;
 constexpr std::uint32_t id_block = 64;
+constexpr std::uint64_t depth_tick = 1024;  // of the stacks that end, one in so many is measured
 
 constinit thread_local worker* this_worker = nullptr;
+
+// Under the sanitizers one schedule in four goes over the global queue, to any processor: what must
+// not be kept over a park (errno, thread_local, an exception in flight) is then found to be.
+bool migrates([[maybe_unused]] worker const& w) noexcept {
+#if VOLE_ASAN || VOLE_TSAN
+  return w.held->tick.load(memory_order_relaxed) % 4 == 0;
+#else
+  return false;
+#endif
+}
 
 void after_yield(worker&, void* arg) {
   the_scheduler().requeue(static_cast<goroutine*>(arg));
@@ -73,7 +90,20 @@ void after_end(worker&, void* arg) {
   the_scheduler().give_block(g);
 }
 
+[[gnu::noinline, gnu::cold]] void note_latency(processor& p, goroutine& g) noexcept {
+  std::int64_t const ns = internal::now().time_since_epoch().count() - g.ready_at;
+  g.ready_at = 0;
+  auto const us = static_cast<std::uint64_t>(ns < 0 ? 0 : ns) / 1000;
+  auto& bucket = p.latency[std::min<std::size_t>(std::bit_width(us), latency_buckets - 1)];
+  bucket.store(bucket.load(memory_order_relaxed) + 1, memory_order_relaxed);
+  p.latency_ns_total.store(
+      p.latency_ns_total.load(memory_order_relaxed) + static_cast<std::uint64_t>(ns < 0 ? 0 : ns),
+      memory_order_relaxed);
+}
+
 void enter(worker& w, goroutine& g) noexcept {
+  if (g.ready_at != 0) [[unlikely]]
+    note_latency(*w.held, g);
   w.current = &g;
   w.on_cpu.store(&g, memory_order_relaxed);
   g.state.store(goroutine_state::running, memory_order_relaxed);
@@ -88,6 +118,8 @@ void leave(worker& w, goroutine& g) noexcept {
 }
 
 }  // namespace
+
+constinit atomic<runtime::exception_hook> exception_hook{nullptr};
 
 scheduler& the_scheduler() noexcept {
   static constinit immortal<scheduler> instance;
@@ -112,14 +144,17 @@ void scheduler::start() noexcept {
   if (started()) return;
   raw_lock const once(start_mu_);
   if (started_.load(memory_order_relaxed)) return;
-  max_procs_ = processors_from_environment();
+  int const procs = processors_from_environment();
+  max_procs_.store(procs, memory_order_relaxed);
+  workers_limit_.store(threads_from_environment(workers_limit_.load(), workers_max),
+                       memory_order_relaxed);
   the_netpoller().open();
   auto const t = internal::now().time_since_epoch().count();
   coarse_now_.store(t, memory_order_relaxed);
   last_poll_.store(t, memory_order_relaxed);
   {
     raw_lock const lock(mu_);
-    for (int i = 0; i < max_procs_; ++i) put_idle(take_free());
+    for (int i = 0; i < procs; ++i) put_idle(take_free());
   }
   install_signal_handlers();
   install_stack_host();
@@ -133,7 +168,8 @@ void scheduler::start() noexcept {
 void scheduler::ready(goroutine* g) noexcept {
   g->state.store(goroutine_state::runnable, memory_order_relaxed);
   worker* const w = current_worker();
-  if (w == nullptr || w->held == nullptr) {
+  if (w == nullptr || w->held == nullptr || migrates(*w)) {
+    stamp_ready(g);
     goroutine_chain chain;
     chain.push(g);
     overflow_to_global(chain);
@@ -141,6 +177,7 @@ void scheduler::ready(goroutine* g) noexcept {
     return;
   }
   processor& p = *w->held;
+  stamp_some(p, g);
   goroutine* const displaced = p.queue.put_next(g);
   if (displaced != nullptr) push_local(p, displaced);
   if (displaced != nullptr || !p.slices_short.load(memory_order_relaxed)) wake_one();
@@ -151,18 +188,25 @@ void scheduler::ready_all(goroutine_chain& chain) noexcept {
   if (w == nullptr || w->held == nullptr) {
     overflow_to_global(chain);
   } else {
-    while (goroutine* g = chain.pop()) push_local(*w->held, g);
+    while (goroutine* g = chain.pop()) {
+      stamp_some(*w->held, g);
+      push_local(*w->held, g);
+    }
   }
   wake_one();
 }
 
 void scheduler::requeue(goroutine* g) noexcept {
   g->state.store(goroutine_state::runnable, memory_order_relaxed);
-  if (worker* const w = current_worker(); w != nullptr && w->held != nullptr) {
-    push_local(*w->held,
-               g);  // wakes nobody: this processor comes to it after what is queued already
+  worker* const w = current_worker();
+  if (w != nullptr && w->held != nullptr && !migrates(*w)) {
+    processor& p = *w->held;
+    p.yields.store(p.yields.load(memory_order_relaxed) + 1, memory_order_relaxed);
+    stamp_some(p, g);
+    push_local(p, g);  // wakes nobody: this processor comes to it after what is queued already
     return;
   }
+  stamp_ready(g);
   goroutine_chain chain;
   chain.push(g);
   overflow_to_global(chain);
@@ -199,7 +243,7 @@ void scheduler::overflow_to_global(goroutine_chain& chain) noexcept {
 // the loop.
 goroutine* scheduler::next_local(worker& w) noexcept {
   processor* const p = w.held;
-  if (p == nullptr) return nullptr;
+  if (p == nullptr || w.wired != nullptr) return nullptr;
   std::uint64_t const tick = p->tick.load(memory_order_relaxed) + 1;
   if (tick % slice_group == 0) note_slice(*p);
   if (tick % fairness_tick == 0) return nullptr;
@@ -215,7 +259,12 @@ goroutine* scheduler::next_local(worker& w) noexcept {
     g = p->queue.take();
     if (g == nullptr) g = p->queue.take_next();
   }
-  if (g != nullptr) p->tick.store(tick, memory_order_relaxed);
+  if (g == nullptr) return nullptr;
+  p->tick.store(tick, memory_order_relaxed);
+  if (g->wired != nullptr) {
+    w.pending = g;  // the loop takes it to its own worker
+    return nullptr;
+  }
   return g;
 }
 
@@ -274,6 +323,9 @@ void scheduler::end_goroutine(goroutine& self) noexcept {
     labels::release(self.labels);
     labels::put(self, nullptr);
   }
+  self.wired = nullptr;
+  self.wired_depth = 0;
+  w.wired = nullptr;
   w.after = &after_end;
   w.after_arg = &self;
   if (goroutine* const next = next_local(w)) {
@@ -285,6 +337,27 @@ void scheduler::end_goroutine(goroutine& self) noexcept {
     fiber_switch(self.context, w.loop, true);
   }
   __builtin_unreachable();
+}
+
+// escaped is called in the catch block of an exception that left a goroutine.
+[[gnu::noinline, gnu::cold]] void escaped(goroutine& self) {
+  auto* hook = self.on_exception;
+  if (hook == nullptr) hook = exception_hook.load();
+  if (hook != nullptr) {
+    hook(std::current_exception());
+    return;
+  }
+  std::uint64_t const id = self.id.load(memory_order_relaxed);
+  try {
+    throw;
+  } catch (std::exception const& e) {
+    int status = 0;
+    char* const name = abi::__cxa_demangle(typeid(e).name(), nullptr, nullptr, &status);
+    panic(fmt::format("goroutine {} ended by an exception {}: {}", id,
+                      name == nullptr ? typeid(e).name() : name, e.what()));
+  } catch (...) {
+    panic(fmt::format("goroutine {} ended by an exception that is no std::exception", id));
+  }
 }
 
 // goroutine_main is the first function on every goroutine's stack.
@@ -301,16 +374,10 @@ void goroutine_main(void* arg) {
   }
   try {
     self.invoke(self.closure);
-  } catch (std::exception const& e) {
-    int status = 0;
-    char* const name = abi::__cxa_demangle(typeid(e).name(), nullptr, nullptr, &status);
-    panic(fmt::format("goroutine {} ended by an exception {}: {}",
-                      self.id.load(memory_order_relaxed), name == nullptr ? typeid(e).name() : name,
-                      e.what()));
   } catch (...) {
-    panic(fmt::format("goroutine {} ended by an exception that is no std::exception",
-                      self.id.load(memory_order_relaxed)));
+    escaped(self);
   }
+  if (self.locals != nullptr) destroy_locals(self);
   the_scheduler().end_goroutine(self);
 }
 
@@ -344,6 +411,7 @@ void scheduler::give_block(goroutine* g) noexcept {
     return;
   }
   processor& p = *w->held;
+  if (p.ended.load(memory_order_relaxed) % depth_tick == 0) stacks_.note_depth(*g);
   g->next = p.cached_stacks;
   p.cached_stacks = g;
   if (++p.cached_count < cached_stacks_max) return;
@@ -363,179 +431,6 @@ std::uint64_t scheduler::next_id(processor* p) noexcept {
     p->id_end = p->id_next + id_block;
   }
   return p->id_next++;
-}
-
-// --- blocking sections
-// -----------------------------------------------------------------------------------
-
-void scheduler::enter_blocking(goroutine& self) noexcept {
-  if (self.blocking_depth++ > 0) return;
-  worker& w = *current_worker();
-  self.since.store(coarse_now_.load(memory_order_relaxed), memory_order_relaxed);
-  self.state.store(goroutine_state::blocking, memory_order_relaxed);
-  blocking_calls_.fetch_add(1, memory_order_relaxed);
-  if (w.held != nullptr) hand_over(unhold(w));
-}
-
-void scheduler::leave_blocking(goroutine& self) noexcept {
-  if (--self.blocking_depth > 0) return;
-  worker& w = *current_worker();
-  if (w.held == nullptr) {
-    raw_lock const lock(mu_);
-    if (processor* const p = take_idle()) hold(w, p);
-  }
-  blocking_calls_.fetch_sub(1, memory_order_relaxed);
-  if (w.held != nullptr) {
-    self.state.store(goroutine_state::running, memory_order_relaxed);
-    return;
-  }
-  switch_away(self, &after_yield, &self);
-}
-
-// hand_over gives away the processor of a worker that is about to stop.
-void scheduler::hand_over(processor* p) noexcept {
-  raw_lock const lock(mu_);
-  bool const work = !p->queue.empty() || global_.count > 0;
-  // If everybody else is asleep and nobody waits for descriptors and timers, this processor must
-  // not sleep yet.
-  bool const last_awake =
-      !work && idle_count_locked_ + 1 >= processor_count_.load(memory_order_relaxed) &&
-      !poller_blocked_.load() && (the_netpoller().handles() > 0 || next_timer() != never);
-  if (work || last_awake) {
-    handoffs_.fetch_add(1, memory_order_relaxed);
-    start_worker(p, false);
-  } else {
-    put_idle(p);
-  }
-}
-
-// --- processors
-// ------------------------------------------------------------------------------------------
-
-void scheduler::hold(worker& w, processor* p) noexcept {
-  p->state.store(processor_state::running, memory_order_relaxed);
-  p->holder.store(&w, memory_order_release);  // pairs with monitor.cc:look_at_processors
-  w.held = p;
-}
-
-processor* scheduler::unhold(worker& w) noexcept {
-  processor* const p = w.held;
-  w.held = nullptr;
-  p->holder.store(nullptr, memory_order_relaxed);
-  return p;
-}
-
-void scheduler::put_idle(processor* p) noexcept {
-  p->state.store(processor_state::idle, memory_order_relaxed);
-  p->stuck.store(false, memory_order_relaxed);
-  p->next = idle_;
-  idle_ = p;
-  idle_count_.store(++idle_count_locked_, memory_order_relaxed);
-}
-
-processor* scheduler::take_idle() noexcept {
-  processor* const p = idle_;
-  if (p == nullptr) return nullptr;
-  idle_ = p->next;
-  idle_count_.store(
-      // seq_cst: pairs with monitor.cc:main, which sets its word and reads this
-      --idle_count_locked_);
-  p->tick.store(p->tick.load(memory_order_relaxed) + 1, memory_order_relaxed);
-  monitor::wake_if_asleep();
-  return p;
-}
-
-processor* scheduler::take_free() noexcept {
-  if (processor* const p = free_) {
-    free_ = p->next;
-    processor_count_.fetch_add(1, memory_order_relaxed);
-    return p;
-  }
-  std::uint32_t n = 0;
-  while (n < processors_max && processors_[n].load(memory_order_relaxed) != nullptr) ++n;
-  if (n == processors_max) return nullptr;
-  auto* const p = new processor;
-  p->index = n;
-  processors_[n].store(p, memory_order_release);  // pairs with worker.cc:steal
-  processor_count_.fetch_add(1, memory_order_relaxed);
-  return p;
-}
-
-// release_spare frees a processor that the caller alone holds: its work goes to the global queue,
-// its timers elsewhere.
-void scheduler::release_spare(processor* p) noexcept {
-  timer_heap& heir = processors_[0].load(memory_order_relaxed)->timers;
-  p->timers.move_to(heir);
-  if (p->cached_stacks != nullptr) stacks_.give_many(stack_class_default, p->cached_stacks);
-  p->cached_stacks = nullptr;
-  p->cached_count = 0;
-  p->spare.store(false, memory_order_relaxed);
-  {
-    raw_lock const lock(mu_);
-    empty_to_global(*p);
-    p->state.store(processor_state::free, memory_order_relaxed);
-    p->next = free_;
-    free_ = p;
-    processor_count_.fetch_sub(1, memory_order_relaxed);
-  }
-  // A worker that asked every heap for its next timer meanwhile may have seen these in neither.
-  if (time_point const when = heir.next_when(); when != never) {
-    if (!poller_blocked_.load()) {
-      wake_one();
-    } else if (time_point(duration(poll_until_.load())) > when) {
-      the_netpoller().interrupt();
-    }
-  }
-}
-
-void scheduler::empty_to_global(processor& p) noexcept {
-  while (goroutine* g = p.queue.take_next()) global_.push(g);
-  while (goroutine* g = p.queue.take()) global_.push(g);
-  global_size_.store(global_.count, memory_order_relaxed);
-}
-
-// --- counters
-// --------------------------------------------------------------------------------------------
-
-std::size_t scheduler::live() noexcept {
-  std::uint64_t n =
-      foreign_created_.load(memory_order_relaxed) - foreign_ended_.load(memory_order_relaxed);
-  for (auto const& slot : processors_) {
-    processor const* const p =
-        slot.load(memory_order_acquire);  // pairs with scheduler.cc:take_free
-    if (p == nullptr) break;
-    n += p->created.load(memory_order_relaxed) - p->ended.load(memory_order_relaxed);
-  }
-  return static_cast<std::size_t>(n);
-}
-
-runtime::stats scheduler::stats() noexcept {
-  runtime::stats s{};
-  s.goroutines_live = live();
-  s.goroutines_created_total = foreign_created_.load(memory_order_relaxed);
-  s.runnable = global_size_.load(memory_order_relaxed);
-  for (auto const& slot : processors_) {
-    processor* const p = slot.load(memory_order_acquire);  // pairs with scheduler.cc:take_free
-    if (p == nullptr) break;
-    s.goroutines_created_total += p->created.load(memory_order_relaxed);
-    s.schedules_total += p->tick.load(memory_order_relaxed);
-    s.steals_total += p->steals.load(memory_order_relaxed);
-    s.runnable += p->queue.size() + (p->queue.has_next() ? 1 : 0);
-    s.timers += p->timers.size();
-  }
-  s.threads = worker_count_.load(memory_order_relaxed);
-  s.processors_spare = spares_.load(memory_order_relaxed);
-  s.blocking_calls = blocking_calls_.load(memory_order_relaxed);
-  s.handoffs_total = handoffs_.load(memory_order_relaxed);
-  {
-    raw_lock const lock(mu_);
-    s.threads_idle = idle_worker_count_;
-  }
-  stack_counters const c = stacks_.counters();
-  s.stacks_pooled = c.pooled;
-  s.stack_bytes_reserved = c.reserved_bytes;
-  s.stacks_unguarded = c.unguarded;
-  return s;
 }
 
 }  // namespace vole::internal

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "vole/go.h"
 #include "vole/runtime.h"
@@ -19,7 +20,8 @@ class scheduler {
   constexpr scheduler() noexcept = default;
 
   static constexpr std::uint32_t processors_max = 4096;
-  static constexpr std::uint32_t workers_max = 10'000;
+  static constexpr std::uint32_t workers_max = 32'768;
+  static constexpr std::uint32_t workers_default_max = 10'000;
 
   // start makes the processors and the monitor, once; later calls return at once. From any thread.
   void start() noexcept;
@@ -42,6 +44,11 @@ class scheduler {
   void yield() noexcept;
   [[noreturn]] void end_goroutine(goroutine& self) noexcept;
 
+  // wire binds the goroutine to its worker until unwire was called as often: each wire() makes the
+  // worker run nobody else.
+  void wire(goroutine& self) noexcept;
+  void unwire(goroutine& self) noexcept;
+
   void enter_blocking(goroutine& self) noexcept;
   void leave_blocking(goroutine& self) noexcept;
 
@@ -61,9 +68,14 @@ class scheduler {
 
   void check_deadlock() noexcept;
 
-  int max_procs() const noexcept { return max_procs_; }
+  int max_procs() const noexcept { return max_procs_.load(memory_order_relaxed); }
+  int set_max_procs(int n) noexcept;
+  std::uint32_t set_max_threads(std::uint32_t n) noexcept;
   std::size_t live() noexcept;
   runtime::stats stats() noexcept;
+  runtime::latency_histogram latency() noexcept;
+  // One line as Go's schedtrace.
+  std::string trace_line(duration since_start) noexcept;
   stack_pool& stacks() noexcept { return stacks_; }
   time_point coarse_now() const noexcept {
     return time_point(duration(coarse_now_.load(memory_order_relaxed)));
@@ -101,12 +113,15 @@ class scheduler {
   void overflow_to_global(goroutine_chain& chain) noexcept;
   void push_local(processor& p, goroutine* g) noexcept;
   void note_slice(processor& p) noexcept;
+  void wait_wired(worker& w) noexcept;
+  void pass_processor(worker& from, worker& to) noexcept;
   bool retire_if_surplus(worker& w) noexcept;
   void release_spare(processor* p) noexcept VOLE_EXCLUDES(mu_);
 
   void wake_one() noexcept;
   void hand_over(processor* p) noexcept;
   void start_worker(processor* p, bool spinning) noexcept VOLE_REQUIRES_LOCK(mu_);
+  void make_spares(int count) noexcept VOLE_REQUIRES_LOCK(mu_);
   worker* new_worker() noexcept VOLE_REQUIRES_LOCK(mu_);
   void put_idle(processor* p) noexcept VOLE_REQUIRES_LOCK(mu_);
   void empty_to_global(processor& p) noexcept VOLE_REQUIRES_LOCK(mu_);
@@ -124,6 +139,7 @@ class scheduler {
   intrusive_list<worker, &worker::idle_link> idle_workers_ VOLE_GUARDED_BY(mu_);
   std::uint32_t idle_worker_count_ VOLE_GUARDED_BY(mu_) = 0;
   std::uint32_t idle_count_locked_ VOLE_GUARDED_BY(mu_) = 0;
+  std::uint32_t wired_waiting_ VOLE_GUARDED_BY(mu_) = 0;  // workers whose goroutine is parked
 
   atomic<std::uint32_t> idle_count_{0};  // processors in idle_
   atomic<std::uint32_t> spinning_{0};    // workers that look for work
@@ -145,11 +161,16 @@ class scheduler {
   atomic<int> mains_{0};
   atomic<bool> started_{false};
   raw_mutex start_mu_;
-  int max_procs_ = 1;
+  atomic<int> max_procs_{1};  // written under start_mu_
+  atomic<std::uint32_t> workers_limit_{workers_default_max};
+  atomic<std::uint64_t> stalls_{0};
   stack_pool stacks_;
   atomic<processor*> processors_[processors_max] = {};
   atomic<worker*> workers_[workers_max] = {};
 };
+
+// See runtime::set_exception_hook.
+extern atomic<runtime::exception_hook> exception_hook;
 
 // The only process-wide object of vole.
 scheduler& the_scheduler() noexcept;

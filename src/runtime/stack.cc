@@ -19,7 +19,8 @@ namespace {
 
 constexpr std::size_t page_bytes = 4096;
 constexpr std::size_t slab_bytes = 16 << 20;
-constexpr int madv_guard_install = 102;  // Linux 6.13; the C library here does not name it
+constexpr std::uint64_t depth_every = 16;  // of the stacks given back, one in so many is measured
+constexpr int madv_guard_install = 102;    // Linux 6.13; the C library here does not name it
 
 std::size_t slots_of(int size_class) {
   std::size_t const n = slab_bytes / stack_class_bytes[size_class];
@@ -68,6 +69,12 @@ goroutine* build_block(slab& owner, std::size_t slot) noexcept {
   return g;
 }
 
+// Doubles as push_back would; a plain reserve() of the next slab's slots grows by them alone.
+template <class T>
+void room_for(std::vector<T>& v, std::size_t more) {
+  if (v.capacity() - v.size() < more) v.reserve(std::max(2 * v.capacity(), v.size() + more));
+}
+
 }  // namespace
 
 int stack_class_for(std::size_t bytes) noexcept {
@@ -78,9 +85,14 @@ int stack_class_for(std::size_t bytes) noexcept {
   return -1;
 }
 
-void stack_pool::guard(char* low) noexcept {
+bool stack_guards_take_no_map_entry() noexcept {
   static bool const by_advice = probe_guard_advice();
-  if (by_advice && ::madvise(low, page_bytes, madv_guard_install) == 0) return;
+  return by_advice;
+}
+
+void stack_pool::guard(char* low) noexcept {
+  if (stack_guards_take_no_map_entry() && ::madvise(low, page_bytes, madv_guard_install) == 0)
+    return;
   if (!map_limit_reached_) {
     if (::mprotect(low, page_bytes, PROT_NONE) == 0) return;
     map_limit_reached_ =
@@ -89,19 +101,21 @@ void stack_pool::guard(char* low) noexcept {
   ++unguarded_;
 }
 
-bool stack_pool::add_slab(int size_class) noexcept {
+bool stack_pool::add_slab(int size_class) noexcept try {
   std::size_t const slots = slots_of(size_class);
   std::size_t const each = stack_class_bytes[size_class];
+  auto& cold = classes_[size_class].cold;
+  auto owned = std::make_unique<slab>();
+  owned->occupied = std::make_unique<atomic<bool>[]>(slots);
+  room_for(cold, slots);
+  room_for(slabs_, 1);
   void* const at = ::mmap(nullptr, slots * each, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
   if (at == MAP_FAILED) return false;
   ::madvise(at, slots * each, MADV_NOHUGEPAGE);
-  auto owned = std::make_unique<slab>();
   owned->base = static_cast<char*>(at);
   owned->slots = slots;
   owned->size_class = size_class;
-  owned->occupied = std::make_unique<atomic<bool>[]>(slots);
-  auto& cold = classes_[size_class].cold;
   for (std::size_t i = slots; i-- > 0;) {
     char* const low = owned->base + i * each;
     guard(low);
@@ -113,6 +127,8 @@ bool stack_pool::add_slab(int size_class) noexcept {
   reserved_bytes_ += slots * each;
   slabs_.push_back(std::move(owned));
   return true;
+} catch (std::bad_alloc const&) {
+  return false;  // what is needed beside the mapping is had before it, so none is lost
 }
 
 goroutine* stack_pool::take(int size_class, std::errc* why) noexcept {
@@ -123,12 +139,17 @@ goroutine* stack_pool::take(int size_class, std::errc* why) noexcept {
     if (--pool.pooled_count < pool.pooled_low) pool.pooled_low = pool.pooled_count;
     return g;
   }
+  if (blocks_ >= blocks_max_) {
+    *why = std::errc::resource_unavailable_try_again;
+    return nullptr;
+  }
   if (pool.cold.empty() && !add_slab(size_class)) {
     *why = std::errc::not_enough_memory;
     return nullptr;
   }
   cold_stack const c = pool.cold.back();
   pool.cold.pop_back();
+  ++blocks_;
   return build_block(*c.owner, c.slot);
 }
 
@@ -202,7 +223,8 @@ void stack_pool::release_one(int size_class) noexcept {
   --pool.pooled_count;
   --pool.unneeded;
   pool.pooled_low = std::min(pool.pooled_low, pool.pooled_count);
-  ++scavenged_total_;
+  if (++scavenged_total_ % depth_every == 0) note_depth(*g);
+  --blocks_;
   cold_stack const cold{g->home, g->slot};
   char* const low = g->stack_low;
   cold.owner->occupied[cold.slot].store(false);
@@ -253,6 +275,24 @@ bool stack_pool::find(void const* address, char** low, std::size_t* bytes) noexc
   return found;
 }
 
+void stack_pool::set_limit(std::size_t blocks) noexcept {
+  raw_lock const lock(mu_);
+  blocks_max_ = blocks == 0 ? SIZE_MAX : blocks;
+}
+
+void stack_pool::note_depth(goroutine const& g) noexcept {
+  constexpr std::size_t pages_max = stack_class_bytes[stack_classes - 1] / page_bytes;
+  auto const pages = stack_class_bytes[g.size_class] / page_bytes - 1;
+  unsigned char resident[pages_max];
+  if (::mincore(g.stack_low, pages * page_bytes, resident) != 0) return;
+  std::size_t untouched = 0;
+  while (untouched < pages && (resident[untouched] & 1) == 0) ++untouched;
+  std::size_t const bytes = (pages - untouched) * page_bytes;
+  std::size_t seen = high_water_.load(memory_order_relaxed);
+  while (seen < bytes && !high_water_.compare_exchange_weak(seen, bytes)) {
+  }
+}
+
 stack_counters stack_pool::counters() noexcept {
   raw_lock const lock(mu_);
   stack_counters c;
@@ -262,6 +302,9 @@ stack_counters stack_pool::counters() noexcept {
   }
   c.reserved_bytes = reserved_bytes_;
   c.unguarded = unguarded_;
+  c.blocks = blocks_;
+  c.blocks_max = blocks_max_;
+  c.high_water_bytes = high_water_.load(memory_order_relaxed);
   c.scavenged_total = scavenged_total_;
   return c;
 }

@@ -33,6 +33,9 @@ inline constexpr int stack_class_default = 1;
 // -1: larger than any.
 int stack_class_for(std::size_t bytes) noexcept;
 
+// Whether the kernel guards a page without splitting its mapping (MADV_GUARD_INSTALL, Linux 6.13).
+bool stack_guards_take_no_map_entry() noexcept;
+
 struct slab {
   char* base = nullptr;
   std::size_t slots = 0;
@@ -46,12 +49,15 @@ struct stack_counters {
   std::uint64_t scavenged_total = 0;
   std::size_t reserved_bytes = 0;
   std::size_t unguarded = 0;
+  std::size_t blocks = 0;      // stacks with a control block: in use, cached or pooled
+  std::size_t blocks_max = 0;  // the limit that was set; SIZE_MAX: none
+  std::size_t high_water_bytes = 0;
 };
 
 class stack_pool {
  public:
   // take returns the control block of a stack of this class, constructed and dead, or null with the
-  // reason.
+  // reason: not_enough_memory, or resource_unavailable_try_again at the limit.
   goroutine* take(int size_class, std::errc* why) noexcept;
   // take_many and give_many move whole chains (linked by goroutine::next), to amortise the lock.
   goroutine* take_pooled(int size_class, std::size_t count) noexcept;
@@ -71,6 +77,13 @@ class stack_pool {
   // find returns the stack whose reservation, guard included, holds the address; low is its lowest
   // byte.
   bool find(void const* address, char** low, std::size_t* bytes) noexcept;
+
+  // set_limit bounds the stacks that have a control block; 0: no bound. Those that are pooled are
+  // used again in any case.
+  void set_limit(std::size_t blocks) noexcept;
+
+  // note_depth asks the kernel how much of a stack was ever touched, for the high-water mark.
+  void note_depth(goroutine const& g) noexcept;
 
   stack_counters counters() noexcept;
 
@@ -97,6 +110,9 @@ class stack_pool {
   std::size_t reserved_bytes_ VOLE_GUARDED_BY(mu_) = 0;
   std::size_t unguarded_ VOLE_GUARDED_BY(mu_) = 0;
   std::uint64_t scavenged_total_ VOLE_GUARDED_BY(mu_) = 0;
+  std::size_t blocks_ VOLE_GUARDED_BY(mu_) = 0;
+  std::size_t blocks_max_ VOLE_GUARDED_BY(mu_) = SIZE_MAX;
+  atomic<std::size_t> high_water_{0};  // bytes
   bool map_limit_reached_ VOLE_GUARDED_BY(mu_) = false;
   atomic<int> readers_{0};  // for_each_block in progress: scavenge waits for its next turn
 };

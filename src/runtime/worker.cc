@@ -18,6 +18,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <utility>
 
 #include "base/rand.h"
 #include "runtime/dump.h"
@@ -41,7 +42,7 @@ constexpr std::size_t global_batch_max = 128;
 
 worker* scheduler::new_worker() noexcept {
   std::uint32_t const n = worker_count_.load(memory_order_relaxed);
-  if (n >= workers_max) return nullptr;
+  if (n >= workers_limit_.load(memory_order_relaxed)) return nullptr;
   auto* const w = new worker;
   w->index = n;
   pthread_attr_t attr;
@@ -87,7 +88,19 @@ void* scheduler::worker_main(void* arg) noexcept {
 
 void scheduler::loop(worker& w) noexcept {
   wait_for_processor(w);  // the one that made this thread gives it one
-  while (true) execute(w, find_runnable(w));
+  while (true) {
+    goroutine* const g =
+        w.pending != nullptr ? std::exchange(w.pending, nullptr) : find_runnable(w);
+    if (g->wired != nullptr) {
+      pass_processor(w, *g->wired);
+      continue;
+    }
+    execute(w, g);
+    while (w.wired != nullptr) {
+      wait_wired(w);
+      execute(w, w.wired);
+    }
+  }
 }
 
 void scheduler::for_each_worker(void (*visit)(void*, worker&), void* arg) noexcept {
@@ -136,7 +149,8 @@ void scheduler::start_worker(processor* p, bool spinning) noexcept {
     put_idle(p);
     if (spinning) spinning_.fetch_sub(1);
     if (poller_blocked_.load()) the_netpoller().interrupt();
-    report_no_thread(worker_count_.load(memory_order_relaxed));
+    report_no_thread(worker_count_.load(memory_order_relaxed),
+                     workers_limit_.load(memory_order_relaxed));
     return;
   }
   p->state.store(processor_state::running, memory_order_relaxed);
@@ -180,7 +194,8 @@ void scheduler::wait_for_processor(worker& w) noexcept {
 // looks_deadlocked: every worker sleeps on its word and nothing outside the goroutines is known
 // that could ready one.
 bool scheduler::looks_deadlocked() noexcept {
-  return mains_.load() > 0 && idle_worker_count_ == worker_count_.load(memory_order_relaxed) &&
+  return mains_.load() > 0 &&
+         idle_worker_count_ + wired_waiting_ == worker_count_.load(memory_order_relaxed) &&
          global_.count == 0 && !poller_blocked_.load() &&
          idle_count_locked_ == processor_count_.load(memory_order_relaxed) &&
          blocking_calls_.load() == 0 && external_wakers_.load() == 0 && next_timer() == never &&
@@ -282,7 +297,7 @@ goroutine* scheduler::find_here(worker& w) noexcept {
 }
 
 goroutine* scheduler::take_global(processor& p, std::size_t most) noexcept {
-  std::size_t n = global_.count / static_cast<std::size_t>(max_procs_) + 1;
+  std::size_t n = global_.count / static_cast<std::size_t>(max_procs()) + 1;
   if (n > most) n = most;
   if (n > global_.count) n = global_.count;
   if (n == 0) return nullptr;
@@ -303,7 +318,7 @@ goroutine* scheduler::steal(worker& w) noexcept {
       ++count;
     std::uint32_t const first = fast_rand_below(count);
     for (std::uint32_t i = 0; i < count; ++i) {
-      // pairs with scheduler.cc:take_free
+      // pairs with processor.cc:take_free
       processor* const p = processors_[(first + i) % count].load(memory_order_acquire);
       if (p == &mine) continue;
       goroutine* g = p->queue.steal_into(mine.queue);
@@ -361,7 +376,7 @@ goroutine* scheduler::let_go(worker& w) noexcept {
 bool scheduler::any_ring_filled() noexcept {
   for (auto const& slot : processors_) {
     processor const* const p =
-        slot.load(memory_order_acquire);  // pairs with scheduler.cc:take_free
+        slot.load(memory_order_acquire);  // pairs with processor.cc:take_free
     if (p == nullptr) return false;
     if (p->queue.size() > 0) return true;
   }
@@ -399,7 +414,10 @@ goroutine* scheduler::adopt(worker& w, goroutine_chain& chain) noexcept {
     return next != nullptr ? next : w.held->queue.take();
   }
   bool const more = chain.count > 0;
-  while (goroutine* g = chain.pop()) push_local(*w.held, g);
+  while (goroutine* g = chain.pop()) {
+    stamp_some(*w.held, g);
+    push_local(*w.held, g);
+  }
   if (more) wake_one();
   return first;
 }
@@ -415,7 +433,7 @@ time_point scheduler::next_timer() noexcept {
   time_point first = never;
   for (auto const& slot : processors_) {
     processor const* const p =
-        slot.load(memory_order_acquire);  // pairs with scheduler.cc:take_free
+        slot.load(memory_order_acquire);  // pairs with processor.cc:take_free
     if (p == nullptr) break;
     if (time_point const when = p->timers.next_when(); when < first) first = when;
   }
@@ -460,7 +478,7 @@ timer_heap& scheduler::timers_for_caller() noexcept {
   start();
   worker* const w = current_worker();
   if (w != nullptr && w->held != nullptr) return w->held->timers;
-  return processors_[0].load(memory_order_acquire)->timers;  // pairs with scheduler.cc:take_free
+  return processors_[0].load(memory_order_acquire)->timers;  // pairs with processor.cc:take_free
 }
 
 }  // namespace vole::internal

@@ -220,6 +220,11 @@ TEST(metrics, tells_of_the_runtime) {
   EXPECT_GE(seen.at("vole_goroutines_created_total"), seen.at("vole_goroutines"));
   EXPECT_GE(seen.at("vole_max_procs"), 1);
   EXPECT_GE(seen.at("vole_threads"), 1);
+  EXPECT_GE(seen.at("vole_processors"), 1);
+  EXPECT_EQ(seen.at("vole_scheduling_latency_seconds_bucket{le=\"+Inf\"}"),
+            seen.at("vole_scheduling_latency_seconds_count"));
+  EXPECT_LE(seen.at("vole_scheduling_latency_seconds_bucket{le=\"0.001024\"}"),
+            seen.at("vole_scheduling_latency_seconds_count"));
 }
 
 using metrics_death = ::testing::Test;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <dirent.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <memory>
 #include <optional>
 #include <string>
@@ -111,6 +112,75 @@ struct process_snapshot {
   }
 };
 
+struct metric {
+  callback_type type;
+  char const* name;
+  char const* help;
+  double (*read)(runtime::stats const& of);
+};
+constexpr metric runtime_metrics[] = {
+    {callback_type::gauge, "vole_goroutines", "Goroutines alive, parked ones included.",
+     [](auto const& s) { return static_cast<double>(s.goroutines_live); }},
+    {callback_type::gauge, "vole_goroutines_running", "Goroutines that have a processor.",
+     [](auto const& s) { return static_cast<double>(s.goroutines_running); }},
+    {callback_type::gauge, "vole_goroutines_parked", "Goroutines that wait for something.",
+     [](auto const& s) { return static_cast<double>(s.goroutines_parked); }},
+    {callback_type::counter, "vole_goroutines_created_total", "Goroutines started.",
+     [](auto const& s) { return static_cast<double>(s.goroutines_created_total); }},
+    {callback_type::gauge, "vole_goroutines_runnable", "Goroutines waiting for a processor.",
+     [](auto const& s) { return static_cast<double>(s.runnable); }},
+    {callback_type::gauge, "vole_run_queue_global", "Goroutines in the global run queue.",
+     [](auto const& s) { return static_cast<double>(s.runnable_global); }},
+    {callback_type::gauge, "vole_run_queue_longest",
+     "Goroutines in the longest run queue of a processor.",
+     [](auto const& s) { return static_cast<double>(s.runnable_longest); }},
+    {callback_type::gauge, "vole_threads", "Worker threads that exist.",
+     [](auto const& s) { return static_cast<double>(s.threads); }},
+    {callback_type::gauge, "vole_threads_idle", "Worker threads without work.",
+     [](auto const& s) { return static_cast<double>(s.threads_idle); }},
+    {callback_type::gauge, "vole_threads_spinning", "Worker threads that look for work.",
+     [](auto const& s) { return static_cast<double>(s.threads_spinning); }},
+    {callback_type::gauge, "vole_threads_max", "Bound of the worker threads.",
+     [](auto const& s) { return static_cast<double>(s.threads_max); }},
+    {callback_type::gauge, "vole_processors", "Processors, spare ones included.",
+     [](auto const& s) { return static_cast<double>(s.processors); }},
+    {callback_type::gauge, "vole_processors_idle", "Processors without work.",
+     [](auto const& s) { return static_cast<double>(s.processors_idle); }},
+    {callback_type::gauge, "vole_processors_spare", "Processors added while a worker is stuck.",
+     [](auto const& s) { return static_cast<double>(s.processors_spare); }},
+    {callback_type::gauge, "vole_blocking_calls", "Goroutines inside blocking().",
+     [](auto const& s) { return static_cast<double>(s.blocking_calls); }},
+    {callback_type::counter, "vole_schedules_total", "Times a goroutine was given a processor.",
+     [](auto const& s) { return static_cast<double>(s.schedules_total); }},
+    {callback_type::counter, "vole_parks_total", "Times a goroutine waited for something.",
+     [](auto const& s) { return static_cast<double>(s.parks_total); }},
+    {callback_type::counter, "vole_yields_total", "Times a goroutine let the others go first.",
+     [](auto const& s) { return static_cast<double>(s.yields_total); }},
+    {callback_type::counter, "vole_stalls_total",
+     "Times a goroutine was found to keep its processor: a call that blocks, or a loop.",
+     [](auto const& s) { return static_cast<double>(s.stalls_total); }},
+    {callback_type::counter, "vole_steals_total",
+     "Goroutines taken from another processor's run queue.",
+     [](auto const& s) { return static_cast<double>(s.steals_total); }},
+    {callback_type::counter, "vole_handoffs_total", "Processors handed over from a blocked worker.",
+     [](auto const& s) { return static_cast<double>(s.handoffs_total); }},
+    {callback_type::gauge, "vole_timers", "Timers armed.",
+     [](auto const& s) { return static_cast<double>(s.timers); }},
+    {callback_type::gauge, "vole_stacks_in_use", "Stacks of goroutines, and those cached.",
+     [](auto const& s) { return static_cast<double>(s.stacks_in_use); }},
+    {callback_type::counter, "vole_stacks_scavenged_total", "Stacks whose memory was given back.",
+     [](auto const& s) { return static_cast<double>(s.stacks_scavenged_total); }},
+    {callback_type::gauge, "vole_stack_high_water_bytes",
+     "Deepest use of a stack among those looked at, one in 1,024 that end.",
+     [](auto const& s) { return static_cast<double>(s.stack_bytes_high_water); }},
+    {callback_type::gauge, "vole_stacks_pooled", "Stacks kept for the next goroutine.",
+     [](auto const& s) { return static_cast<double>(s.stacks_pooled); }},
+    {callback_type::gauge, "vole_stack_reserved_bytes", "Address space reserved for stacks.",
+     [](auto const& s) { return static_cast<double>(s.stack_bytes_reserved); }},
+    {callback_type::gauge, "vole_stacks_unguarded", "Stacks without a guard page.",
+     [](auto const& s) { return static_cast<double>(s.stacks_unguarded); }},
+};
+
 }  // namespace
 
 void add_process(registry& to) {
@@ -131,50 +201,36 @@ void add_process(registry& to) {
                 [at = start_time()] { return at; });
 }
 
+// The buckets of a Prometheus histogram, by hand: the scheduler counts, nobody observes.
+static void add_scheduling_latency(registry& to) {
+  constexpr auto name = "vole_scheduling_latency_seconds";
+  constexpr auto help = "How long a goroutine waited for a processor; one schedule in 64 is timed.";
+  auto const now = std::make_shared<runtime::latency_histogram>();
+  to.on_scrape([now] { *now = runtime::scheduling_latency(); });
+  auto const up_to = [now](std::size_t last) {
+    std::uint64_t n = 0;
+    for (std::size_t i = 0; i <= last; ++i) n += now->counts[i];
+    return static_cast<double>(n);
+  };
+  std::size_t const rest = now->counts.size() - 1;
+  for (std::size_t i = 0; i <= rest; ++i) {
+    auto const seconds = std::chrono::duration<double>(runtime::latency_histogram::bound(i));
+    to.callback(callback_type::counter, fmt::format("{}_bucket", name), help,
+                {{"le", i == rest ? "+Inf" : fmt::format("{}", seconds.count())}},
+                [up_to, i] { return up_to(i); });
+  }
+  to.counter_func(fmt::format("{}_count", name), help, [up_to, rest] { return up_to(rest); });
+  to.counter_func(fmt::format("{}_sum", name), help,
+                  [now] { return std::chrono::duration<double>(now->sum).count(); });
+}
+
 void add_runtime(registry& to) {
-  struct metric {
-    callback_type type;
-    char const* name;
-    char const* help;
-    double (*read)(runtime::stats const& of);
-  };
-  static constexpr metric all[] = {
-      {callback_type::gauge, "vole_goroutines", "Goroutines alive, parked ones included.",
-       [](auto const& s) { return static_cast<double>(s.goroutines_live); }},
-      {callback_type::counter, "vole_goroutines_created_total", "Goroutines started.",
-       [](auto const& s) { return static_cast<double>(s.goroutines_created_total); }},
-      {callback_type::gauge, "vole_goroutines_runnable", "Goroutines waiting for a processor.",
-       [](auto const& s) { return static_cast<double>(s.runnable); }},
-      {callback_type::gauge, "vole_threads", "Worker threads that exist.",
-       [](auto const& s) { return static_cast<double>(s.threads); }},
-      {callback_type::gauge, "vole_threads_idle", "Worker threads without work.",
-       [](auto const& s) { return static_cast<double>(s.threads_idle); }},
-      {callback_type::gauge, "vole_processors_spare", "Processors added while a worker is stuck.",
-       [](auto const& s) { return static_cast<double>(s.processors_spare); }},
-      {callback_type::gauge, "vole_blocking_calls", "Goroutines inside blocking().",
-       [](auto const& s) { return static_cast<double>(s.blocking_calls); }},
-      {callback_type::counter, "vole_schedules_total", "Times a goroutine was given a processor.",
-       [](auto const& s) { return static_cast<double>(s.schedules_total); }},
-      {callback_type::counter, "vole_steals_total",
-       "Goroutines taken from another processor's run queue.",
-       [](auto const& s) { return static_cast<double>(s.steals_total); }},
-      {callback_type::counter, "vole_handoffs_total",
-       "Processors handed over from a blocked worker.",
-       [](auto const& s) { return static_cast<double>(s.handoffs_total); }},
-      {callback_type::gauge, "vole_timers", "Timers armed.",
-       [](auto const& s) { return static_cast<double>(s.timers); }},
-      {callback_type::gauge, "vole_stacks_pooled", "Stacks kept for the next goroutine.",
-       [](auto const& s) { return static_cast<double>(s.stacks_pooled); }},
-      {callback_type::gauge, "vole_stack_reserved_bytes", "Address space reserved for stacks.",
-       [](auto const& s) { return static_cast<double>(s.stack_bytes_reserved); }},
-      {callback_type::gauge, "vole_stacks_unguarded", "Stacks without a guard page.",
-       [](auto const& s) { return static_cast<double>(s.stacks_unguarded); }},
-  };
   auto const now = std::make_shared<runtime::stats>();
   to.on_scrape([now] { *now = runtime::read_stats(); });
-  for (auto const& m : all) {
+  for (auto const& m : runtime_metrics) {
     to.callback(m.type, m.name, m.help, {}, [now, read = m.read] { return read(*now); });
   }
+  add_scheduling_latency(to);
   to.gauge_func("vole_max_procs", "Goroutines that may run at the same time.",
                 [] { return static_cast<double>(runtime::max_procs()); });
 }

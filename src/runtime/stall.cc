@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// INVARIANTS  one report at a time (reporting): a storm of stalls does not flood standard error.
+
+#include "runtime/stall.h"
+
+#include <fmt/format.h>
+#include <string>
+#include <unistd.h>
+
+#include "vole/go.h"
+
+#include "runtime/dump.h"
+#include "runtime/signal.h"
+
+namespace vole::internal {
+
+constinit atomic<std::int64_t> stall_report_after{0};
+
+namespace {
+
+constinit atomic<bool> reporting{false};
+
+struct stall {
+  worker* on;
+  std::uint64_t id;
+  std::uint64_t parent_id;
+  std::uintptr_t created_by;
+  duration ran;
+  bool asleep;
+};
+
+void print(stall const& s) {
+  std::uintptr_t pcs[dump_depth_max];
+  std::size_t const depth = capture_running(*s.on, s.id, pcs, dump_depth_max);
+  if (depth == 0) return;  // it has gone on
+  auto const ms = std::chrono::duration_cast<std::chrono::milliseconds>(s.ran).count();
+  std::string text = fmt::format(
+      "vole: stall: goroutine {} has kept its processor for {} ms: {}\n\ngoroutine {} [running]:\n",
+      s.id, ms,
+      s.asleep ? "its thread sleeps in the kernel; blocking(fn) would say so at once"
+               : "it computes; runtime::yield() would let others go first",
+      s.id);
+  append_frames(text, pcs, depth);
+  append_creator(text, s.created_by, s.parent_id);
+  text += '\n';
+  write_all(STDERR_FILENO, text);
+}
+
+}  // namespace
+
+void report_stall(worker& w, duration ran, bool asleep) noexcept {
+  goroutine const* const g = w.on_cpu.load(memory_order_relaxed);
+  if (g == nullptr || reporting.exchange(true)) return;
+  stall const s{&w,
+                g->id.load(memory_order_relaxed),
+                g->parent_id.load(memory_order_relaxed),
+                reinterpret_cast<std::uintptr_t>(g->created_by.load(memory_order_relaxed)),
+                ran,
+                asleep};
+  std::errc const failure = try_go({}, [s] {
+    blocking([&] { print(s); });
+    reporting.store(false);
+  });
+  if (failure != std::errc{}) reporting.store(false);
+}
+
+}  // namespace vole::internal
