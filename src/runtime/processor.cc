@@ -113,7 +113,7 @@ void scheduler::pass_processor(worker& from, worker& to) noexcept {
 
 void scheduler::hold(worker& w, processor* p) noexcept {
   p->state.store(processor_state::running, memory_order_relaxed);
-  p->holder.store(&w, memory_order_release);  // pairs with monitor.cc:look_at_processors
+  p->holder.store(&w, memory_order_release);  // pairs with monitor.cc:look_at_ticks
   w.held = p;
 }
 

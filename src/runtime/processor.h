@@ -84,7 +84,7 @@ struct alignas(64) worker {
   list_link idle_link;
   processor* given = nullptr;  // handed over by whoever wakes it
   bool given_spinning = false;
-  atomic<int> wake_word{0};  // 1: woken; pairs with scheduler.cc:stop_worker
+  atomic<int> wake_word{0};  // 1: woken; pairs with worker.cc:wait_for_processor
 
   // What the sampler and the overflow report need of the goroutine on this thread; read in signal
   // handlers.

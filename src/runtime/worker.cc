@@ -154,10 +154,10 @@ void scheduler::start_worker(processor* p, bool spinning) noexcept {
     return;
   }
   p->state.store(processor_state::running, memory_order_relaxed);
-  p->holder.store(w, memory_order_release);  // pairs with monitor.cc:look_at_processors
+  p->holder.store(w, memory_order_release);  // pairs with monitor.cc:look_at_ticks
   w->given = p;
   w->given_spinning = spinning;
-  w->wake_word.store(1, memory_order_release);  // pairs with worker.cc:stop_worker
+  w->wake_word.store(1, memory_order_release);  // pairs with worker.cc:wait_for_processor
   futex_wake(w->wake_word, 1);
 }
 
