@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Holds vole's primitives beside Go's: builds each case twice, runs the two in turn, prints the medians.
-#   bench/compare.sh [-r rounds] [-t benchtime] [-c cpus] [-b build-dir] [case...]
+#   bench/compare.sh [-r rounds] [-t benchtime] [-c cpus] [-b build-dir] [-o file] [case...]
+# -o also keeps the table in a file; rows of cases that were not measured now stay as they are.
 # Ends with 0 when every case is ok, 1 when one is SHORT or differs in its checksum, 2 when it cannot run.
 set -euo pipefail
 
@@ -11,9 +12,10 @@ rounds=5
 benchtime=300ms
 cpus=
 build=$root/build/release
+kept=
 
 usage() {
-  sed -n '3,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+  sed -n '3,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
   echo "Cases:" $(cases)
 }
 cases() {
@@ -25,12 +27,13 @@ die() {
   exit 2
 }
 
-while getopts 'r:t:c:b:h' flag; do
+while getopts 'r:t:c:b:o:h' flag; do
   case $flag in
     r) rounds=$OPTARG ;;
     t) benchtime=$OPTARG ;;
     c) cpus=$OPTARG ;;
     b) build=$OPTARG ;;
+    o) kept=$OPTARG ;;
     h) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
   esac
@@ -80,4 +83,19 @@ done
 [ -t 2 ] && printf '\r%50s\r' '' >&2
 
 # --- report -----------------------------------------------------------------------------------------
-awk -f "$here/compare.awk" "$here/goals.txt" "$results"
+status=0
+table=$(awk -f "$here/compare.awk" "$here/goals.txt" "$results") || status=$?
+printf '%s\n' "$table"
+[ -n "$kept" ] || exit "$status"
+{
+  echo "# bench/compare.sh: medians of interleaved rounds; $(nproc) processors, $(go env GOVERSION), $(date -u +%F)"
+  head -n 1 <<<"$table"
+  {
+    tail -n +2 <<<"$table"
+    [ ! -f "$kept" ] || awk -v chosen=" ${chosen[*]} " '
+      /^#/ || $1 == "case" || NF == 0 { next }
+      { split($1, part, "/"); if (!index(chosen, " " part[1] " ")) print }' "$kept"
+  } | sort
+} >"$kept.new"
+mv "$kept.new" "$kept"
+exit "$status"

@@ -6,11 +6,14 @@
 #include <cstdlib>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <sys/mman.h>
 #include <vector>
 
 #include "vole/internal/atomic.h"
+#include "vole/internal/clock.h"
 #include "vole/runtime.h"
 
 #include "bench/flags.h"
@@ -28,7 +31,8 @@ using testing::MatchesRegex;
 
 // --- the benchmarks that the tests below run ---
 
-constinit internal::atomic<std::int64_t> turns_seen{0};
+constinit vole::internal::atomic<std::int64_t> turns_seen{0};
+constinit vole::internal::atomic<bool> somebody_left{false};
 constinit std::vector<std::int64_t>* rounds_seen = nullptr;
 
 VOLE_BENCH(loops) {
@@ -47,8 +51,19 @@ VOLE_BENCH(leaves_early) {
   }
 }
 VOLE_BENCH(fails) {
-  b.fail("lost {} of {}", 1, 2);
-  while (b.loop()) ADD_FAILURE() << "a failed benchmark loops on";
+  b.fatal("lost {} of {}", 1, 2);
+  while (b.loop()) ADD_FAILURE() << "a fatal benchmark loops on";
+}
+VOLE_BENCH(fails_within) {
+  std::int64_t turns = 0;
+  while (b.loop()) {
+    if (++turns == 3) b.fail("the third turn");
+    if (turns == 5) b.fatal("the fifth turn");
+  }
+  turns_seen.store(turns);
+}
+VOLE_BENCH(never_loops) {
+  clobber();
 }
 VOLE_BENCH(skips) {
   b.skip("not on this machine");
@@ -59,10 +74,93 @@ VOLE_BENCH(has_subs) {
       while (sub.loop()) clobber();
     });
   }
-  b.run("two words", [](benchmark& sub) { sub.log("hello"); });
+  b.run("two words", [](benchmark& sub) {
+    sub.log("hello");
+    while (sub.loop()) clobber();
+  });
   b.run("size=1", [](benchmark& sub) {
     while (sub.loop()) clobber();
   });
+}
+VOLE_BENCH(calls) {
+  std::int64_t turns = 0;
+  b.loop([&] { return ++turns; });
+  EXPECT_EQ(b.n, turns);
+  turns_seen.store(turns);
+}
+VOLE_BENCH(calls_void) {
+  std::int64_t turns = 0;
+  b.loop([&] { ++turns; });
+  turns_seen.store(turns);
+}
+VOLE_BENCH(cleans_up) {
+  std::string& order = b.once([] { return std::string(); });
+  b.cleanup([&] { order += 'a'; });
+  b.cleanup([&, n = std::int64_t{b.n}] {
+    order += 'b';
+    if (n == 3) turns_seen.store(static_cast<std::int64_t>(order.size()));
+  });
+  order += '(';
+  for (std::int64_t i = 0; i < b.n; ++i) clobber();
+  order += ')';
+  EXPECT_TRUE(order == "()" || order.starts_with("()ba")) << order;
+}
+constinit int set_ups = 0;
+VOLE_BENCH(sets_up_once) {
+  int& first = b.once([] { return ++set_ups; });
+  std::string const& second = b.once([] { return std::string("made"); });
+  EXPECT_EQ(first, 1);
+  EXPECT_EQ(second, "made");
+  for (std::int64_t i = 0; i < b.n; ++i) clobber();
+}
+void work_for(std::chrono::nanoseconds wanted) {
+  time_point const begun = vole::internal::now();
+  while (vole::internal::now() - begun < wanted) clobber();
+}
+VOLE_BENCH(hides_in_loop) {
+  while (b.loop()) {
+    b.stop_timer();
+    work_for(100us);
+    b.start_timer();
+  }
+}
+VOLE_BENCH(hides_in_n) {
+  b.stop_timer();
+  work_for(20ms);  // set-up, more than all the time there is
+  b.start_timer();
+  for (std::int64_t i = 0; i < b.n; ++i) {
+    b.stop_timer();
+    work_for(50us);
+    b.start_timer();
+  }
+}
+VOLE_BENCH(removed_n) {
+  [[maybe_unused]] int sum = 0;
+  for (std::int64_t i = 0, n = b.n; i < n; ++i) sum += 1;
+}
+VOLE_BENCH(works) {
+  while (b.loop()) work_for(1us);
+}
+VOLE_BENCH(grows) {
+  for (int const n : {1, 2, 4, 8}) {
+    b.run(fmt::format("n={}", n), [n](benchmark& sub) {
+      while (sub.loop()) clobber();
+      sub.report_metric(n * 100.0, "ns/op");
+    });
+  }
+}
+VOLE_BENCH(talks) {
+  for (int i = 0; i < 12; ++i) b.log("line {}\nand more", i);
+  while (b.loop()) clobber();
+}
+VOLE_BENCH(touches_pages) {
+  std::size_t const bytes = 4096;
+  while (b.loop()) {
+    void* const page =
+        mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    *static_cast<char volatile*>(page) = 1;
+    munmap(page, bytes);
+  }
 }
 VOLE_BENCH(metrics) {
   while (b.loop()) clobber();
@@ -80,6 +178,15 @@ VOLE_BENCH(parallel_sum) {
 }
 VOLE_BENCH(parallel_leaves_early) {
   b.run_parallel([](parallel&) {});
+}
+VOLE_BENCH(parallel_one_leaves_early) {
+  somebody_left.store(false);
+  b.run_parallel([](parallel& turns) {
+    bool const first = !somebody_left.exchange(true);
+    while (turns.next()) {
+      if (first) return;
+    }
+  });
 }
 VOLE_BENCH(timer) {
   b.stop_timer();
@@ -103,13 +210,14 @@ struct outcome {
 
 outcome run(std::vector<std::string_view> const& args) {
   flags const options = *parse_flags(args);
-  pattern const which = *pattern::parse(options.bench);
+  selection const which{*pattern::parse(options.bench), std::nullopt};
   char* text[2] = {};
   std::size_t size[2] = {};
   std::FILE* const out = open_memstream(&text[0], &size[0]);
   std::FILE* const log = open_memstream(&text[1], &size[1]);
   outcome seen;
-  seen.good = runner(options, which, "some/pkg", out, log).run(matching(which));
+  sink results(out, options.json, "some/pkg");
+  seen.good = runner(options, which, "some/pkg", results, log).run(matching(which));
   std::fclose(out);
   std::fclose(log);
   seen.out = text[0];
@@ -134,7 +242,6 @@ TEST(bench, prints_labels_name_iterations_and_time_as_go_does) {
       fmt::format("{:<{}}\t       7\t", name, name.size() + procs_suffix().size() + 1);
   EXPECT_THAT(seen.out, HasSubstr('\n' + padded));
   EXPECT_THAT(seen.out, MatchesRegex("(.|\n)*[0-9] ns/op\n"));
-  EXPECT_EQ(seen.log, "");
 }
 
 TEST(bench, loop_grows_until_the_time_is_used) {
@@ -168,7 +275,23 @@ TEST(bench, leaving_the_loop_early_is_a_failure) {
   EXPECT_THAT(seen.log, HasSubstr("BenchmarkLeavesEarly: the body returned before b.loop()"));
 }
 
-TEST(bench, fail_ends_the_loop_and_the_words_go_to_the_log) {
+TEST(bench, a_body_that_neither_loops_nor_reads_n_is_a_failure) {
+  outcome const seen = run({"-bench=NeverLoops", "-benchtime=5x"});
+  EXPECT_FALSE(seen.good);
+  EXPECT_EQ(seen.out, "--- FAIL: BenchmarkNeverLoops\n");
+  EXPECT_THAT(seen.log,
+              HasSubstr("BenchmarkNeverLoops: the body neither called b.loop() nor read"));
+}
+
+TEST(bench, fail_goes_on_and_fatal_ends_the_loop) {
+  outcome const seen = run({"-bench=^FailsWithin$", "-benchtime=9x"});
+  EXPECT_FALSE(seen.good);
+  EXPECT_EQ(turns_seen.load(), 5);
+  EXPECT_EQ(seen.log,
+            "    BenchmarkFailsWithin: the third turn\n    BenchmarkFailsWithin: the fifth turn\n");
+}
+
+TEST(bench, fatal_before_the_loop_and_the_words_go_to_the_log) {
   outcome const seen = run({"-bench=^Fails$"});
   EXPECT_FALSE(seen.good);
   EXPECT_EQ(seen.out, "--- FAIL: BenchmarkFails\n");
@@ -189,7 +312,6 @@ TEST(bench, sub_benchmarks_are_measured_in_place_of_their_parent) {
   EXPECT_THAT(seen.out, HasSubstr("BenchmarkHasSubs/two_words" + procs_suffix()));
   EXPECT_THAT(seen.out, HasSubstr("BenchmarkHasSubs/size=1#01" + procs_suffix()));
   EXPECT_THAT(seen.out, Not(HasSubstr("BenchmarkHasSubs" + procs_suffix() + ' ')));
-  EXPECT_EQ(seen.log, "");
 }
 
 TEST(bench, a_pattern_with_a_slash_picks_among_sub_benchmarks) {
@@ -226,6 +348,93 @@ TEST(bench, verbose_prints_names_first_and_logs_to_the_log) {
   EXPECT_THAT(seen.log, HasSubstr("BenchmarkHasSubs/two_words: hello\n"));
 }
 
+TEST(bench, a_loop_over_a_callable_makes_every_turn) {
+  EXPECT_TRUE(run({"-bench=^Calls$", "-benchtime=9x"}).good);
+  EXPECT_EQ(turns_seen.load(), 9);
+  EXPECT_TRUE(run({"-bench=^CallsVoid$", "-benchtime=7x"}).good);
+  EXPECT_EQ(turns_seen.load(), 7);
+}
+
+TEST(bench, cleanups_run_after_the_body_the_last_one_first) {
+  EXPECT_TRUE(run({"-bench=^CleansUp$", "-benchtime=3x"}).good);
+  EXPECT_EQ(turns_seen.load(), 7);  // "()ba()b"
+}
+
+TEST(bench, once_is_made_once_for_all_rounds_and_repetitions) {
+  set_ups = 0;
+  EXPECT_TRUE(run({"-bench=^SetsUpOnce$", "-benchtime=4x", "-count=3"}).good);
+  EXPECT_EQ(set_ups, 1);
+}
+
+TEST(bench, a_loop_that_hides_its_time_is_ended) {
+  outcome const seen = run({"-bench=^HidesInLoop$", "-benchtime=3ms"});
+  EXPECT_TRUE(seen.good);
+  // Unbounded, 3 ms of timed work would hide some seconds; three times 3 ms are 90 turns.
+  EXPECT_THAT(seen.log, HasSubstr("and three times -benchtime is the most they may"));
+}
+
+TEST(bench, set_up_does_not_count_as_hidden_time_but_what_grows_with_n_does) {
+  outcome const seen = run({"-bench=^HidesInN$", "-benchtime=2ms"});
+  EXPECT_TRUE(seen.good);
+  EXPECT_THAT(seen.log, HasSubstr("and three times -benchtime is the most they may"));
+  EXPECT_THAT(seen.out, Not(testing::ContainsRegex("\t *1\t")));
+}
+
+TEST(bench, a_removed_body_is_reported) {
+  EXPECT_THAT(run({"-bench=^RemovedN$", "-benchtime=1s"}).log, HasSubstr("body removed"));
+  EXPECT_EQ(run({"-bench=^Works$", "-benchtime=5ms"}).log, "");
+}
+
+TEST(bench, what_is_too_short_to_measure_says_so) {
+  EXPECT_THAT(run({"-bench=^Loops$", "-benchtime=3x"}).log,
+              HasSubstr("too short to measure: 3 iterations"));
+  EXPECT_EQ(run({"-bench=^Loops$", "-benchtime=1x"}).log, "");
+}
+
+TEST(bench, the_growth_over_n_is_fitted_and_shown_on_the_log) {
+  outcome const seen = run({"-bench=^Grows$", "-benchtime=1x"});
+  EXPECT_EQ(seen.log,
+            "BenchmarkGrows/n=*" + procs_suffix() + ": grows as O(n): 100 ns * n, rms 0 %\n");
+  EXPECT_THAT(seen.out, Not(HasSubstr("grows")));
+}
+
+TEST(bench, logs_are_shown_on_the_log_only_and_cut_after_ten) {
+  outcome const seen = run({"-bench=^Talks$", "-benchtime=1x"});
+  EXPECT_THAT(seen.log, testing::StartsWith("--- BENCH: BenchmarkTalks" + procs_suffix() +
+                                            "\n    BenchmarkTalks: line 0\n        and more\n"));
+  EXPECT_THAT(seen.log, testing::EndsWith("    ... 2 more\n"));
+  EXPECT_THAT(seen.out, Not(HasSubstr("line")));
+}
+
+TEST(bench, run_parallel_reports_the_latency_of_single_iterations) {
+  outcome const seen = run({"-bench=^ParallelSum$", "-benchtime=5000x"});
+  for (std::string_view unit : {" max-ns/op", " p50-ns/op", " p99-ns/op"}) {
+    EXPECT_THAT(seen.out, HasSubstr(unit));
+  }
+}
+
+TEST(bench, one_parallel_body_that_leaves_with_turns_in_hand_is_a_failure) {
+  outcome const seen = run({"-bench=^ParallelOneLeavesEarly$", "-benchtime=100ms"});
+  EXPECT_FALSE(seen.good);
+  EXPECT_THAT(seen.log, HasSubstr("returned before turns.next() was false"));
+}
+
+TEST(bench, counters_are_metrics_per_operation) {
+  outcome const seen = run({"-bench=^TouchesPages$", "-benchtime=500x", "-counters"});
+  EXPECT_THAT(seen.out, testing::ContainsRegex("\t +1\\.[0-9]+ page-faults/op"));
+  EXPECT_THAT(seen.out, HasSubstr(" context-switches/op"));
+  // What the kernel does not count is named once, and not printed as zero.
+  bool const counted = seen.out.find(" instructions/op") != std::string::npos;
+  EXPECT_EQ(counted, seen.log.find("instructions/op") == std::string::npos);
+}
+
+TEST(bench, a_longer_name_of_a_sub_benchmark_widens_the_column_with_gos_slack) {
+  outcome const seen = run({"-bench=^Grows$", "-benchtime=1x"});
+  std::string const name = "BenchmarkGrows/n=1" + procs_suffix();
+  std::size_t const width = std::string("BenchmarkGrows/n=1").size() + procs_suffix().size() + 9;
+  EXPECT_THAT(seen.out, HasSubstr(fmt::format("\n{:<{}}\t", name, width)));
+}
+
 // --- the format ---
 
 TEST(bench_format, numbers_keep_four_digits_and_one_column_for_the_point) {
@@ -250,9 +459,14 @@ TEST(bench_format, zero_time_per_op_is_left_out) {
   EXPECT_EQ(to_line(m), "       5\t         3.000 x/op");
 }
 
-TEST(bench_format, memory_columns_divide_in_whole_numbers) {
-  measurement const m{.n = 4, .time = 10ns, .blocks = 7, .block_bytes = 130};
+TEST(bench_format, memory_columns_divide_in_whole_numbers_from_one_on) {
+  measurement m{.n = 4, .time = 10ns, .blocks = 7, .block_bytes = 130};
   EXPECT_EQ(to_memory_columns(m), "      32 B/op\t       1 allocs/op");
+  m.blocks = 1;
+  m.block_bytes = 2;
+  EXPECT_EQ(to_memory_columns(m), "     0.5 B/op\t    0.25 allocs/op");
+  m.blocks = m.block_bytes = 0;
+  EXPECT_EQ(to_memory_columns(m), "       0 B/op\t       0 allocs/op");
 }
 
 TEST(bench_format, names_are_in_gos_spelling) {
@@ -279,6 +493,11 @@ TEST(bench_flags, are_read_in_all_of_gos_forms) {
   EXPECT_EQ(f.benchtime_n, 100);
   EXPECT_EQ(f.count, 3);
   EXPECT_THAT(f.cpus, testing::ElementsAre(1, 2, 4));
+  EXPECT_EQ(parse_flags({"-test.timeout=1m30s"})->timeout, 90s);
+  EXPECT_EQ(parse_flags({"-test.shuffle=42"})->shuffle_seed, 42U);
+  EXPECT_FALSE(parse_flags({"-shuffle=off"})->shuffle_seed);
+  EXPECT_EQ(parse_flags({"-test.cpuprofile", "cpu.out"})->cpu_profile, "cpu.out");
+  EXPECT_EQ(parse_flags({"-test.run=^$"})->run, "^$");
   EXPECT_TRUE(f.benchmem);
   EXPECT_FALSE(f.verbose);
 }
@@ -293,6 +512,12 @@ TEST(bench_flags, refuse_what_they_do_not_understand) {
   EXPECT_EQ(why("-benchtime=3"), "flag -benchtime: '3' is not a duration like 1.5s or 100ms");
   EXPECT_EQ(why("-benchtime=0s"), "flag -benchtime: '0s' is not more than zero");
   EXPECT_EQ(why("-v=maybe"), "flag -v: 'maybe' is neither true nor false");
+  EXPECT_EQ(why("-shuffle=x"), "flag -shuffle: 'x' is neither on nor off nor a whole number");
+  EXPECT_EQ(why("-timeout=x"), "flag -timeout: 'x' is not a duration like 1.5s or 100ms");
+  EXPECT_EQ(why("-profile-each="), "flag -profile-each: the value is empty");
+  EXPECT_THAT(parse_flags({"-cpu=1,2", "-cpuprofile=x"}).error().message(),
+              HasSubstr("a profile of the whole run goes with one value of -cpu"));
+  EXPECT_THAT(parse_flags({"-callgrind", "-cpu=2"}).error().message(), HasSubstr("leave -cpu out"));
 }
 
 TEST(bench_flags, durations_are_gos) {

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// benchmark: its clock, its loop, its parallel bodies.
+// benchmark: its clock, its loop, what it says.
 //
 // INVARIANTS
-//   - loop_turn_ carries poison_bit while the timer is stopped or the benchmark has failed: the
-//     fast path of loop() needs one comparison, and the slow path finds out why it was taken.
-//   - measured holds what was timed up to the last stop; the open interval begins at started.
-// LOCKS none. parallel::shared::next_turn and ::bodies_left are the only words that several
-//   goroutines write.
+//   - measured holds what was timed up to the last stop; the open stretch begins at started.
+//   - hidden holds what stopped timers have left out since the round began.
+// LOCKS none; no shared state.
 // Source: Go testing/benchmark.go. Differs: stop_timer stops no world; a body cannot be left from
-//   inside loop(), so after fail() the loop ends instead.
+//   inside loop(), so after fatal() the loop ends instead.
 
 #include <algorithm>
 #include <cctype>
@@ -17,190 +15,172 @@
 
 #include "vole/assert.h"
 #include "vole/bench.h"
-#include "vole/go.h"
-#include "vole/internal/atomic.h"
-#include "vole/internal/park.h"
-#include "vole/runtime.h"
 
+#include "bench/callgrind.h"
 #include "bench/runner.h"
 #include "bench/state.h"
 
 namespace vole::bench {
-namespace {
 
-constexpr std::uint64_t poison_bit = std::uint64_t{1} << 63;
-
-}  // namespace
-
-benchmark::benchmark(std::unique_ptr<state> own) : state_(std::move(own)) {}
-benchmark::~benchmark() = default;
-
-void benchmark::start_timer() {
-  state& s = *state_;
-  if (s.timer_on) return;
-  s.timer_on = true;
-  if (!s.failed && !s.skipped) loop_turn_ &= ~poison_bit;
-  s.blocks_at_start = internal::malloc_count::read();
-  s.started = internal::now();
+std::int64_t benchmark::asked_n(benchmark_state const& s) {
+  return s.n;
+}
+void benchmark::leave(benchmark_state& s, bool read_n) {
+  s.read_n |= read_n;
 }
 
-void benchmark::stop_timer() {
-  state& s = *state_;
+// The clock is read, and callgrind asked, last here and first in stop_timer: the rest is not in the
+// measure.
+bool benchmark::start(benchmark_state& s) {
+  bool const goes_on = !s.ends;
+  if (s.timer_on) return goes_on;
+  s.timer_on = true;
+  s.blocks_at_start = internal::malloc_count::read();
+  if (s.counted != nullptr) s.counts_at_start = s.counted->read();
+  s.started = internal::now();
+  s.hidden += s.started - s.stopped;
+  if (!s.options->callgrind_dir.empty()) callgrind::toggle();
+  return goes_on;
+}
+
+void benchmark::stop(benchmark_state& s) {
   if (!s.timer_on) return;
-  s.measured += internal::now() - s.started;
+  if (!s.options->callgrind_dir.empty()) callgrind::toggle();
+  s.stopped = internal::now();
+  s.measured += s.stopped - s.started;
+  ++s.stretches;
   internal::malloc_count::totals const blocks = internal::malloc_count::read();
   s.blocks_measured.blocks += blocks.blocks - s.blocks_at_start.blocks;
   s.blocks_measured.bytes += blocks.bytes - s.blocks_at_start.bytes;
+  if (s.counted != nullptr) {
+    counters::values const now = s.counted->read();
+    for (std::size_t i = 0; i < now.size(); ++i) {
+      s.counts_measured[i] += now[i] - s.counts_at_start[i];
+    }
+  }
   s.timer_on = false;
-  loop_turn_ |= poison_bit;
 }
 
-void benchmark::reset_timer() {
-  state& s = *state_;
+void benchmark::reset(benchmark_state& s) {
   s.extra.clear();
   s.measured = {};
+  s.hidden = {};
+  s.stretches = 0;
   s.blocks_measured = {};
+  s.counts_measured = {};
+  if (!s.options->callgrind_dir.empty()) callgrind::forget();
   if (s.timer_on) {
     s.blocks_at_start = internal::malloc_count::read();
+    if (s.counted != nullptr) s.counts_at_start = s.counted->read();
     s.started = internal::now();
   }
 }
 
-std::chrono::nanoseconds benchmark::elapsed() const {
-  state const& s = *state_;
+std::chrono::nanoseconds benchmark::measured(benchmark_state const& s) {
   return s.timer_on ? s.measured + (internal::now() - s.started) : s.measured;
 }
 
-bool benchmark::loop_slow() {
-  state& s = *state_;
-  if (s.failed || s.skipped) return false;
-  VOLE_REQUIRE(s.timer_on || s.loop_done, "{}: b.loop() with the timer stopped", s.name);
+benchmark::timer_pause::timer_pause(benchmark_state& of) : paused(of), was_on(of.timer_on) {
+  stop(paused);
+}
+benchmark::timer_pause::~timer_pause() {
+  if (was_on) start(paused);
+}
+
+namespace {
+
+// next_target is the turn at which the loop asks again; 0 when the time is used up.
+std::int64_t next_target(benchmark_state& s, std::chrono::nanoseconds so_far) {
+  flags const& options = *s.options;
+  std::int64_t const done = s.n;
+  if (options.benchtime_n > 0 || done >= iterations_max || so_far >= options.benchtime) return 0;
+  if (s.hidden >= hidden_max(options.benchtime)) {
+    s.out_of_patience = true;
+    return 0;
+  }
+  double const hidden_per_turn = static_cast<double>(s.hidden.count()) / static_cast<double>(done);
+  std::int64_t const patient = patient_n(options.benchtime, hidden_per_turn);
+  return std::clamp(predict_n(options.benchtime, done, so_far, done), done + 1,
+                    std::max(done + 1, patient));
+}
+
+}  // namespace
+
+benchmark::stretch benchmark::next_stretch(benchmark_state& s, std::uint64_t turn) {
   VOLE_REQUIRE(!s.loop_done, "{}: b.loop() called again after it was false", s.name);
-  flags const& options = s.owner->options();
+  if (s.ends) return {0, s.n};
+  VOLE_REQUIRE(s.timer_on && (turn & poison_bit) == 0, "{}: b.loop() with the timer stopped",
+               s.name);
   if (!s.loop_begun) {
     s.loop_begun = true;
-    loop_turn_ = 1;
-    loop_target_ = options.benchtime_n > 0 ? static_cast<std::uint64_t>(options.benchtime_n) : 1;
-    n = 0;
-    reset_timer();
-    return true;
+    s.n = std::max<std::int64_t>(s.options->benchtime_n, 1);
+    reset(s);
+    return {static_cast<std::uint64_t>(s.n), 0};
   }
-  auto const done = static_cast<std::int64_t>(loop_target_);
-  if (options.benchtime_n == 0 && done < iterations_max) {
-    std::chrono::nanoseconds const so_far = elapsed();
-    if (so_far < options.benchtime) {
-      loop_target_ = static_cast<std::uint64_t>(predict_n(options.benchtime, done, so_far, done));
-      ++loop_turn_;
-      return true;
-    }
+  if (std::int64_t const target = next_target(s, measured(s)); target > 0) {
+    s.n = target;
+    return {static_cast<std::uint64_t>(target), 0};
   }
-  stop_timer();
-  n = done;
+  stop(s);
   s.loop_done = true;
-  return false;
+  return {0, s.n};
 }
 
-void benchmark::set_bytes(std::int64_t bytes) {
-  state_->bytes = bytes;
+void benchmark::set_bytes(benchmark_state& s, std::int64_t bytes) {
+  s.bytes = bytes;
 }
-void benchmark::report_allocs() {
-  state_->show_allocs = true;
+void benchmark::show_allocs(benchmark_state& s) {
+  s.show_allocs = true;
 }
 
-void benchmark::report_metric(double value, std::string_view unit) {
-  VOLE_REQUIRE(!unit.empty(), "{}: a metric needs a unit", state_->name);
+void benchmark::add_metric(benchmark_state& s, double value, std::string_view unit) {
+  VOLE_REQUIRE(!unit.empty(), "{}: a metric needs a unit", s.name);
   auto const blank = [](unsigned char c) { return std::isspace(c) != 0; };
-  VOLE_REQUIRE(std::none_of(unit.begin(), unit.end(), blank), "{}: unit '{}' holds a blank",
-               state_->name, unit);
-  state_->extra.insert_or_assign(std::string(unit), value);
+  VOLE_REQUIRE(std::none_of(unit.begin(), unit.end(), blank), "{}: unit '{}' holds a blank", s.name,
+               unit);
+  s.extra.insert_or_assign(std::string(unit), value);
 }
 
-bool benchmark::run(std::string_view sub, std::function<void(benchmark&)> body) {
-  state_->has_sub = true;
-  return state_->owner->run_sub(*this, sub, std::move(body));
+std::shared_ptr<void>& benchmark::next_once(benchmark_state& s) {
+  std::size_t const index = s.next_once++;
+  if (index == s.kept->size()) s.kept->emplace_back();
+  return (*s.kept)[index];
 }
 
-void benchmark::set_parallelism(int goroutines_per_processor) {
-  if (goroutines_per_processor >= 1) state_->parallelism = goroutines_per_processor;
+void benchmark::add_cleanup(benchmark_state& s, std::function<void()> fn) {
+  s.cleanups.push_back(std::move(fn));
 }
 
-bool benchmark::failed() const {
-  return state_->failed;
-}
-std::string const& benchmark::name() const {
-  return state_->name;
-}
-
-void benchmark::fail_with(std::string text) {
-  log_line(std::move(text));
-  state_->failed = true;
-  loop_turn_ |= poison_bit;
+bool benchmark::run_sub(benchmark_state& s, std::string_view sub,
+                        std::function<void(benchmark_state&)> body) {
+  s.has_sub = true;
+  return s.owner->run_sub(s, sub, std::move(body));
 }
 
-void benchmark::skip_with(std::string text) {
-  log_line(std::move(text));
-  state_->skipped = true;
-  loop_turn_ |= poison_bit;
+bool benchmark::failed(benchmark_state const& s) {
+  return s.failed;
+}
+std::string const& benchmark::name(benchmark_state const& s) {
+  return s.name;
 }
 
-void benchmark::log_line(std::string text) {
-  state_->log.push_back(std::move(text));
+void benchmark::add_failure(benchmark_state& s, std::string text) {
+  add_log(s, std::move(text));
+  s.failed = true;
 }
 
-// --- parallel ---
-
-struct parallel::shared {
-  std::uint64_t turns;
-  std::uint64_t grain;
-  internal::atomic<std::uint64_t> next_turn{0};
-  internal::atomic<int> bodies_left;
-  internal::park_ticket all_done;
-};
-
-bool parallel::refill() {
-  // relaxed, no partner: only the count is shared; the bodies meet in run_parallel's ticket.
-  std::uint64_t const first =
-      common_->next_turn.fetch_add(common_->grain, internal::memory_order_relaxed);
-  if (first >= common_->turns) return false;
-  left_ = std::min(common_->grain, common_->turns - first);
-  return true;
+void benchmark::end(benchmark_state& s) {
+  s.ends = true;
 }
 
-void benchmark::run_parallel(std::function<void(parallel&)> body) {
-  state& s = *state_;
-  if (n == 0) return;
-  // So many iterations as take about 100 us: balances load, and the shared word is out of the
-  // measure.
-  std::uint64_t grain = 1;
-  if (s.previous_n > 0 && s.previous_time.count() > 0) {
-    grain = 100'000 * static_cast<std::uint64_t>(s.previous_n) /
-            static_cast<std::uint64_t>(s.previous_time.count());
-    grain = std::clamp<std::uint64_t>(grain, 1, 10'000);
-  }
-  int const bodies = s.parallelism * runtime::max_procs();
-  parallel::shared common{.turns = static_cast<std::uint64_t>(n),
-                          .grain = grain,
-                          .next_turn{0},
-                          .bodies_left{bodies},
-                          .all_done{}};
-  for (int i = 0; i < bodies; ++i) {
-    go([&common, &body] {
-      parallel turns(&common);
-      body(turns);
-      // The last one out wakes the benchmark; acq_rel pairs with itself: it has seen what all
-      // others did.
-      if (common.bodies_left.fetch_sub(1, internal::memory_order_acq_rel) == 1 &&
-          common.all_done.try_claim()) {
-        common.all_done.finish();
-      }
-    });
-  }
-  common.all_done.park(internal::wait_reason::wait_group_wait);
-  // relaxed, no partner: the bodies have ended, the ticket has ordered them.
-  std::uint64_t const taken = common.next_turn.load(internal::memory_order_relaxed);
-  if (taken <= common.turns && !s.failed) {
-    fail("run_parallel: a body returned before turns.next() was false");
-  }
+void benchmark::add_skip(benchmark_state& s, std::string text) {
+  add_log(s, std::move(text));
+  s.skipped = true;
+}
+
+void benchmark::add_log(benchmark_state& s, std::string text) {
+  timer_pause const pause(s);
+  s.log.push_back(std::move(text));
 }
 
 std::int64_t predict_n(std::chrono::nanoseconds goal, std::int64_t prev_n,
@@ -210,6 +190,12 @@ std::int64_t predict_n(std::chrono::nanoseconds goal, std::int64_t prev_n,
   double const wanted = static_cast<double>(goal.count()) * static_cast<double>(prev_n) / ns * 1.2;
   double const bounded = std::min(wanted, static_cast<double>(100 * last));
   return std::min(std::max(static_cast<std::int64_t>(bounded), last + 1), iterations_max);
+}
+
+std::int64_t patient_n(std::chrono::nanoseconds benchtime, double hidden_ns_per_turn) {
+  double const most = static_cast<double>(hidden_max(benchtime).count());
+  if (hidden_ns_per_turn * static_cast<double>(iterations_max) <= most) return iterations_max;
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(most / hidden_ns_per_turn));
 }
 
 }  // namespace vole::bench

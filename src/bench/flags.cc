@@ -14,12 +14,18 @@
 namespace vole::bench {
 namespace {
 
-result<std::int64_t> parse_positive(std::string_view text) {
+result<std::int64_t> parse_whole(std::string_view text) {
   std::int64_t value = 0;
   auto const [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failure != std::errc{} || end != text.data() + text.size() || value < 1) {
-    return errors::make("'{}' is not a positive whole number", text);
+  if (failure != std::errc{} || end != text.data() + text.size()) {
+    return errors::make("'{}' is not a whole number", text);
   }
+  return value;
+}
+
+result<std::int64_t> parse_positive(std::string_view text) {
+  result<std::int64_t> const value = parse_whole(text);
+  if (!value || *value < 1) return errors::make("'{}' is not a positive whole number", text);
   return value;
 }
 
@@ -55,36 +61,117 @@ error set_cpus(flags& to, std::string_view value) {
   }
 }
 
-error set_value(flags& to, std::string_view name, std::string_view value) {
-  if (name == "bench") {
-    to.bench = value;
-  } else if (name == "list") {
-    to.list = value;
-  } else if (name == "benchtime") {
-    return set_benchtime(to, value);
-  } else if (name == "cpu") {
-    return set_cpus(to, value);
-  } else if (name == "count") {
-    return store(to.count, parse_small(value));
-  } else if (name == "child-of") {
-    to.child_of = value;
-  } else {
-    return store(to.child_name_width, parse_small(value));
+error set_shuffle(flags& to, std::string_view value) {
+  to.shuffle_seed.reset();
+  if (value == "off") return {};
+  if (value == "on") {
+    to.shuffle_seed =
+        static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
+    return {};
   }
+  std::int64_t seed = 0;
+  if (error err = store(seed, parse_whole(value))) {
+    return errors::make("'{}' is neither on nor off nor a whole number", value);
+  }
+  to.shuffle_seed = static_cast<std::uint64_t>(seed);
   return {};
 }
 
-bool* find_switch(flags& to, std::string_view name) {
-  if (name == "benchmem") return &to.benchmem;
-  if (name == "v") return &to.verbose;
-  if (name == "h" || name == "help") return &to.help;
-  if (name == "child-labels") return &to.child_labels;
-  return nullptr;
+error set_timeout(flags& to, std::string_view value) {
+  if (value == "0") {
+    to.timeout = {};
+    return {};
+  }
+  return store(to.timeout, parse_duration(value));
+}
+
+error not_empty(std::string_view value) {
+  return value.empty() ? errors::make("the value is empty") : error();
+}
+
+struct text_flag {
+  std::string_view name;
+  std::string flags::* to;
+  bool may_be_empty;
+};
+constexpr text_flag text_flags[] = {
+    {"bench", &flags::bench, true},
+    {"skip", &flags::skip, true},
+    {"list", &flags::list, false},
+    {"run", &flags::run, true},
+    {"outputdir", &flags::output_dir, false},
+    {"cpuprofile", &flags::cpu_profile, false},
+    {"memprofile", &flags::mem_profile, false},
+    {"blockprofile", &flags::block_profile, false},
+    {"mutexprofile", &flags::mutex_profile, false},
+    {"profile-each", &flags::profile_each, false},
+    {"child-of", &flags::child_of, false},
+    {"callgrind-dir", &flags::callgrind_dir, false},
+};
+
+struct switch_flag {
+  std::string_view name;
+  bool flags::* to;
+};
+constexpr switch_flag switch_flags[] = {
+    {"benchmem", &flags::benchmem},   {"counters", &flags::counters},
+    {"callgrind", &flags::callgrind}, {"json", &flags::json},
+    {"v", &flags::verbose},           {"h", &flags::help},
+    {"help", &flags::help},           {"child-labels", &flags::child_labels},
+};
+
+struct other_flag {
+  std::string_view name;
+  error (*set)(flags& to, std::string_view value);
+};
+constexpr other_flag other_flags[] = {
+    {"benchtime", set_benchtime},
+    {"cpu", set_cpus},
+    {"count", [](flags& to, std::string_view v) { return store(to.count, parse_small(v)); }},
+    {"timeout", set_timeout},
+    {"shuffle", set_shuffle},
+    {"child-name-width",
+     [](flags& to, std::string_view v) { return store(to.child_name_width, parse_small(v)); }},
+};
+
+template <class Table>
+auto const* find_flag(Table const& table, std::string_view name) {
+  for (auto const& entry : table) {
+    if (entry.name == name) return &entry;
+  }
+  return static_cast<decltype(&table[0])>(nullptr);
 }
 
 bool takes_value(std::string_view name) {
-  return name == "bench" || name == "list" || name == "benchtime" || name == "cpu" ||
-         name == "count" || name == "child-of" || name == "child-name-width";
+  return find_flag(text_flags, name) != nullptr || find_flag(other_flags, name) != nullptr;
+}
+
+error set_value(flags& to, std::string_view name, std::string_view value) {
+  if (auto const* const flag = find_flag(text_flags, name)) {
+    if (!flag->may_be_empty) {
+      if (error err = not_empty(value)) return err;
+    }
+    to.*flag->to = value;
+    return {};
+  }
+  return find_flag(other_flags, name)->set(to, value);
+}
+
+error check_together(flags const& f) {
+  bool const whole_run = !f.cpu_profile.empty() || !f.mem_profile.empty() ||
+                         !f.block_profile.empty() || !f.mutex_profile.empty();
+  if (f.cpus.size() > 1 && whole_run) {
+    return errors::make(
+        "a profile of the whole run goes with one value of -cpu, since each runs in a process of "
+        "its own; -profile-each goes with all");
+  }
+  if (f.callgrind && (f.cpus.size() > 1 || (f.cpus.size() == 1 && f.cpus.front() != 1))) {
+    return errors::make("-callgrind counts on one processor: leave -cpu out");
+  }
+  if (f.callgrind && (whole_run || !f.profile_each.empty() || f.counters)) {
+    return errors::make("-callgrind goes with no profile and no -counters");
+  }
+  return {};
 }
 
 }  // namespace
@@ -134,11 +221,11 @@ result<flags> parse_flags(std::vector<std::string_view> const& args) {
     bool const has_value = equals != std::string_view::npos;
     std::string_view value = has_value ? name.substr(equals + 1) : std::string_view{};
     name = name.substr(0, equals);
-    if (bool* const flag = find_switch(parsed, name)) {
+    if (auto const* const flag = find_flag(switch_flags, name)) {
       if (has_value && value != "true" && value != "false") {
         return errors::make("flag -{}: '{}' is neither true nor false", name, value);
       }
-      *flag = value != "false";
+      parsed.*flag->to = value != "false";
       continue;
     }
     if (!takes_value(name)) return errors::make("unknown flag -{}; -help lists them", name);
@@ -148,18 +235,33 @@ result<flags> parse_flags(std::vector<std::string_view> const& args) {
     }
     if (error err = set_value(parsed, name, value)) return errors::wrap(err, "flag -{}", name);
   }
+  if (error err = check_together(parsed)) return err;
   return parsed;
 }
 
 std::string_view usage() {
-  return R"(Runs the benchmarks of this program and prints them in Go's benchmark format.
+  return R"(Runs the benchmarks of this program and prints them in Go's benchmark format: results on
+standard output, everything else on standard error. Flags may be written as Go's: -test.bench.
   -bench regexp      which ones; a '/' divides the levels of sub-benchmarks (default ".": all)
-  -benchtime t       measure each for t (1s, 100ms), or run it exactly N times (100x) (default 1s)
-  -count n           measure each n times (default 1)
-  -cpu list          measure each with this many processors: -cpu 1,2,4 (default: all there are)
-  -benchmem          print B/op and allocs/op for all
+  -skip regexp       leave these out
   -list regexp       print the names that match, run nothing
-  -v                 print each name when it starts, and what benchmarks log (to stderr)
+  -benchtime t       measure each for t (1s, 100ms), or run it exactly N times (100x) (default 1s)
+  -count n           measure each n times (default 1; benchstat wants 6 or more)
+  -cpu list          measure each with this many processors: -cpu 1,2,4 (default: all there are)
+  -shuffle on|N      in random order; N repeats the order of an earlier run
+  -timeout t         give up after t, with a dump of the goroutines and status 2 (default 0: never)
+  -benchmem          print B/op and allocs/op for all
+  -counters          print instructions, cycles, branch misses, page faults, context switches and
+                     system calls per operation, as far as the kernel counts them
+  -callgrind         print exact instructions per operation instead of times (needs valgrind);
+                     -benchtime Nx says of how many iterations (default 100x)
+  -cpuprofile file   write a CPU profile; likewise -memprofile, -blockprofile, -mutexprofile
+  -profile-each dir  write dir/<benchmark>.cpu.pb.gz for each one, and .allocs.pb.gz
+  -outputdir dir     where the profiles go (default: the working directory)
+  -json              one JSON event per line, as `go test -json` prints them
+  -v                 print each name when it starts
+  -run regexp        accepted and without effect: there are no tests in here
+Status: 0 all well, 1 a benchmark failed, 2 the flags are wrong or the time is out, 130 Ctrl-C.
 )";
 }
 

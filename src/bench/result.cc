@@ -46,9 +46,12 @@ double mb_per_second(measurement const& m) {
   return static_cast<double>(m.bytes_per_op) * static_cast<double>(m.n) / 1e6 / seconds;
 }
 
-std::int64_t per_op(measurement const& m, char const* unit, std::uint64_t total) {
-  if (auto const given = overridden(m, unit)) return static_cast<std::int64_t>(*given);
-  return m.n <= 0 ? 0 : static_cast<std::int64_t>(total) / m.n;
+// per_op is a whole number, as Go's; below one Go says 0, we say how much.
+std::string per_op(measurement const& m, char const* unit, std::uint64_t total) {
+  double value = m.n <= 0 ? 0 : static_cast<double>(total) / static_cast<double>(m.n);
+  if (auto const given = overridden(m, unit)) value = *given;
+  if (value > 0 && value < 1) return fmt::format("{:8.4g} {}", value, unit);
+  return fmt::format("{:8} {}", static_cast<std::int64_t>(value), unit);
 }
 
 bool is_builtin(std::string_view unit) {
@@ -61,10 +64,14 @@ std::string full_name(std::string_view name, int procs) {
   return procs == 1 ? std::string(name) : fmt::format("{}-{}", name, procs);
 }
 
+double ns_per_op(measurement const& m) {
+  return overridden(m, "ns/op")
+      .value_or(static_cast<double>(m.time.count()) / static_cast<double>(m.n));
+}
+
 std::string to_line(measurement const& m) {
   std::string line = fmt::format("{:8}", m.n);
-  double const ns = overridden(m, "ns/op")
-                        .value_or(static_cast<double>(m.time.count()) / static_cast<double>(m.n));
+  double const ns = ns_per_op(m);
   if (ns != 0) line += '\t' + number(ns, "ns/op");
   if (double const rate = mb_per_second(m); rate != 0) line += fmt::format("\t{:7.2f} MB/s", rate);
   for (auto const& [unit, value] : m.extra) {
@@ -74,8 +81,22 @@ std::string to_line(measurement const& m) {
 }
 
 std::string to_memory_columns(measurement const& m) {
-  return fmt::format("{:8} B/op\t{:8} allocs/op", per_op(m, "B/op", m.block_bytes),
-                     per_op(m, "allocs/op", m.blocks));
+  return per_op(m, "B/op", m.block_bytes) + '\t' + per_op(m, "allocs/op", m.blocks);
+}
+
+std::string printable(std::string_view name) {
+  std::string word;
+  for (char const c : name) {
+    auto const byte = static_cast<unsigned char>(c);
+    if (c == ' ' || (c >= '\t' && c <= '\r')) {
+      word += '_';
+    } else if (byte < 0x20 || byte == 0x7f) {
+      word += fmt::format("\\x{:02x}", byte);
+    } else {
+      word += c;
+    }
+  }
+  return word;
 }
 
 std::string camel_case(std::string_view snake_case) {

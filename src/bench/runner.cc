@@ -10,18 +10,22 @@
 #include <algorithm>
 #include <cstdint>
 #include <fmt/format.h>
-#include <fstream>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include <utility>
 
 #include "vole/runtime.h"
 
+#include "bench/callgrind.h"
+#include "bench/interrupt.h"
+#include "bench/profiles.h"
+#include "bench/sanity.h"
 #include "bench/state.h"
 
 namespace vole::bench {
 namespace {
 
-constinit registration* first_entry = nullptr;
-constinit registration** last_link = &first_entry;
+constexpr std::int64_t callgrind_n = 100;  // unless -benchtime says another
 
 #if defined(__x86_64__)
 constexpr std::string_view go_arch = "amd64";
@@ -29,78 +33,38 @@ constexpr std::string_view go_arch = "amd64";
 constexpr std::string_view go_arch = "arm64";
 #endif
 
-// printable makes a sub-benchmark's name one word that benchstat can read.
-std::string printable(std::string_view name) {
-  std::string word;
-  for (char const c : name) {
-    auto const byte = static_cast<unsigned char>(c);
-    if (c == ' ' || (c >= '\t' && c <= '\r')) {
-      word += '_';
-    } else if (byte < 0x20 || byte == 0x7f) {
-      word += fmt::format("\\x{:02x}", byte);
-    } else {
-      word += c;
-    }
-  }
-  return word;
+long thread_id() {
+  return syscall(SYS_gettid);
 }
 
 }  // namespace
 
-registration::registration(std::string_view snake_name, void (*fn)(benchmark&))
-    : name(camel_case(snake_name)), body(fn) {
-  *last_link = this;
-  last_link = &next;
-}
-
-std::vector<registration const*> registered() {
-  std::vector<registration const*> entries;
-  for (registration const* e = first_entry; e != nullptr; e = e->next) entries.push_back(e);
-  return entries;
-}
-
-std::vector<registration const*> matching(pattern const& which) {
-  std::vector<registration const*> chosen;
-  for (registration const* e : registered()) {
-    if (which.match(e->name) != match_kind::none) chosen.push_back(e);
-  }
-  return chosen;
-}
-
-int name_width(std::vector<registration const*> const& entries, int procs) {
-  std::size_t const suffix = full_name("", procs).size();
-  std::size_t width = 1;
-  for (registration const* e : entries) {
-    width = std::max(width, full_name("Benchmark" + e->name, procs).size() + suffix + 1);
-  }
-  return static_cast<int>(width);
-}
-
-std::string process_cpu_name() {
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; std::getline(info, line);) {
-    if (!line.starts_with("model name")) continue;
-    std::size_t const colon = line.find(':');
-    if (colon == std::string::npos) return {};
-    std::size_t const from = line.find_first_not_of(" \t", colon + 1);
-    return from == std::string::npos ? std::string{} : line.substr(from);
-  }
-  return {};
-}
-
-runner::runner(flags options, pattern which, std::string package, std::FILE* out, std::FILE* log)
+runner::runner(flags options, selection which, std::string package, sink& out, std::FILE* log)
     : options_(std::move(options)),
       which_(std::move(which)),
       package_(std::move(package)),
       out_(out),
       log_(log),
       procs_(runtime::max_procs()),
-      name_width_(options_.child_name_width),
-      labels_printed_(!options_.child_of.empty() && !options_.child_labels) {}
+      name_width_(static_cast<std::size_t>(options_.child_name_width)),
+      labels_printed_(!options_.child_of.empty() && !options_.child_labels) {
+  if (!options_.callgrind_dir.empty() && options_.benchtime_n == 0) {
+    options_.benchtime_n = callgrind_n;
+  }
+}
+
+// --- what is printed ---
 
 void runner::print(std::string const& text) {
-  std::fwrite(text.data(), 1, text.size(), out_);
-  std::fflush(out_);
+  progress_->clear();
+  out_.write(text);
+  interrupt::line_open(!text.ends_with('\n'));
+}
+
+void runner::note(std::string_view text) {
+  progress_->clear();
+  fmt::print(log_, "{}\n", text);
+  std::fflush(log_);
 }
 
 void runner::print_labels() {
@@ -110,37 +74,108 @@ void runner::print_labels() {
   if (std::string const cpu = process_cpu_name(); !cpu.empty()) {
     labels += fmt::format("cpu: {}\n", cpu);
   }
+  if (!options_.callgrind_dir.empty()) labels += "Unit instructions/op assume=exact\n";
   print(labels);
 }
 
-void runner::print_log(benchmark const& b) {
-  benchmark::state const& s = *b.state_;
-  if (!s.failed && !options_.verbose) return;
-  for (std::string const& line : s.log) fmt::print(log_, "    {}: {}\n", s.name, line);
+// Logs are shortened to ten lines, as Go does; those of a failure are not.
+void runner::print_log(benchmark_state const& b, std::string const& full) {
+  constexpr std::size_t lines_max = 10;
+  benchmark_state const& s = b;
+  if (s.log.empty()) return;
+  progress_->clear();
+  if (!s.failed && !s.skipped) fmt::print(log_, "--- BENCH: {}\n", full);
+  for (std::size_t i = 0; i < s.log.size(); ++i) {
+    if (i == lines_max && !s.failed) {
+      fmt::print(log_, "    ... {} more\n", s.log.size() - i);
+      break;
+    }
+    std::string text = s.log[i];
+    for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += 9) {
+      text.replace(at, 1, "\n        ");
+    }
+    fmt::print(log_, "    {}: {}\n", s.name, text);
+  }
   std::fflush(log_);
 }
 
-runner::handle runner::make(std::string name, std::function<void(benchmark&)> body) {
-  auto own = std::make_unique<benchmark::state>();
+void runner::print_failure(benchmark_state const& b, std::string const& full) {
+  print(fmt::format("--- FAIL: {}\n", full));
+  print_log(b, full);
+}
+
+// voice_doubts says once for each benchmark what speaks against its figure.
+void runner::voice_doubts(benchmark_state const& b, std::string const& full) {
+  benchmark_state const& s = b;
+  if (s.out_of_patience) {
+    using seconds = std::chrono::duration<double>;
+    note(
+        fmt::format("{}: measured {:.3g}s of the {:.3g}s asked for: stopped timers took {:.3g}s, "
+                    "and three times -benchtime is the most they may",
+                    full, seconds(s.measured).count(), seconds(options_.benchtime).count(),
+                    seconds(s.hidden).count()));
+  }
+  if (options_.once() || !options_.callgrind_dir.empty()) return;
+  std::string const text = doubt({.n = b.n,
+                                  .time = s.measured,
+                                  .stretches = s.parallel_bodies > 1 ? 1 : s.stretches,
+                                  .used_loop = s.loop_begun,
+                                  .bodies = std::min(s.parallel_bodies, procs_)});
+  if (!text.empty()) note(fmt::format("{}: {}", full, text));
+}
+
+void runner::fit_growth() {
+  for (auto const& [family, points] : families_) {
+    std::string const text = growth_text(points);
+    if (!text.empty()) note(fmt::format("{}: {}", full_name(family, procs_), text));
+  }
+  families_.clear();
+}
+
+// --- what is run ---
+
+runner::handle runner::make(std::string name, std::function<void(benchmark_state&)> body) {
+  auto own = std::make_unique<benchmark_state>();
   own->owner = this;
+  own->options = &options_;
+  own->counted = options_.counters ? &counters_ : nullptr;
   own->name = std::move(name);
   own->body = std::move(body);
-  return handle(new benchmark(std::move(own)));
+  own->kept = std::make_shared<std::vector<std::shared_ptr<void>>>();
+  return own;
+}
+
+runner::handle runner::make_again(benchmark_state const& b) {
+  handle next = make(b.name, b.body);
+  next->kept = b.kept;
+  return next;
 }
 
 bool runner::run(std::vector<registration const*> const& entries) {
-  if (name_width_ == 0) name_width_ = name_width(entries, procs_);
+  if (name_width_ == 0) {
+    name_width_ = static_cast<std::size_t>(name_width(entries, procs_));
+  }
+  progress_ = std::make_unique<progress>(log_, options_.progress, entries.size());
+  if (options_.counters) {
+    counters_.open();
+    std::string const missing = counters_.complaint();
+    bool const say = options_.child_of.empty() || options_.child_labels;
+    if (say && !missing.empty()) note("-counters: " + missing);
+  }
   bool good = true;
   for (registration const* e : entries) {
     bool const only_subs = which_.match(e->name) == match_kind::partial;
     good &= run_one("Benchmark" + e->name, e->body, only_subs);
+    fit_growth();
+    progress_->done();
   }
+  progress_->clear();
   return good;
 }
 
-bool runner::run_sub(benchmark& parent, std::string_view sub,
-                     std::function<void(benchmark&)> body) {
-  benchmark::state& above = *parent.state_;
+bool runner::run_sub(benchmark_state& parent, std::string_view sub,
+                     std::function<void(benchmark_state&)> body) {
+  benchmark_state& above = parent;
   std::string name = above.name + '/' + printable(sub);
   if (int const seen = above.sub_names[std::string(sub)]++; seen > 0 || sub.empty()) {
     name += fmt::format("#{:02}", seen);
@@ -153,23 +188,29 @@ bool runner::run_sub(benchmark& parent, std::string_view sub,
   return good;
 }
 
-bool runner::run_one(std::string name, std::function<void(benchmark&)> body, bool only_subs) {
+bool runner::run_one(std::string name, std::function<void(benchmark_state&)> body, bool only_subs) {
+  // Go's slack, so that the column does not jump for each longer name of a sub-benchmark.
+  constexpr std::size_t slack = 8;
+  if (std::size_t const wanted = name.size() + full_name("", procs_).size() + 1;
+      wanted > name_width_) {
+    name_width_ = wanted + slack;
+  }
   handle b = make(std::move(name), std::move(body));
-  benchmark::state& s = *b->state_;
+  benchmark_state& s = *b;
   s.has_sub = only_subs;
   if (options_.verbose) {
     print_labels();
     print(s.name + '\n');
   }
+  progress_->begin(s.name, 1, options_.count);
   run_n(*b, 1);
   if (s.failed) {
-    print(fmt::format("--- FAIL: {}\n", s.name));
-    print_log(*b);
+    print_failure(*b, s.name);
     return false;
   }
   if (s.has_sub || s.skipped) {
     if (options_.verbose && s.skipped) print(fmt::format("--- SKIP: {}\n", s.name));
-    print_log(*b);
+    if (options_.verbose || !s.skipped) print_log(*b, s.name);
     return true;
   }
   return run_measured(std::move(b));
@@ -177,68 +218,146 @@ bool runner::run_one(std::string name, std::function<void(benchmark&)> body, boo
 
 bool runner::run_measured(handle b) {
   print_labels();
+  std::string const full = full_name(b->name, procs_);
+  benchmark_profiles profiles(options_.profile_each, full);
+  if (error err = profiles.start()) b->fail(fmt::format("{}", err));
   bool good = true;
   for (int round = 0; round < options_.count; ++round) {
-    std::string const name = full_name(b->state_->name, procs_);
-    print(fmt::format("{:<{}}\t", name, name_width_));
     if (round > 0) {
-      b = make(b->state_->name, b->state_->body);
-      run_n(*b, 1);
+      b = make_again(*b);
+      progress_->begin(b->name, round + 1, options_.count);
     }
-    grow(*b);
-    benchmark::state const& s = *b->state_;
-    if (s.failed) {
-      print(fmt::format("--- FAIL: {}\n", name));
-      print_log(*b);
-      good = false;
-      continue;
-    }
-    measurement const m{.n = b->n,
-                        .time = s.measured,
-                        .bytes_per_op = s.bytes,
-                        .blocks = s.blocks_measured.blocks,
-                        .block_bytes = s.blocks_measured.bytes,
-                        .extra = s.extra};
-    std::string line = to_line(m);
-    bool const counts = internal::malloc_count::read().blocks > 0;
-    if (counts && (options_.benchmem || s.show_allocs)) line += '\t' + to_memory_columns(m);
-    print(line + '\n');
-    print_log(*b);
+    if (prints_name_first()) print(fmt::format("{:<{}}\t", full, name_width_));
+    if (round > 0) run_n(*b, 1);
+    good &= run_round(*b, full);
+    if (round == 0 && good) voice_doubts(*b, full);
+  }
+  if (error err = profiles.finish()) {
+    note(fmt::format("{}: {}", full, err));
+    good = false;
   }
   return good;
 }
 
+bool runner::run_round(benchmark_state& b, std::string const& full) {
+  if (options_.callgrind_dir.empty()) {
+    grow(b);
+  } else {
+    count_instructions(b);
+  }
+  benchmark_state const& s = b;
+  if (s.failed) {
+    print_failure(b, full);
+    return false;
+  }
+  measurement const m = measured(b);
+  std::string line = line_of(b, m) + '\n';
+  if (!prints_name_first()) line = fmt::format("{:<{}}\t", full, name_width_) + line;
+  print(line);
+  print_log(b, full);
+  if (auto const n = n_of(s.name)) families_[family_of(s.name)].push_back({*n, ns_per_op(m)});
+  return true;
+}
+
+measurement runner::measured(benchmark_state const& b) const {
+  benchmark_state const& s = b;
+  measurement m{.n = b.n,
+                .time = s.measured,
+                .bytes_per_op = s.bytes,
+                .blocks = s.blocks_measured.blocks,
+                .block_bytes = s.blocks_measured.bytes,
+                .extra = s.extra};
+  auto const per_op = [&](std::uint64_t total) {
+    return static_cast<double>(total) / static_cast<double>(m.n);
+  };
+  if (s.counted != nullptr) {
+    for (std::size_t i = 0; i < counters::how_many; ++i) {
+      auto const which = static_cast<counters::which>(i);
+      if (!s.counted->available(which)) continue;
+      m.extra.emplace(counters::unit_of(which), per_op(s.counts_measured[i]));
+    }
+  }
+  if (options_.callgrind_dir.empty()) return m;
+  // Times mean nothing under valgrind.
+  m.bytes_per_op = 0;
+  std::erase_if(m.extra, [](auto const& e) { return e.first.ends_with("ns/op"); });
+  m.extra["ns/op"] = 0;
+  m.extra["instructions/op"] = per_op(s.instructions);
+  return m;
+}
+
+std::string runner::line_of(benchmark_state const& b, measurement const& m) const {
+  bool const counts = internal::malloc_count::read().blocks > 0;
+  std::string line = to_line(m);
+  if (counts && (options_.benchmem || b.show_allocs)) line += '\t' + to_memory_columns(m);
+  return line;
+}
+
 // grow repeats b with more iterations until a round lasts benchtime. A body that uses loop() has
-// done that itself.
-void runner::grow(benchmark& b) {
-  benchmark::state const& s = *b.state_;
+// done that itself. What stopped timers hide grows with n; the part of it that does not (set-up) is
+// not held against the benchmark.
+void runner::grow(benchmark_state& b) {
+  benchmark_state& s = b;
   if (s.loop_begun || s.failed) return;
   if (options_.benchtime_n > 0) {
     // One iteration has been run already.
     if (options_.benchtime_n > 1) run_n(b, options_.benchtime_n);
     return;
   }
+  std::int64_t last = 0;
+  double last_hidden = 0;
   while (!s.failed && s.measured < options_.benchtime && b.n < iterations_max) {
-    run_n(b, predict_n(options_.benchtime, b.n, s.measured, b.n));
+    std::int64_t const now = b.n;
+    auto const hidden = static_cast<double>(s.hidden.count());
+    double const slope = std::max(0.0, (hidden - last_hidden) / static_cast<double>(now - last));
+    std::int64_t const patient = patient_n(options_.benchtime, slope);
+    if (patient <= now && last > 0) {
+      s.out_of_patience = true;
+      return;
+    }
+    std::int64_t const next = predict_n(options_.benchtime, now, s.measured, now);
+    last = now;
+    last_hidden = hidden;
+    run_n(b, std::clamp(next, now + 1, std::max(now + 1, patient)));
   }
 }
 
-void runner::run_n(benchmark& b, std::int64_t n) {
-  benchmark::state& s = *b.state_;
-  b.n = n;
-  b.loop_turn_ = 0;
-  b.loop_target_ = 0;
-  s.loop_begun = false;
-  s.loop_done = false;
-  s.parallelism = 1;
-  b.reset_timer();
-  b.start_timer();
-  s.body(b);
-  b.stop_timer();
+// count_instructions lets the benchmark run once more, warm, and asks callgrind what that took.
+void runner::count_instructions(benchmark_state& b) {
+  benchmark_state& s = b;
+  if (s.failed) return;
+  long const thread = thread_id();
+  std::uint64_t const handoffs = runtime::read_stats().handoffs_total;
+  run_n(b, options_.benchtime_n);
+  if (thread_id() != thread || runtime::read_stats().handoffs_total != handoffs) {
+    b.log.push_back("the work went over several threads: the count is of one of them");
+  }
+  auto const counted = callgrind::take(options_.callgrind_dir, ++callgrind_serial_);
+  if (!counted) return b.fail("callgrind wrote no counts into " + options_.callgrind_dir);
+  s.instructions = *counted;
+}
+
+void runner::run_n(benchmark_state& b, std::int64_t n) {
+  benchmark_state& s = b;
+  static_cast<round_state&>(s) = round_state{};
+  s.n = n;
+  s.stopped = internal::now();
+  s.reset_timer();
+  s.start_timer();
+  s.body(s);
+  s.stop_timer();
+  while (!s.cleanups.empty()) {
+    auto const last = std::move(s.cleanups.back());
+    s.cleanups.pop_back();
+    last();
+  }
   s.previous_n = n;
   s.previous_time = s.measured;
-  if (s.loop_begun && !s.loop_done && !s.failed && !s.skipped) {
+  if (s.failed || s.skipped) return;
+  if (s.loop_begun && !s.loop_done) {
     b.fail("the body returned before b.loop() was false (break or return inside the loop?)");
+  } else if (!s.loop_begun && !s.read_n && !s.has_sub) {
+    b.fail("the body neither called b.loop() nor read b.n: nothing was measured");
   }
 }
 

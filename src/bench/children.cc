@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Children of a benchmark program. Their results come through a pipe: the parent prints them, and
+// learns the times. No shared state.
+
+#include "bench/children.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <fmt/format.h>
+#include <map>
+#include <spawn.h>
+#include <sstream>
+#include <string_view>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <utility>
+
+#include "bench/callgrind.h"
+#include "bench/interrupt.h"
+#include "bench/progress.h"
+
+namespace vole::bench {
+namespace {
+
+constexpr int failed_start = 127;
+
+// spawn_with_pipe starts argv (argv[0] is a path or looked up in PATH); its standard output is the
+// returned stream, null when it could not be started.
+std::FILE* spawn_with_pipe(std::vector<std::string> const& args, pid_t& child, std::FILE* log) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return nullptr;
+  std::vector<char*> argv;
+  for (std::string const& a : args) argv.push_back(const_cast<char*>(a.c_str()));
+  argv.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+  int const code = posix_spawnp(&child, argv[0], &actions, nullptr, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  close(ends[1]);
+  if (code == 0) return fdopen(ends[0], "r");
+  close(ends[0]);
+  fmt::print(log, "cannot start {}: {}\n", args.front(), std::strerror(code));
+  return nullptr;
+}
+
+// run_child runs it to its end, hands each line of its output on, and returns its exit status.
+template <class OnLine>
+int run_child(std::vector<std::string> const& args, std::FILE* log, OnLine on_line) {
+  pid_t child = 0;
+  std::FILE* const from = spawn_with_pipe(args, child, log);
+  if (from == nullptr) return failed_start;
+  interrupt::watch_child(child);
+  char* line = nullptr;
+  std::size_t room = 0;
+  for (ssize_t got = 0; (got = getline(&line, &room, from)) > 0;) {
+    on_line(std::string_view(line, static_cast<std::size_t>(got)));
+  }
+  std::free(line);
+  std::fclose(from);
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  interrupt::watch_child(0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+// The program's own path; /proc/self/exe would be valgrind's under valgrind.
+std::string own_path() {
+  std::error_code failure;
+  return std::filesystem::read_symlink("/proc/self/exe", failure).string();
+}
+
+// common_flags are those that a child shares with us.
+std::vector<std::string> common_flags(flags const& f) {
+  std::vector<std::string> args{"-bench=" + f.bench, fmt::format("-count={}", f.count)};
+  auto const add = [&](bool given, std::string arg) {
+    if (given) args.push_back(std::move(arg));
+  };
+  add(f.benchtime_n > 0, fmt::format("-benchtime={}x", f.benchtime_n));
+  add(f.benchtime_n == 0 && !f.callgrind, fmt::format("-benchtime={}ns", f.benchtime.count()));
+  add(!f.skip.empty(), "-skip=" + f.skip);
+  add(f.benchmem, "-benchmem");
+  add(f.counters, "-counters");
+  add(f.verbose, "-v");
+  add(!f.profile_each.empty(), "-profile-each=" + f.profile_each);
+  add(!f.output_dir.empty(), "-outputdir=" + f.output_dir);
+  return args;
+}
+
+struct scaling {
+  std::vector<point> ns_by_procs;
+};
+
+// learn takes name and ns/op out of a result line.
+void learn(std::string_view line, int procs, std::map<std::string, scaling>& seen) {
+  std::istringstream words{std::string(line)};
+  std::string name;
+  std::string value;
+  std::string unit;
+  words >> name >> value;  // the iterations
+  if (!name.starts_with("Benchmark")) return;
+  std::string const suffix = full_name("", procs);
+  if (name.ends_with(suffix)) name.resize(name.size() - suffix.size());
+  while (words >> value >> unit) {
+    if (unit != "ns/op") continue;
+    seen[name].ns_by_procs.push_back({static_cast<double>(procs), std::strtod(value.c_str(), {})});
+  }
+}
+
+void say_scaling(std::map<std::string, scaling> const& seen, std::FILE* log) {
+  for (auto const& [name, s] : seen) {
+    std::string const text = scaling_text(s.ns_by_procs);
+    if (!text.empty()) fmt::print(log, "{}: {}\n", name, text);
+  }
+}
+
+// ends_the_run: 2 and above are a time-out, a signal or a crash.
+bool ends_the_run(int status) {
+  return status >= 2 || interrupt::ended_by() != 0;
+}
+
+}  // namespace
+
+int run_for_each_cpu(flags const& options, std::vector<registration const*> const& entries,
+                     sink& out, std::FILE* log) {
+  int const width =
+      name_width(entries, *std::max_element(options.cpus.begin(), options.cpus.end()));
+  std::vector<std::string> const common = common_flags(options);
+  progress shown(log, options.progress, entries.size() * options.cpus.size());
+  time_point const deadline =
+      options.timeout.count() > 0 ? internal::deadline_after(options.timeout) : never;
+  int worst = 0;
+  bool first = true;
+  for (registration const* e : entries) {
+    std::map<std::string, scaling> seen;
+    for (int const procs : options.cpus) {
+      std::vector<std::string> args{own_path()};
+      args.insert(args.end(), common.begin(), common.end());
+      args.push_back("-child-of=" + e->name);
+      args.push_back(fmt::format("-child-name-width={}", width));
+      args.push_back(fmt::format("-cpu={}", procs));
+      if (std::exchange(first, false)) args.emplace_back("-child-labels");
+      if (deadline != never) {
+        auto const left = std::max((deadline - internal::now()).count(), std::int64_t{1});
+        args.push_back(fmt::format("-timeout={}ns", left));
+      }
+      shown.begin("Benchmark" + full_name(e->name, procs), 1, 1);
+      int const status = run_child(args, log, [&](std::string_view line) {
+        shown.clear();
+        out.write(line);
+        learn(line, procs, seen);
+      });
+      shown.done();
+      shown.clear();
+      worst = std::max(worst, status);
+      if (ends_the_run(status)) return status;
+    }
+    say_scaling(seen, log);
+  }
+  return worst;
+}
+
+int run_under_callgrind(flags const& options, sink& out, std::FILE* log) {
+  if (!callgrind::available()) {
+    fmt::print(log,
+               "-callgrind: this program was built without valgrind's header; install the "
+               "package valgrind and build again\n");
+    return 2;
+  }
+  std::string dir = std::filesystem::temp_directory_path().string() + "/vole-callgrind-XXXXXX";
+  if (mkdtemp(dir.data()) == nullptr) {
+    fmt::print(log, "-callgrind: cannot make {}: {}\n", dir, std::strerror(errno));
+    return 2;
+  }
+  std::vector<std::string> args{own_path(), "-callgrind-dir=" + dir, "-cpu=1"};
+  for (std::string& arg : common_flags(options)) args.push_back(std::move(arg));
+  int const status = run_child(callgrind::command(dir, std::move(args)), log,
+                               [&](std::string_view line) { out.write(line); });
+  std::error_code ignored;
+  std::filesystem::remove_all(dir, ignored);
+  if (status == failed_start) {
+    fmt::print(log, "-callgrind needs valgrind on the PATH: install the package valgrind\n");
+    return 2;
+  }
+  return status;
+}
+
+}  // namespace vole::bench

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What ends a run from outside: Ctrl-C and -timeout. The handlers need no goroutine and no
+// processor, so that a benchmark that hangs or hogs is ended all the same.
+
+#include <chrono>
+#include <string_view>
+#include <sys/types.h>
+
+namespace vole::bench::interrupt {
+
+// watch has SIGINT and SIGTERM say what is complete and exit with 130 or 143; after timeout, unless
+// it is 0, the goroutines are dumped and the status is 2. Once per process.
+void watch(std::chrono::nanoseconds timeout);
+
+// now_doing sets what the handlers say is under way: "BenchmarkX, 3 of 12 benchmarks are complete".
+void now_doing(std::string_view text);
+// line_open says that standard output stands within a line; the handler ends it.
+void line_open(bool open);
+
+// In a parent of processes: signals go to the child, which says what there is to say.
+void watch_child(pid_t child);  // 0: none
+// ended_by is the signal that the parent got, or 0.
+int ended_by();
+
+}  // namespace vole::bench::interrupt

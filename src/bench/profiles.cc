@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Profiles of a run. No shared state.
+
+#include "bench/profiles.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "vole/errors.h"
+#include "vole/os.h"
+
+namespace vole::bench {
+namespace {
+
+struct named {
+  std::string_view profile;
+  std::string flags::* file;
+};
+constexpr named whole_run[] = {
+    {"allocs", &flags::mem_profile},
+    {"block", &flags::block_profile},
+    {"mutex", &flags::mutex_profile},
+};
+
+error make_folder(std::string const& folder) {
+  std::error_code failure;
+  std::filesystem::create_directories(folder, failure);
+  if (failure) return errors::wrap(errors::from_error_code(failure), "make the folder {}", folder);
+  return {};
+}
+
+}  // namespace
+
+std::string file_stem(std::string_view full_name) {
+  std::string stem(full_name);
+  std::replace(stem.begin(), stem.end(), '/', '_');
+  return stem;
+}
+
+std::string run_profiles::path_of(std::string const& file) const {
+  if (options_.output_dir.empty() || file.starts_with('/')) return file;
+  return options_.output_dir + '/' + file;
+}
+
+error run_profiles::start() {
+  for (named const& n : whole_run) {
+    if (!(options_.*n.file).empty() && pprof::lookup(n.profile) == nullptr) {
+      return errors::make("this vole has no profile '{}'", n.profile);
+    }
+  }
+  if (options_.cpu_profile.empty()) return {};
+  auto cpu = VOLE_TRY(pprof::start_cpu(), "start the CPU profile");
+  cpu_.emplace(std::move(cpu));
+  return {};
+}
+
+error run_profiles::write_named(std::string_view profile, std::string const& file) const {
+  if (file.empty()) return {};
+  return os::write_file_atomic(path_of(file), pprof::lookup(profile)->write(0));
+}
+
+error run_profiles::finish() {
+  if (cpu_)
+    VOLE_TRY(os::write_file_atomic(path_of(options_.cpu_profile), cpu_->stop()),
+             "write the CPU profile");
+  for (named const& n : whole_run) {
+    VOLE_TRY(write_named(n.profile, options_.*n.file), "write the {} profile", n.profile);
+  }
+  return {};
+}
+
+benchmark_profiles::benchmark_profiles(std::string folder, std::string_view full_name) {
+  if (!folder.empty()) stem_ = std::move(folder) + '/' + file_stem(full_name);
+}
+
+error benchmark_profiles::start() {
+  if (stem_.empty()) return {};
+  VOLE_TRY(make_folder(std::filesystem::path(stem_).parent_path()), "profile each benchmark");
+  auto cpu = VOLE_TRY(pprof::start_cpu(), "start the CPU profile");
+  cpu_.emplace(std::move(cpu));
+  if (auto const* const allocs = pprof::lookup("allocs")) allocs_.emplace(allocs->begin_delta());
+  return {};
+}
+
+error benchmark_profiles::finish() {
+  if (!cpu_) return {};
+  VOLE_TRY(os::write_file_atomic(stem_ + ".cpu.pb.gz", cpu_->stop()), "write the CPU profile");
+  if (allocs_) {
+    VOLE_TRY(os::write_file_atomic(stem_ + ".allocs.pb.gz", allocs_->finish()),
+             "write the allocs profile");
+  }
+  return {};
+}
+
+}  // namespace vole::bench

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: Apache-2.0
+// Benchmark programs from outside: flags, processes, signals, files, and what Go's tools make of
+// them.
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <fmt/format.h>
+#include <fstream>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <optional>
+#include <regex>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <unistd.h>
+#include <vector>
+
+#include "vole/context.h"
+#include "vole/os.h"
+
+#include "bench/result.h"
+#include "bench/sink.h"
+
+namespace vole::bench {
+namespace {
+
+using testing::ContainsRegex;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+std::string own_folder() {
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
+}
+
+std::string const subject = own_folder() + "/vole_bench_subject";
+
+os::run_result run(std::vector<std::string> argv) {
+  auto got = os::run(context::background(), {.argv = std::move(argv)});
+  EXPECT_TRUE(got) << fmt::format("{}", got.error());
+  return got ? *got : os::run_result{};
+}
+
+os::run_result run_subject(std::vector<std::string> args) {
+  args.insert(args.begin(), subject);
+  return run(std::move(args));
+}
+
+std::string capture(std::string const& text, char const* expression) {
+  std::smatch found;
+  return std::regex_search(text, found, std::regex(expression)) ? found[1].str() : std::string();
+}
+
+struct temp_folder {
+  temp_folder() {
+    path = std::filesystem::temp_directory_path().string() + "/vole-bench-XXXXXX";
+    EXPECT_NE(mkdtemp(path.data()), nullptr);
+  }
+  ~temp_folder() { std::filesystem::remove_all(path); }
+  std::string path;
+};
+
+TEST(bench_program, bad_flags_are_one_line_and_status_2) {
+  for (std::string flag : {"-nonsense", "-benchtime=3", "-bench=(", "-cpu=0", "-skip=("}) {
+    os::run_result const seen = run_subject({flag});
+    EXPECT_EQ(seen.status.code, 2) << flag;
+    EXPECT_EQ(seen.output, "") << flag;
+    EXPECT_THAT(seen.errors, StartsWith("vole_bench_subject: ")) << flag;
+    EXPECT_EQ(std::count(seen.errors.begin(), seen.errors.end(), '\n'), 1) << seen.errors;
+  }
+}
+
+TEST(bench_program, lists_names_and_skips) {
+  EXPECT_EQ(run_subject({"-list=S", "-skip=^Sum$"}).output,
+            "BenchmarkSevenBlocks\nBenchmarkSizes\n");
+}
+
+TEST(bench_program, ends_as_go_test_does) {
+  os::run_result const good = run_subject({"-bench=Sum", "-benchtime=1x"});
+  EXPECT_EQ(good.status.code, 0);
+  EXPECT_THAT(good.output, ContainsRegex("\nPASS\nok  \tvole_bench_subject\t[0-9.]+s\n$"));
+  EXPECT_EQ(good.errors, "");
+  os::run_result const bad = run_subject({"-bench=Fails", "-benchtime=1x"});
+  EXPECT_EQ(bad.status.code, 1);
+  EXPECT_THAT(bad.output,
+              ContainsRegex("^--- FAIL: BenchmarkFails\nFAIL\nFAIL\tvole_bench_subject"));
+  EXPECT_EQ(bad.errors, "    BenchmarkFails: as it should\n");
+}
+
+TEST(bench_program, counts_every_block_of_new_and_malloc) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer's allocator is not counted";
+#endif
+  EXPECT_THAT(run_subject({"-bench=SevenBlocks", "-benchtime=1000x"}).output,
+              HasSubstr("\t    1104 B/op\t       7 allocs/op\n"));
+  EXPECT_THAT(run_subject({"-bench=EveryFourth", "-benchtime=1000x"}).output,
+              HasSubstr("\t      16 B/op\t    0.25 allocs/op\n"));
+}
+
+TEST(bench_program, a_seed_repeats_an_order) {
+  auto const order = [](std::string const& seed) {
+    std::string const text =
+        run_subject({"-benchtime=1x", "-shuffle=" + seed, "-skip=Hangs|Fails"}).output;
+    EXPECT_THAT(text, StartsWith("-test.shuffle " + seed + "\n"));
+    std::string names;
+    std::istringstream in(text);
+    for (std::string word; in >> word;) {
+      if (word.starts_with("Benchmark")) names += word + ' ';
+    }
+    return names;
+  };
+  EXPECT_EQ(order("5"), order("5"));
+  EXPECT_NE(order("5"), order("6"));
+}
+
+TEST(bench_program, each_number_of_processors_has_its_process_and_scaling_is_shown) {
+  os::run_result const seen =
+      run_subject({"-bench=Sum|Sizes/n=10$", "-benchtime=100x", "-cpu=1,2,3"});
+  EXPECT_EQ(seen.status.code, 0);
+  for (char const* name : {"\nBenchmarkSum *\t", "\nBenchmarkSum-2 *\t", "\nBenchmarkSum-3 *\t",
+                           "\nBenchmarkSizes/n=10-3 *\t"}) {
+    EXPECT_THAT(seen.output, ContainsRegex(name));
+  }
+  EXPECT_EQ(seen.output.find("goos:"), seen.output.rfind("goos:"));
+  EXPECT_THAT(
+      seen.errors,
+      ContainsRegex("BenchmarkSum: throughput grows as procs\\^-?[0-9.]+ \\(1: [0-9.]+ ns/op"));
+  EXPECT_THAT(seen.output, Not(HasSubstr("throughput")));
+}
+
+TEST(bench_program, json_events_are_those_of_go_test) {
+  os::run_result const seen = run_subject({"-bench=Sum", "-benchtime=1x", "-json"});
+  std::string events;
+  std::istringstream in(seen.output);
+  for (std::string line; std::getline(in, line);) {
+    events += capture(line, "\"Action\":\"([a-z]+)\"") + ' ';
+    EXPECT_THAT(line, StartsWith("{\"Time\":\"2"));
+    EXPECT_THAT(line, HasSubstr(",\"Package\":\"vole_bench_subject\""));
+    EXPECT_TRUE(line.ends_with("}"));
+  }
+  EXPECT_THAT(events, StartsWith("start output output output "));
+  EXPECT_THAT(events, testing::EndsWith("run output output output output output pass "));
+  EXPECT_THAT(seen.output,
+              HasSubstr("\"Test\":\"BenchmarkSum\",\"Output\":\"=== RUN   BenchmarkSum\\n\""));
+}
+
+TEST(bench_program, json_strings_are_quoted) {
+  EXPECT_EQ(json_quote("a\"b\\\t\n\x01 \xc3\xa9 \xff"),
+            "\"a\\\"b\\\\\\t\\n\\u0001 \xc3\xa9 \\ufffd\"");
+}
+
+TEST(bench_program, a_profile_for_each_benchmark) {
+  temp_folder const to;
+  os::run_result const seen = run_subject(
+      {"-bench=Sizes/n=10$", "-benchtime=20x", "-cpu=2", "-profile-each=" + to.path + "/new"});
+  EXPECT_EQ(seen.status.code, 0) << seen.errors;
+  std::ifstream file(to.path + "/new/BenchmarkSizes_n=10-2.cpu.pb.gz");
+  EXPECT_EQ(file.get(), 0x1f);
+  EXPECT_EQ(file.get(), 0x8b);
+}
+
+TEST(bench_program, a_cpu_profile_of_the_run_goes_into_the_output_folder) {
+  temp_folder const to;
+  os::run_result const seen = run_subject(
+      {"-bench=Sum", "-benchtime=20x", "-test.cpuprofile=cpu.out", "-test.outputdir=" + to.path});
+  EXPECT_EQ(seen.status.code, 0) << seen.errors;
+  EXPECT_TRUE(std::filesystem::exists(to.path + "/cpu.out"));
+  os::run_result const bad =
+      run_subject({"-bench=Sum", "-benchtime=1x", "-cpuprofile=/nonexistent/cpu.out"});
+  EXPECT_EQ(bad.status.code, 1);
+  EXPECT_THAT(bad.errors, HasSubstr("/nonexistent/cpu.out"));
+}
+
+// --- what ends a run from outside ---
+
+TEST(bench_program, the_timeout_names_the_benchmark_dumps_the_goroutines_and_is_status_2) {
+  os::run_result const seen = run_subject({"-bench=Sum|Hangs", "-benchtime=1x", "-timeout=100ms"});
+  EXPECT_EQ(seen.status.code, 2);
+  EXPECT_THAT(seen.errors,
+              HasSubstr("panic: the time of -timeout is out, in BenchmarkHangs: 1 of 2 "
+                        "benchmarks are complete\n"));
+  EXPECT_THAT(seen.errors, HasSubstr("goroutine 1"));
+}
+
+// end_hanging starts the subject, waits until it hangs and sends SIGINT.
+os::run_result end_hanging(std::vector<std::string> args) {
+  args.insert(args.begin(), subject);
+  auto child = os::process::start(
+      {.argv = std::move(args), .output = os::stream::pipe, .errors = os::stream::pipe});
+  EXPECT_TRUE(child);
+  os::run_result seen;
+  std::byte byte{};
+  while (!seen.errors.ends_with("hanging\n")) {
+    auto const got = child->errors().read(context::background(), {&byte, 1});
+    if (!got || *got == 0) break;
+    seen.errors += static_cast<char>(byte);
+  }
+  EXPECT_FALSE(child->signal(SIGINT));
+  seen.output = *child->output().read_all(context::background());
+  seen.errors += *child->errors().read_all(context::background());
+  seen.status = *child->wait(context::background());
+  return seen;
+}
+
+TEST(bench_program, an_interruption_leaves_what_is_complete_and_is_status_130) {
+  os::run_result const seen = end_hanging({"-bench=Sum|Hangs", "-benchtime=2x"});
+  EXPECT_EQ(seen.status.code, 130);
+  EXPECT_THAT(seen.output,
+              ContainsRegex("\nBenchmarkSum(-[0-9]+)? +\t       2\t +[0-9.]+ ns/op\n"));
+  EXPECT_TRUE(seen.output.ends_with("\n"));
+  EXPECT_THAT(seen.errors,
+              HasSubstr("interrupted in BenchmarkHangs: 1 of 2 benchmarks are complete\n"));
+}
+
+TEST(bench_program, an_interruption_of_the_parent_reaches_its_child) {
+  os::run_result const seen = end_hanging({"-bench=Sum|Hangs", "-benchtime=2x", "-cpu=1,2"});
+  EXPECT_EQ(seen.status.code, 130);
+  EXPECT_THAT(seen.output, ContainsRegex("\nBenchmarkSum-2 +\t"));
+  EXPECT_THAT(seen.errors, HasSubstr("interrupted in BenchmarkHangs"));
+}
+
+TEST(bench_program, a_terminal_sees_progress_and_an_estimate) {
+  int const outer = posix_openpt(O_RDWR | O_NOCTTY);
+  ASSERT_GE(outer, 0);
+  ASSERT_EQ(grantpt(outer), 0);
+  ASSERT_EQ(unlockpt(outer), 0);
+  std::string const shell =
+      fmt::format("'{}' '-bench=Sum|Sizes' -benchtime=1x 2>{}", subject, ptsname(outer));
+  int const inner = open(ptsname(outer), O_RDWR | O_NOCTTY);  // held, so that nothing is lost
+  os::run_result const seen = run({"/bin/sh", "-c", shell});
+  EXPECT_EQ(seen.status.code, 0);
+  std::string shown(4096, '\0');
+  ssize_t const got = read(outer, shown.data(), shown.size());
+  shown.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  close(inner);
+  close(outer);
+  EXPECT_THAT(shown, HasSubstr("[1/2] BenchmarkSum"));
+  EXPECT_THAT(shown,
+              ContainsRegex("\\[2/2\\] BenchmarkSizes/n=10  [0-9]+s gone, about [0-9]+s to go"));
+  EXPECT_THAT(seen.output, Not(HasSubstr("[1/2]")));
+}
+
+// --- valgrind and Go ---
+
+bool on_path(std::string const& program) {
+  return std::system(("command -v " + program + " >/dev/null 2>&1").c_str()) == 0;
+}
+
+TEST(bench_program, callgrind_counts_the_same_instructions_every_time) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "valgrind does not run sanitized programs";
+#endif
+  if (!on_path("valgrind")) GTEST_SKIP() << "valgrind is not on the PATH";
+  auto const count = [] {
+    os::run_result const seen = run_subject({"-bench=^Sum$", "-callgrind"});
+    EXPECT_EQ(seen.status.code, 0) << seen.errors;
+    EXPECT_THAT(seen.output, HasSubstr("Unit instructions/op assume=exact\n"));
+    EXPECT_THAT(seen.output, Not(HasSubstr(" ns/op")));
+    return capture(seen.output, "\nBenchmarkSum +\t     100\t +([0-9.]+) instructions/op\n");
+  };
+  std::string const first = count();
+  EXPECT_NE(first, "");
+  EXPECT_EQ(first, count());
+}
+
+// The values of Go's prettyPrint, at and around each change of format.
+std::vector<double> format_values() {
+  std::vector<double> values{0, 1e15, 123456789.5};
+  for (double edge : {999.95, 99.995, 9.9995, 0.99995, 0.099995, 0.0099995, 0.00099995}) {
+    for (double step : {-1e-3, -1e-5, -1e-7, 0.0, 1e-7, 1e-5, 1e-3}) {
+      values.push_back(edge * (1 + step));
+      values.push_back(-edge * (1 + step));
+    }
+  }
+  for (double x = 1.2345678e-9; x < 1e14; x *= 3.7) values.push_back(x);
+  return values;
+}
+
+TEST(bench_program, numbers_are_printed_as_by_go) {
+  if (!on_path("go")) GTEST_SKIP() << "go is not on the PATH";
+  temp_folder const to;
+  std::ofstream(to.path + "/main.go") << R"(package main
+
+import (
+  "bufio"
+  "fmt"
+  "os"
+  "strconv"
+  "testing"
+  "time"
+)
+
+func main() {
+  for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+    x, _ := strconv.ParseFloat(in.Text(), 64)
+    r := testing.BenchmarkResult{N: 7, T: 12345 * time.Microsecond, Bytes: int64(x) % 100000,
+      MemAllocs: 21, MemBytes: 700, Extra: map[string]float64{"x/op": x, "a-unit": -x}}
+    fmt.Println(r.String() + "\t" + r.MemString())
+  }
+}
+)";
+  std::string input;
+  std::string want;
+  for (double const x : format_values()) {
+    input += fmt::format("{:.17g}\n", x);
+    measurement m{
+        .n = 7, .time = std::chrono::microseconds(12345), .blocks = 21, .block_bytes = 700};
+    m.bytes_per_op = static_cast<std::int64_t>(x) % 100000;
+    m.extra = {{"x/op", x}, {"a-unit", -x}};
+    want += to_line(m) + '\t' + to_memory_columns(m) + '\n';
+  }
+  auto const got = os::run(context::background(), {.argv = {"go", "run", to.path + "/main.go"}},
+                           {.input = input});
+  ASSERT_TRUE(got && got->status.ok()) << got->errors;
+  EXPECT_EQ(want, got->output);
+}
+
+// real_benchstat builds golang.org/x/perf/cmd/benchstat beside this program; nothing without Go or
+// a way to fetch it.
+std::optional<std::string> real_benchstat() {
+  std::string const folder = own_folder() + "/real_benchstat";
+  std::string const program = folder + "/benchstat";
+  if (std::filesystem::exists(program)) return program;
+  if (!on_path("go")) return std::nullopt;
+  auto const got =
+      os::run(context::background(),
+              {.argv = {"/bin/sh", "-c",
+                        "GOBIN='" + folder +
+                            "' go install "
+                            "golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da"}});
+  if (!got || !got->status.ok()) return std::nullopt;
+  return program;
+}
+
+TEST(bench_program, benchstat_reads_it_without_a_warning) {
+  auto const benchstat = real_benchstat();
+  if (!benchstat) GTEST_SKIP() << "go is not on the PATH, or cannot fetch benchstat";
+  temp_folder const to;
+  for (std::string name : {"old", "new"}) {
+    std::ofstream(to.path + '/' + name)
+        << run_subject(
+               {"-benchtime=200x", "-count=6", "-skip=Hangs|Fails", "-benchmem", "-counters"})
+               .output
+        << run_subject({"-benchtime=20x", "-bench=Sum", "-cpu=1,2", "-shuffle=3"}).output;
+  }
+  os::run_result const seen = run({*benchstat, to.path + "/old", to.path + "/new"});
+  EXPECT_EQ(seen.status.code, 0);
+  EXPECT_EQ(seen.errors, "");
+  for (char const* word : {"SevenBlocks-", "Sizes/n=100-", "sec/op", "allocs/op", "goos: linux"}) {
+    EXPECT_THAT(seen.output, HasSubstr(word));
+  }
+}
+
+}  // namespace
+}  // namespace vole::bench

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program that program_test.cc runs and looks at from outside.
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "vole/bench.h"
+#include "vole/chan.h"
+
+using namespace vole;
+
+namespace {
+
+// Seven blocks, 64 + 64 + 32 + 48 + 128 + 256 + 512 bytes.
+VOLE_BENCH(seven_blocks) {
+  b.report_allocs();
+  while (b.loop()) {
+    auto first = std::make_unique<char[]>(64);
+    bench::keep(first);
+    void* second = std::malloc(64);
+    bench::keep(second);
+    void* third = std::calloc(4, 8);
+    bench::keep(third);
+    second = std::realloc(second, 48);
+    bench::keep(second);
+    void* aligned = std::aligned_alloc(64, 128);
+    bench::keep(aligned);
+    void* posix = nullptr;
+    if (posix_memalign(&posix, 64, 256) != 0) b.fatal("no memory");
+    bench::keep(posix);
+    auto* over_aligned = new (std::align_val_t{64}) char[512];
+    bench::keep(over_aligned);
+    ::operator delete[](over_aligned, std::align_val_t{64});
+    for (void* block : {second, third, aligned, posix}) std::free(block);
+  }
+}
+
+VOLE_BENCH(every_fourth) {
+  b.report_allocs();
+  for (std::int64_t i = 0; i < b.n; ++i) {
+    if (i % 4 == 0) bench::keep(std::make_unique<char[]>(64));
+  }
+}
+
+VOLE_BENCH(sum) {
+  std::vector<int> const numbers(100, 7);
+  b.loop([&] {
+    int sum = 0;
+    for (int const x : numbers) sum += x;
+    return sum;
+  });
+}
+
+VOLE_BENCH(sizes) {
+  for (int const n : {1, 10, 100}) {
+    b.run(fmt::format("n={}", n), [n](bench::benchmark& sub) {
+      while (sub.loop()) {
+        for (int i = 0; i < n; ++i) bench::clobber();
+      }
+    });
+  }
+}
+
+// Waits for what never comes; says so first, for the test that ends it.
+VOLE_BENCH(hangs) {
+  while (b.loop()) {
+    std::fputs("hanging\n", stderr);
+    for (volatile bool on = true; on;) {
+    }
+  }
+}
+
+VOLE_BENCH(fails) {
+  b.fatal("as it should");
+}
+
+}  // namespace
