@@ -52,29 +52,51 @@ std::vector<std::uintptr_t> place(goroutine_snapshot const& g) {
   return {g.pcs + (switched && g.depth > 1 ? 1 : 0), g.pcs + g.depth};
 }
 
-groups grouped_goroutines() {
-  groups all;
+using filter = bool (*)(goroutine_snapshot const& g) noexcept;
+
+bool is_any(goroutine_snapshot const&) noexcept {
+  return true;
+}
+
+struct grouping {
+  filter wanted;
+  groups found = {};
+};
+
+groups grouped_goroutines(filter wanted) {
+  grouping all{wanted};
   internal::for_each_goroutine(
       [](void* arg, goroutine_snapshot const& g) {
-        auto& found = *static_cast<groups*>(arg);
-        found[{.pcs = place(g), .reason = internal::state_text(g), .labels_id = g.labels_id}] += 1;
+        auto& to = *static_cast<grouping*>(arg);
+        if (!to.wanted(g)) return;
+        to.found[{.pcs = place(g), .reason = internal::state_text(g), .labels_id = g.labels_id}] +=
+            1;
       },
       &all);
-  return all;
+  return std::move(all.found);
 }
 
 class goroutine_source : public profile_source {
  public:
-  std::size_t count() const override { return runtime::goroutines(); }
+  goroutine_source(std::string_view name, filter wanted) : name_(name), wanted_(wanted) {}
+
+  std::size_t count() const override {
+    if (wanted_ == &is_any) return runtime::goroutines();
+    std::size_t count = 0;
+    for (auto const& [key, goroutines] : grouped_goroutines(wanted_)) {
+      count += static_cast<std::size_t>(goroutines);
+    }
+    return count;
+  }
 
   profile_data collect() const override {
-    profile_data all{.sample_types = {{"goroutine", "count"}},
-                     .period_type = {"goroutine", "count"},
+    profile_data all{.sample_types = {{name_, "count"}},
+                     .period_type = {name_, "count"},
                      .period = 1,
                      .begun = std::chrono::system_clock::now(),
                      .lasted = {},
                      .samples = {}};
-    for (auto const& [key, count] : grouped_goroutines()) {
+    for (auto const& [key, count] : grouped_goroutines(wanted_)) {
       stack_sample s{.pcs = key.pcs, .values = {count}, .labels = labels_of(key.labels_id)};
       if (std::ranges::find(s.labels, reason_key, &text_label::key) == s.labels.end()) {
         s.labels.push_back({std::string(reason_key), std::string(key.reason)});
@@ -84,7 +106,29 @@ class goroutine_source : public profile_source {
     }
     return all;
   }
+
+ private:
+  std::string_view name_;
+  filter wanted_;
 };
+
+struct dumping {
+  filter wanted;
+  std::vector<goroutine_snapshot> kept = {};
+};
+
+std::string dump_of(filter wanted) {
+  dumping all{wanted};
+  internal::for_each_goroutine(
+      [](void* arg, goroutine_snapshot const& g) {
+        auto& to = *static_cast<dumping*>(arg);
+        // Each makes about as much text as it takes here: what would be cut off need not be kept.
+        bool const fits = to.kept.size() * sizeof(goroutine_snapshot) < dump_bytes_max;
+        if (fits && to.wanted(g)) to.kept.push_back(g);
+      },
+      &all);
+  return blocking([&] { return internal::dump_text(std::move(all.kept), dump_bytes_max); });
+}
 
 }  // namespace
 
@@ -96,20 +140,38 @@ std::vector<text_label> labels_of(std::uint64_t id) {
   return labels;
 }
 
+bool is_leak_suspect(goroutine_snapshot const& g) noexcept {
+  using internal::wait_reason;
+  if (g.state != internal::goroutine_state::parked) return false;
+  switch (g.why) {
+    case wait_reason::chan_receive_nil:
+    case wait_reason::chan_send_nil:
+    case wait_reason::select_no_cases:
+      return true;
+    case wait_reason::none:
+    case wait_reason::sleep:
+    case wait_reason::io_wait:
+    case wait_reason::main_wait:
+      return false;
+    default:
+      return g.waiting >= leak_age;
+  }
+}
+
 std::unique_ptr<profile_source> make_goroutine_source() {
-  return std::make_unique<goroutine_source>();
+  return std::make_unique<goroutine_source>("goroutine", &is_any);
+}
+
+std::unique_ptr<profile_source> make_goroutine_leak_source() {
+  return std::make_unique<goroutine_source>("goroutineleak", &is_leak_suspect);
 }
 
 std::string dump_of_goroutines() {
-  std::vector<goroutine_snapshot> all;
-  internal::for_each_goroutine(
-      [](void* arg, goroutine_snapshot const& g) {
-        auto& kept = *static_cast<std::vector<goroutine_snapshot>*>(arg);
-        // Each makes about as much text as it takes here: what would be cut off need not be kept.
-        if (kept.size() * sizeof(goroutine_snapshot) < dump_bytes_max) kept.push_back(g);
-      },
-      &all);
-  return blocking([&] { return internal::dump_text(std::move(all), dump_bytes_max); });
+  return dump_of(&is_any);
+}
+
+std::string dump_of_leak_suspects() {
+  return dump_of(&is_leak_suspect);
 }
 
 }  // namespace vole::pprof

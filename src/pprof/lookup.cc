@@ -35,6 +35,8 @@ class catalogue {
     add("heap", "memory in use, by who allocated it", make_heap_source(""));
     add("mutex", "whose unlocking others waited for, and how long", make_mutex_source());
     add("goroutine", "stacks of all goroutines that live now", make_goroutine_source());
+    add("goroutineleak", "goroutines that nobody seems to wake any more",
+        make_goroutine_leak_source());
     add("threadcreate", "threads of the process, by name", make_thread_source());
   }
 
