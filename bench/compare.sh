@@ -56,6 +56,10 @@ fi
 cmake --build "$build" --target "${chosen[@]/#/bench_}" >"$build/compare.log" 2>&1 ||
   { tail -n 20 "$build/compare.log" >&2; die "the build failed; all of it is in $build/compare.log"; }
 twins=$build/go_twins
+# Go's compiler gets what the machine has, as far as it knows: GOAMD64=v3 is AVX2, BMI2 and FMA.
+if grep -qw avx2 /proc/cpuinfo && grep -qw bmi2 /proc/cpuinfo && grep -qw fma /proc/cpuinfo; then
+  export GOAMD64=${GOAMD64:-v3}
+fi
 mkdir -p "$twins"
 for name in "${chosen[@]}"; do
   (cd "$here" && go test -c -o "$twins/$name" "./$name/bench_test.go") || die "Go's twin of $name does not build"

@@ -1,3 +1,5 @@
 module vole/bench
 
 go 1.26
+
+require golang.org/x/sync v0.20.0

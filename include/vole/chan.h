@@ -134,7 +134,14 @@ class recv_side {
   std::optional<T> recv() const {
     std::optional<T> to;
     recv_from(core(), to);
+#ifndef __clang__
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12: of an optional that is empty
+#endif
     return to;
+#ifndef __clang__
+#pragma GCC diagnostic pop
+#endif
   }
 
   // try_recv takes an element if there is one now; empty: nothing there, or closed. Blocks: no.

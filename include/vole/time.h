@@ -3,10 +3,9 @@
 // Time as Go's package time: sleep, after, timers and tickers over the monotonic clock.
 //
 // A timer's channel behaves as since Go 1.23: it looks unbuffered, and once stop() or reset() has
-// returned no value of
-// an earlier setting can be received. A timer that nobody holds any more (neither it nor its
-// channel) is disarmed, so
-// after() in a loop leaks nothing.
+// returned no value of an earlier setting can be received. A timer in whose channel nobody waits
+// costs its memory and nothing else, and one that nobody holds any more (neither it nor its
+// channel) is gone, so after() in a loop leaks nothing.
 
 #include <memory>
 #include <type_traits>
@@ -101,6 +100,10 @@ class ticker {
  private:
   recv_chan<time_point> c_;
 };
+
+// tick is the channel of a new ticker, for one that runs as long as somebody holds the channel; nil
+// when the period is not positive.
+recv_chan<time_point> tick(duration period);
 
 // after is the channel of a new timer: recv(time::after(1s)) as a case of a select.
 recv_chan<time_point> after(duration d);

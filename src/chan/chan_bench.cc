@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "vole/bench.h"
 #include "vole/chan.h"
@@ -142,6 +143,62 @@ VOLE_BENCH(select_parks_in_4) {
   done.close();
   finished.recv();
   report_sum(b, sum);
+}
+
+template <std::size_t... I>
+int select_over(std::array<chan<int>, sizeof...(I)> const& c, int* v, std::index_sequence<I...>) {
+  return select(recv(c[I], v)...);
+}
+
+// One of N cases is ready, each in turn.
+template <std::size_t N>
+void one_ready(bench::benchmark& b) {
+  std::array<chan<int>, N> c;
+  for (auto& one : c) one = chan<int>(1);
+  std::int64_t sum = 0;
+  std::size_t turn = 0;
+  while (b.loop()) {
+    c[turn++ % N].send(1);
+    int v = 0;
+    select_over(c, &v, std::make_index_sequence<N>());
+    sum += v;
+  }
+  report_sum(b, sum);
+}
+
+// None of N cases is ready: the select parks in all, and one sends.
+template <std::size_t N>
+void none_ready(bench::benchmark& b) {
+  std::array<chan<int>, N> c;
+  for (auto& one : c) one = chan<int>(0);
+  chan<std::int64_t> result(0);
+  go([=, n = b.n] {
+    std::int64_t sum = 0;
+    for (std::int64_t i = 0; i < n; ++i) {
+      int v = 0;
+      select_over(c, &v, std::make_index_sequence<N>());
+      sum += v;
+    }
+    result.send(sum);
+  });
+  for (std::int64_t i = 0; i < b.n; ++i) c[static_cast<std::size_t>(i) % N].send(1);
+  report_sum(b, *result.recv());
+}
+
+// How a select grows with its cases; see docs/internals/channels.md.
+VOLE_BENCH(select_cases) {
+  b.run("ready=2", one_ready<2>);
+  b.run("ready=4", one_ready<4>);
+  b.run("ready=8", one_ready<8>);
+  b.run("ready=16", one_ready<16>);
+  b.run("ready=32", one_ready<32>);
+  b.run("ready=64", one_ready<64>);
+  b.run("parks=2", none_ready<2>);
+  b.run("parks=4", none_ready<4>);
+  b.run("parks=8", none_ready<8>);
+  b.run("parks=16", none_ready<16>);
+  b.run("parks=32", none_ready<32>);
+  b.run("parks=64", none_ready<64>);
 }
 
 VOLE_BENCH(after_in_select) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// select: one pass without locks that finds most ready cases, then the full one under all locks.
+// select: a look without locks finds most ready cases; else all channels are locked, and parked in.
 //
 // INVARIANTS
 //   - A case is carried out under its channel's lock only while no waiter of this select is linked
@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include "vole/assert.h"
 
@@ -84,8 +85,25 @@ struct select_access {
       c.received = true;
       return true;
     }
+    if (core.is_timer_) return c.received = core.take_due(c.slot);
     return core.closed_.load(memory_order_relaxed);
   }
+};
+
+// timers_held holds the timers among the cases of a select that is about to park.
+class timers_held {
+ public:
+  explicit timers_held(std::span<select_case* const> cases) noexcept : cases_(cases) {
+    for (select_case* const c : cases_) timer_hold::begin(*c->core);
+  }
+  ~timers_held() {
+    for (select_case* const c : cases_) timer_hold::end(*c->core);
+  }
+  timers_held(timers_held const&) = delete;
+  timers_held& operator=(timers_held const&) = delete;
+
+ private:
+  std::span<select_case* const> const cases_;
 };
 
 namespace {
@@ -107,37 +125,56 @@ void unlock_all(std::span<select_case* const> by_address) VOLE_NO_THREAD_SAFETY_
   }
 }
 
-// Takes out nil channels and the otherwise() and puts the rest into random order; returns how many
-// are left.
-std::size_t poll_order(std::span<select_case*> cases, int* otherwise_index) {
+// Takes out nil channels and the otherwise(); returns how many are left.
+std::size_t drop_idle(std::span<select_case*> cases, int* otherwise_index) {
   std::size_t n = 0;
   for (std::size_t i = 0; i < cases.size(); ++i) {
     select_case* const c = cases[i];
     c->index = static_cast<int>(i);
-    if (c->core == nullptr) {
-      if (c->kind == case_kind::otherwise) *otherwise_index = c->index;
-      continue;
+    c->received = false;
+    if (c->core != nullptr) {
+      cases[n++] = c;
+    } else if (c->kind == case_kind::otherwise) {
+      *otherwise_index = c->index;
     }
-    // Inside-out Fisher-Yates: every order is equally likely.
-    std::size_t const j = n == 0 ? 0 : fast_rand_below(static_cast<std::uint32_t>(n + 1));
-    cases[n] = cases[j];
-    cases[j] = c;
-    ++n;
   }
   return n;
 }
 
-// Tries each case that looks ready, one lock at a time.
-select_case* try_one_by_one(std::span<select_case* const> in_poll_order)
-    VOLE_NO_THREAD_SAFETY_ANALYSIS {
-  for (select_case* const c : in_poll_order) {
-    if (!c->looks_ready()) continue;
+// Puts those that look ready in front; returns how many they are.
+std::size_t ready_first(std::span<select_case*> cases) {
+  std::size_t n = 0;
+  for (select_case*& c : cases) {
+    if (c->looks_ready()) std::swap(cases[n++], c);
+  }
+  return n;
+}
+
+// Draws one of the first n, each equally likely, and puts it behind the others.
+select_case* draw(std::span<select_case*> cases, std::size_t n) {
+  if (n > 1) std::swap(cases[fast_rand_below(static_cast<std::uint32_t>(n))], cases[n - 1]);
+  return cases[n - 1];
+}
+
+// Tries those that look ready, one lock at a time.
+select_case* try_one_by_one(std::span<select_case*> cases) VOLE_NO_THREAD_SAFETY_ANALYSIS {
+  for (std::size_t n = ready_first(cases); n > 0; --n) {
+    select_case* const c = draw(cases, n);
     chan_waiter* woken = nullptr;
     select_access::lock_of(*c).lock();
     bool const done = select_access::proceed(*c, &woken);
     select_access::lock_of(*c).unlock();
     if (woken != nullptr) woken->finish(true);
     if (done) return c;
+  }
+  return nullptr;
+}
+
+// Tries those that are ready while all channels are locked.
+select_case* try_locked(std::span<select_case*> cases, chan_waiter** woken) {
+  for (std::size_t n = ready_first(cases); n > 0; --n) {
+    select_case* const c = draw(cases, n);
+    if (select_access::proceed(*c, woken)) return c;
   }
   return nullptr;
 }
@@ -168,39 +205,35 @@ select_case* park_in_all(std::span<select_case* const> by_address, void* waiters
 
 }  // namespace
 
-int select_run(std::span<select_case*> cases, select_case** by_address_first, void* waiters,
+int select_run(std::span<select_case*> all, select_case** by_address_first, void* waiters,
                park_limit const& limit) {
   int otherwise_index = -1;
-  std::size_t const n = poll_order(cases, &otherwise_index);
-  if (n == 0) {
+  std::span<select_case*> const cases = all.first(drop_idle(all, &otherwise_index));
+  if (cases.empty()) {
     if (otherwise_index >= 0) return otherwise_index;
     chan_outcome const outcome = park_on_nil(wait_reason::select_no_cases, limit);
     return outcome == chan_outcome::canceled ? select_canceled : select_deadline;
   }
-  std::span<select_case* const> const in_poll_order(cases.data(), n);
-  if (select_case* const c = try_one_by_one(in_poll_order)) return c->index;
+  if (select_case* const c = try_one_by_one(cases)) return c->index;
   // a look at one channel is a look at all
-  if (n == 1 && otherwise_index >= 0) return otherwise_index;
+  if (cases.size() == 1 && otherwise_index >= 0) return otherwise_index;
 
-  std::span<select_case*> const by_address(by_address_first, n);
-  std::copy_n(cases.data(), n, by_address.begin());
+  std::span<select_case*> const by_address(by_address_first, cases.size());
+  std::copy(cases.begin(), cases.end(), by_address.begin());
   std::sort(by_address.begin(), by_address.end(), [](select_case const* a, select_case const* b) {
     return std::less<>()(a->core, b->core);
   });
+  timers_held const held(otherwise_index < 0 ? by_address : std::span<select_case*>());
   lock_all(by_address);
-  for (select_case* const c : in_poll_order) {
-    chan_waiter* woken = nullptr;
-    if (!select_access::proceed(*c, &woken)) continue;
+  chan_waiter* woken = nullptr;
+  select_case const* taken = try_locked(cases, &woken);
+  if (taken != nullptr || otherwise_index >= 0) {
     unlock_all(by_address);
     if (woken != nullptr) woken->finish(true);
-    return c->index;
-  }
-  if (otherwise_index >= 0) {
-    unlock_all(by_address);
-    return otherwise_index;
+    return taken != nullptr ? taken->index : otherwise_index;
   }
   wake_reason reason = wake_reason::none;
-  select_case* const taken = park_in_all(by_address, waiters, limit, &reason);
+  taken = park_in_all(by_address, waiters, limit, &reason);
   if (taken == nullptr) {
     return reason == wake_reason::canceled ? select_canceled : select_deadline;
   }

@@ -3,6 +3,7 @@
 // docs/guide/channels.md.
 #include <fmt/format.h>
 #include <string>
+#include <vector>
 
 #include "vole/go.h"
 #include "vole/select.h"
@@ -92,6 +93,38 @@ void drop_when_full() {
   // [drop]
 }
 
+// [list]
+// As many inputs as come: their cases are put together at run time.
+int sum_of_all(std::vector<recv_chan<int>> const& inputs) {
+  int v = 0;
+  bool ok = false;
+  select_list list;
+  for (auto const& c : inputs) list.recv(c, &v, &ok);
+  int sum = 0;
+  for (std::size_t open = inputs.size(); open > 0;) {
+    int const which = select(list);
+    if (ok) {
+      sum += v;
+    } else {
+      list.off(which);  // closed and drained
+      --open;
+    }
+  }
+  return sum;
+}
+// [list]
+
+void many_inputs() {
+  std::vector<recv_chan<int>> inputs;
+  for (int i = 1; i <= 20; ++i) {
+    chan<int> const c(1);
+    c.send(i);
+    c.close();
+    inputs.emplace_back(c);
+  }
+  fmt::print("sum {}\n", sum_of_all(inputs));
+}
+
 }  // namespace
 
 int main() {
@@ -100,6 +133,7 @@ int main() {
     with_timeout();
     merged();
     drop_when_full();
+    many_inputs();
   });
 }
 
@@ -108,3 +142,4 @@ int main() {
 // no answer within 1 ms
 // sum 33
 // kept 0, dropped 4
+// sum 210

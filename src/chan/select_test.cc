@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What select promises; the Go-named tests are re-derived from the Go specification.
+// What select promises.
 #include "vole/select.h"
 
 #include <array>
@@ -7,17 +7,25 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "vole/context.h"
+#include "vole/errors.h"
 #include "vole/go.h"
 #include "vole/sync.h"
 #include "vole/testing.h"
 #include "vole/time.h"
 
+#include "base/rand.h"
+
 namespace vole {
 namespace {
 
 using namespace std::chrono_literals;
+
+internal::park_limit in(duration d) {
+  return {.deadline = time::now() + d};
+}
 
 TEST(select, takes_the_case_that_is_ready) {
   chan<int> a(1);
@@ -129,6 +137,38 @@ TEST(select, ready_cases_are_chosen_evenly) {
     if (which == 2) c.recv();
   }
   for (int const n : taken) EXPECT_NEAR(n, rounds / 3, rounds / 20);
+}
+
+// Pearson's test against an even distribution, of every number of ready cases up to eight, among
+// others that are not ready. The seed is fixed: it passes always, or never.
+TEST(select, choice_among_the_ready_is_uniform) {
+  internal::seed_fast_rand(20'240'731);
+  constexpr int each = 4000;
+  constexpr std::array<double, 8> limit_999{0, 10.83, 13.82, 16.27, 18.47, 20.52, 22.46, 24.32};
+  for (std::size_t ready = 2; ready <= 8; ++ready) {
+    std::array<chan<int>, 8> c;
+    std::array<int, 8> taken{};
+    for (std::size_t i = 0; i < 8; ++i) {
+      c[i] = chan<int>(1);
+      if (i < ready) c[i].send(0);
+    }
+    for (std::size_t i = 0; i < ready * each; ++i) {
+      // The ready ones stand first, in the middle and last.
+      std::size_t const r = i % 8;
+      auto const at = [&](std::size_t k) { return c[(k + r) % 8]; };
+      int const which = select(recv(at(0)), recv(at(1)), recv(at(2)), recv(at(3)), recv(at(4)),
+                               recv(at(5)), recv(at(6)), recv(at(7)));
+      std::size_t const k = (static_cast<std::size_t>(which) + r) % 8;
+      ++taken[k];
+      c[k].send(0);
+    }
+    double chi_square = 0;
+    for (std::size_t i = 0; i < ready; ++i) {
+      double const off = taken[i] - each;
+      chi_square += off * off / each;
+    }
+    EXPECT_LT(chi_square, limit_999[ready - 1]) << ready << " ready cases";
+  }
 }
 
 TEST(select, rvalue_is_moved_only_when_its_case_is_taken) {
@@ -252,6 +292,90 @@ TEST(select, plain_thread_may_select) {
   outside.join();
 }
 
+TEST(select_list, takes_the_case_that_is_ready) {
+  std::vector<chan<int>> inputs;
+  for (int i = 0; i < 40; ++i) inputs.emplace_back(1);
+  int v = 0;
+  bool ok = false;
+  select_list list;
+  for (auto const& c : inputs) list.recv(c, &v, &ok);
+  EXPECT_EQ(list.otherwise(), 40);
+  EXPECT_EQ(select(list), 40);
+  for (int i = 0; i < 40; ++i) {
+    inputs[static_cast<std::size_t>(i)].send(i);
+    EXPECT_EQ(select(list), i);
+    EXPECT_EQ(v, i);
+    EXPECT_TRUE(ok);
+  }
+  list.off(40);
+  EXPECT_EQ(select_until(in(1ms), list), internal::select_deadline);
+}
+
+TEST(select_list, parks_until_one_comes) {
+  std::vector<chan<int>> inputs;
+  select_list list;
+  int v = 0;
+  for (int i = 0; i < 20; ++i) list.recv(inputs.emplace_back(0), &v);
+  for (int i = 0; i < 20; ++i) {
+    go([c = inputs[static_cast<std::size_t>(i)], i] { c.send(i); });
+    EXPECT_EQ(select(list), i);
+    EXPECT_EQ(v, i);
+  }
+}
+
+TEST(select_list, closed_inputs_are_switched_off_one_by_one) {
+  select_list list;
+  int v = 0;
+  bool ok = false;
+  for (int i = 0; i < 5; ++i) {
+    chan<int> const c(2);
+    c.send(1);
+    c.send(1);
+    c.close();
+    list.recv(c, &v, &ok);
+  }
+  int sum = 0;
+  for (int open = 5; open > 0;) {
+    int const which = select(list);
+    sum += v;
+    if (!ok) {
+      list.off(which);
+      --open;
+    }
+  }
+  EXPECT_EQ(sum, 10);
+}
+
+TEST(select_list, send_that_was_carried_out_is_off) {
+  chan<std::unique_ptr<int>> c(2);
+  select_list list;
+  EXPECT_EQ(list.send(c, std::make_unique<int>(7)), 0);
+  EXPECT_EQ(list.otherwise(), 1);
+  EXPECT_EQ(select(list), 0);
+  EXPECT_EQ(select(list), 1);
+  EXPECT_EQ(**c.recv(), 7);
+  list.clear();
+  EXPECT_EQ(list.send(c, std::make_unique<int>(8)), 0);
+  EXPECT_EQ(select(list), 0);
+  EXPECT_EQ(**c.recv(), 8);
+}
+
+TEST(select_list, keeps_its_channels_and_ends_with_a_context) {
+  select_list list;
+  list.recv(time::after(1h));
+  auto [ctx, cancel] = context::with_timeout(context::background(), 1ms);
+  EXPECT_TRUE(errors::is(select(ctx, list).error(), context::deadline_exceeded));
+  list.recv(time::after(0ms));
+  EXPECT_EQ(select(list), 1);
+}
+
+TEST(select_list_death_test, misuse_panics) {
+  select_list list;
+  list.otherwise();
+  EXPECT_DEATH(list.otherwise(), "at most one otherwise");
+  EXPECT_DEATH(list.off(1), "case 1 of a select_list that has 1");
+}
+
 TEST(select_death_test, send_on_closed_panics) {
   EXPECT_DEATH(
       {
@@ -269,81 +393,6 @@ TEST(select_death_test, send_on_closed_panics) {
         testing::wait_until_parked(1);
       },
       "send on closed channel");
-}
-
-// runtime/chan_test.go: each of four goroutines must get through, whatever the order.
-TEST(go_chan, TestSelectFairness) {
-  constexpr int trials = 10'000;
-  chan<std::uint8_t> c1(trials + 1);
-  chan<std::uint8_t> c2(trials + 1);
-  for (int i = 0; i < trials + 1; ++i) {
-    c1.send(1);
-    c2.send(2);
-  }
-  chan<std::uint8_t> c3(0);
-  chan<std::uint8_t> c4(0);
-  chan<std::uint8_t> out(0);
-  chan<unit> done(0);
-  sync::wait_group wg;
-  wg.go([=] {
-    for (;;) {
-      std::uint8_t b = 0;
-      select(recv(c3, &b), recv(c4, &b), recv(c1, &b), recv(c2, &b));
-      if (select(send(out, b), recv(done)) == 1) return;
-    }
-  });
-  int count1 = 0;
-  for (int i = 0; i < trials; ++i) count1 += *out.recv() == 1 ? 1 : 0;
-  done.close();
-  wg.wait();
-  // The chance of an even choice to lie outside is below 1e-8.
-  EXPECT_NEAR(count1, trials / 2, 300);
-}
-
-// runtime/chan_test.go: the same channel twice in a select, closed while it waits.
-TEST(go_chan, TestSelectDuplicateChannel) {
-  chan<int> c(0);
-  chan<int> d(0);
-  chan<int> e(0);
-  sync::wait_group wg;
-  wg.go([=] {
-    select(recv(c), recv(c), recv(d));
-    e.send(9);
-  });
-  testing::wait_until_parked(1);
-  wg.go([=] { EXPECT_EQ(c.recv(), 8); });
-  testing::wait_until_parked(2);
-  d.send(7);  // the select leaves both its places in the queue of c
-  EXPECT_EQ(e.recv(), 9);
-  c.send(8);
-  wg.wait();
-}
-
-// runtime/chan_test.go: blocked senders and receivers, selects among them, and a close.
-TEST(go_chan, TestChanSendSelectBarrier) {
-  for (bool const use_select : {false, true}) {
-    chan<int> left(0);
-    chan<int> right(0);
-    sync::wait_group wg;
-    auto const relay = [=](chan<int> in, chan<int> out) {
-      for (int i = 0; i < 1000; ++i) {
-        int x = 0;
-        if (use_select) {
-          select(recv(in, &x));
-          select(send(out, x));
-        } else {
-          x = *in.recv();
-          out.send(x);
-        }
-      }
-    };
-    wg.go([=] { relay(left, right); });
-    for (int i = 0; i < 1000; ++i) {
-      left.send(i);
-      EXPECT_EQ(right.recv(), i);
-    }
-    wg.wait();
-  }
 }
 
 }  // namespace

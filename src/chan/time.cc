@@ -2,19 +2,24 @@
 // Timers with a channel, timers with a function, sleep; over the runtime's timer heaps.
 //
 // INVARIANTS
-//   - A timer_chan is a channel of capacity 1 that says it has none; only its node's fire() sends
-//   on it.
-//   - stop and reset disarm the node, which waits for a running fire(), and then empty the buffer:
-//   what is received
-//     later was sent later. mu_ makes the two steps one for other callers.
-//   - The node holds no reference to its timer_chan: the last handle disarms it. An armed
-//   func_timer_state holds itself.
+//   - A timer_chan has no buffer: its value is there when armed_ is set and when_ has come, and is
+//   made by who looks (take_due). So a timer in whose channel nobody waits costs no heap, and
+//   nothing of an earlier setting can be received after stop or reset.
+//   - holders_ counts those who wait or are about to. While there are any, node_ is in a heap if
+//   armed_ is set and nobody could have seen the value yet: fire() hands it to the first who waits.
+//   A ticker's node stays in the heap then whatever fire() found.
+//   - node_ is added and deleted under mu_ only; the last holder deletes it. So a timer_chan that
+//   has no handle left is in no heap.
+//   - An armed func_timer_state holds itself.
 // LOCKS  timer_chan::mu_ and func_timer_state::mu_ are above the timer heap's lock, which is above
-//        the channel's.
-//        fire() takes neither of the first two.
+//        the channel's lock_, which guards the setting. fire() takes neither of the first two.
+// REJECTED  A buffer of one that the timer heap fills, waited for or not: making and stopping a
+//           timer then costs two passes through the heap and its lock.
 // Source: Go time/sleep.go, time/tick.go and runtime/time.go since 1.23.
 
 #include "vole/time.h"
+
+#include <algorithm>
 
 #include "vole/assert.h"
 #include "vole/go.h"
@@ -27,63 +32,150 @@ namespace internal {
 class timer_chan : public chan_core {
  public:
   static recv_chan<time_point> make(duration first, duration period) {
-    auto* const c = new timer_chan(period);
-    timer_add(c->node_, deadline_after(first));
-    return recv_chan<time_point>(chan_handle(c));
+    return recv_chan<time_point>(chan_handle(new timer_chan(due_after(first), period)));
   }
   static timer_chan& of(recv_chan<time_point> const& c) {
     return *static_cast<timer_chan*>(chan_access::core(c));
   }
 
-  bool stop() {
-    raw_lock const lock(mu_);
-    return disarm();
+  // Both return whether a value was still to come, or to be had, under the old setting.
+  bool stop() { return set(false, never, duration::zero()); }
+  bool reset(duration first, duration period) { return set(true, due_after(first), period); }
+
+  bool take_due(void* slot) noexcept VOLE_REQUIRES_LOCK(lock_) {
+    if (!armed_) return false;
+    time_point const t = internal::now();
+    if (t < when_) return false;
+    ::new (slot) time_point(when_);
+    advance(t);
+    return true;
   }
-  bool reset(duration first, duration period) {
+
+  void begin_hold() noexcept {
     raw_lock const lock(mu_);
-    bool const was_armed = disarm();
-    node_.period = period;
-    timer_add(node_, deadline_after(first));
-    return was_armed;
+    lock_.lock();
+    bool const arm = holders_++ == 0 && armed_;
+    time_point const when = when_;
+    lock_.unlock();
+    if (arm) timer_add(node_, when);
+  }
+  void end_hold() noexcept {
+    raw_lock const lock(mu_);
+    lock_.lock();
+    bool const last = --holders_ == 0;
+    lock_.unlock();
+    if (last) timer_delete(node_);
   }
 
  private:
   struct channel_node : timer_node {
     timer_chan* owner = nullptr;
-    duration period{0};  // 0: once. Changed only while disarmed
   };
 
-  explicit timer_chan(duration period)
-      : chan_core(element_ops_of<time_point>, 1, buffer_of_one_, &dispose, true) {
+  timer_chan(time_point when, duration period)
+      : chan_core(
+            element_ops_of<time_point>, 0, nullptr,
+            [](chan_core* core) { delete static_cast<timer_chan*>(core); }, true),
+        when_(when),
+        period_(period) {
     node_.owner = this;
-    node_.period = period;
     node_.fire = [](timer_node* node, time_point now) {
-      auto& self = static_cast<channel_node&>(*node);
-      self.owner->try_send(now);
-      if (self.period == duration::zero()) return never;
-      // The next multiple after now: ticks that were missed are dropped.
-      return self.when + self.period * (1 + (now - self.when) / self.period);
+      return static_cast<channel_node*>(node)->owner->fire(now);
     };
   }
   ~timer_chan() = default;
 
-  static void dispose(chan_core* core) {
-    auto* const self = static_cast<timer_chan*>(core);
-    timer_delete(self->node_);
-    delete self;
+  static time_point due_after(duration d) { return deadline_after(std::max(d, duration::zero())); }
+
+  bool set(bool armed, time_point when, duration period) {
+    bool held = false;
+    bool const was_armed = put(armed, when, period, true, &held);
+    if (!held) return was_armed;
+    raw_lock const lock(mu_);
+    timer_delete(node_);
+    bool const was = put(armed, when, period, false, &held);
+    if (held && armed) timer_add(node_, when);
+    return was;
   }
 
-  bool disarm() VOLE_REQUIRES_LOCK(mu_) {
-    bool const was_armed = timer_delete(node_);
-    std::optional<time_point> stale;
-    try_recv(stale);
-    return was_armed || stale.has_value();
+  // Stores a setting; if it must be unheld, only then. Returns whether the old one was armed.
+  bool put(bool armed, time_point when, duration period, bool unheld, bool* held) {
+    lock_.lock();
+    *held = holders_ != 0;
+    bool const was_armed = armed_;
+    if (!unheld || !*held) {
+      armed_ = armed;
+      when_ = when;
+      period_ = period;
+    }
+    lock_.unlock();
+    return was_armed;
   }
 
+  // The value of when_ is taken at t.
+  void advance(time_point t) noexcept VOLE_REQUIRES_LOCK(lock_) {
+    if (period_ == duration::zero()) {
+      armed_ = false;
+    } else {
+      when_ = next_tick(t);
+    }
+  }
+  // The first multiple after t: ticks that were missed are dropped.
+  time_point next_tick(time_point t) const noexcept VOLE_REQUIRES_LOCK(lock_) {
+    return when_ + period_ * (1 + (t - when_) / period_);
+  }
+
+  time_point fire(time_point t) noexcept {
+    lock_.lock();
+    if (!armed_ || t < when_) {  // somebody has looked before
+      time_point const again = armed_ ? when_ : never;
+      lock_.unlock();
+      return again;
+    }
+    time_point const due = when_;
+    time_point const again = period_ == duration::zero() ? never : next_tick(t);
+    chan_waiter* const w = receivers_.pop_claimed();
+    if (w != nullptr) advance(t);
+    lock_.unlock();
+    if (w != nullptr) {
+      ::new (w->slot) time_point(due);
+      w->finish(true);
+    }
+    return again;
+  }
+
+  bool armed_ VOLE_GUARDED_BY(lock_) = true;
+  std::uint32_t holders_ VOLE_GUARDED_BY(lock_) = 0;
+  time_point when_ VOLE_GUARDED_BY(lock_);
+  duration period_ VOLE_GUARDED_BY(lock_);  // 0: once
   raw_mutex mu_;
   channel_node node_;
-  alignas(time_point) std::byte buffer_of_one_[sizeof(time_point)];
 };
+
+bool chan_core::take_due(void* slot) noexcept VOLE_NO_THREAD_SAFETY_ANALYSIS {
+  return static_cast<timer_chan*>(this)->take_due(slot);
+}
+void timer_hold::begin_timer(chan_core& core) noexcept {
+  static_cast<timer_chan&>(core).begin_hold();
+}
+void timer_hold::end_timer(chan_core& core) noexcept {
+  static_cast<timer_chan&>(core).end_hold();
+}
+
+chan_outcome chan_core::recv_parked_on_timer(std::optional<time_point>& to, park_limit const& limit)
+    VOLE_NO_THREAD_SAFETY_ANALYSIS {
+  lock_.unlock();
+  timer_hold const hold(*this);
+  lock_.lock();
+  time_point* const slot = std::addressof(to.emplace());
+  if (take_due(slot)) {
+    lock_.unlock();
+    return chan_outcome::ok;
+  }
+  chan_outcome const outcome = park(wait_reason::chan_receive, slot, limit);
+  if (outcome != chan_outcome::ok) to.reset();
+  return outcome;
+}
 
 class func_timer_state {
  public:
@@ -103,11 +195,13 @@ class func_timer_state {
   func_timer_state& operator=(func_timer_state const&) = delete;
 
   static bool reset(std::shared_ptr<func_timer_state> const& self, duration d) {
+    time_point const when = deadline_after(d);
+    if (timer_move(self->node_, when)) return true;
     raw_lock const lock(self->mu_);
-    bool const was_armed = timer_delete(self->node_);
+    if (timer_move(self->node_, when)) return true;
     self->while_armed_ = self;
-    timer_add(self->node_, deadline_after(d));
-    return was_armed;
+    timer_add(self->node_, when);
+    return false;
   }
   bool stop() {
     raw_lock const lock(mu_);
@@ -176,6 +270,11 @@ void ticker::stop() const {
 }
 void ticker::reset(duration period) const {
   internal::timer_chan::of(c_).reset(checked_period(period), period);
+}
+
+recv_chan<time_point> tick(duration period) {
+  if (period <= duration::zero()) return {};
+  return internal::timer_chan::make(period, period);
 }
 
 recv_chan<time_point> after(duration d) {

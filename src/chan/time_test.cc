@@ -105,21 +105,34 @@ TEST(time, timer_that_never_fires_may_be_asked_for) {
   EXPECT_TRUE(t.stop());
 }
 
-TEST(time, timer_nobody_holds_is_disarmed) {
+TEST(time, timer_is_in_a_heap_only_while_somebody_waits_for_it) {
   auto const armed = [] { return runtime::read_stats().timers; };
   std::size_t const before = armed();
-  {
-    std::vector<recv_chan<time_point>> cs;
-    for (int i = 0; i < 1000; ++i) cs.push_back(time::after(1h));
-    EXPECT_EQ(armed(), before + 1000);
-    recv_chan<time_point> c;
-    {
-      time::timer const t(1h);
-      c = t.c();
-    }
-    EXPECT_EQ(armed(), before + 1001);  // its channel still wants the time
-  }
+  time::timer const t(1h);
   EXPECT_EQ(armed(), before);
+  chan<unit> stop(0);
+  sync::wait_group wg;
+  for (int i = 0; i < 2; ++i) {
+    wg.go([&] { EXPECT_EQ(select(recv(t.c()), recv(stop)), 1); });
+  }
+  testing::wait_until_parked(2);
+  EXPECT_EQ(armed(), before + 1);
+  EXPECT_TRUE(t.stop());
+  EXPECT_EQ(armed(), before);
+  EXPECT_FALSE(t.reset(1h));
+  EXPECT_EQ(armed(), before + 1);
+  stop.close();
+  wg.wait();
+  EXPECT_EQ(armed(), before);
+}
+
+TEST(time, channel_outlives_its_timer) {
+  recv_chan<time_point> c;
+  {
+    time::timer const t(1ms);
+    c = t.c();
+  }
+  EXPECT_TRUE(c.recv().has_value());
 }
 
 TEST(time, ticker_ticks_until_stopped) {

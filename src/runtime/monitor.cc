@@ -11,8 +11,8 @@
 //   A worker that computes for long gets long slices from the kernel until its tick moves: what
 //   waits for a processor of the machine goes first.
 //   The monitor sleeps when every processor is idle: a processor that leaves the idle list wakes
-//   it. It wakes by itself only while memory is left to return (once a second) or a processor is
-//   stuck (every 8 ms).
+//   it. It wakes by itself only while memory is left to return (once a second), a processor is
+//   stuck (every 8 ms), or somebody wants to know of memory pressure (every 10 s).
 // REJECTED  taking the stuck worker's own processor away, as Go does at a system call: without Go's
 //           safe points the worker may touch its ring, timers and stack cache at any instruction.
 //           The spare steals from them instead.
@@ -38,6 +38,7 @@
 #include "runtime/dump.h"
 #include "runtime/env.h"
 #include "runtime/netpoll.h"
+#include "runtime/pressure.h"
 #include "runtime/sample.h"
 #include "runtime/scheduler.h"
 #include "runtime/signal.h"
@@ -60,6 +61,7 @@ constexpr duration stuck_computing_storm = milliseconds(1);
 constexpr duration stuck_sleeping = microseconds(200);
 constexpr duration poll_overdue = milliseconds(2);
 constexpr duration scavenge_every = std::chrono::seconds(1);
+constexpr duration look_asleep = std::chrono::seconds(10);  // at the memory pressure, if watched
 constexpr duration slice_of_hogs = milliseconds(100);  // the most that the kernel grants
 constexpr std::size_t scavenge_per_look = 512;         // about 0.5 ms
 
@@ -182,6 +184,7 @@ void monitor::wait_while_settled(found const& f) noexcept {
   if (s_.stacks_.scavenge_due()) until = scavenge_at_;
   until = std::min(until, trace_at_);
   if (f.stuck > 0) until = std::min(until, t_ + look_settled);
+  if (pressure_watched()) until = std::min(until, t_ + look_asleep);
   // A processor that left the idle list before it could see us asleep is seen here.
   if (settled(f)) {
     while (word.load() == asleep && futex_wait(word, asleep, until)) {
@@ -196,6 +199,7 @@ void monitor::scavenge() noexcept {
     scavenge_at_ = t_ + scavenge_every;
     s_.stacks_.plan_scavenge();
     scavenging_ = true;
+    look_at_pressure(t_);
   }
   if (scavenging_) scavenging_ = s_.stacks_.scavenge(scavenge_per_look);
 }

@@ -43,7 +43,6 @@
 #include <cerrno>
 #include <cxxabi.h>
 
-#include "base/immortal.h"
 #include "runtime/env.h"
 #include "runtime/goroutine_local.h"
 #include "runtime/labels.h"
@@ -121,10 +120,7 @@ void leave(worker& w, goroutine& g) noexcept {
 
 constinit atomic<runtime::exception_hook> exception_hook{nullptr};
 
-scheduler& the_scheduler() noexcept {
-  static constinit immortal<scheduler> instance;
-  return instance.value;
-}
+constinit immortal<scheduler> scheduler_instance;
 
 [[gnu::noinline]] worker* current_worker() noexcept {
   return this_worker;

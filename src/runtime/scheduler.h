@@ -10,6 +10,7 @@
 #include "vole/go.h"
 #include "vole/runtime.h"
 
+#include "base/immortal.h"
 #include "runtime/processor.h"
 #include "runtime/stack.h"
 
@@ -173,6 +174,10 @@ class scheduler {
 extern atomic<runtime::exception_hook> exception_hook;
 
 // The only process-wide object of vole.
-scheduler& the_scheduler() noexcept;
+extern constinit immortal<scheduler> scheduler_instance;
+
+inline scheduler& the_scheduler() noexcept {
+  return scheduler_instance.value;
+}
 
 }  // namespace vole::internal

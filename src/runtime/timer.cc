@@ -58,7 +58,8 @@ void timer_heap::sift_down(std::size_t i) noexcept {
 
 bool timer_heap::push(timer_node& node, time_point when) noexcept {
   node.when = when;
-  // pairs with timer.cc:timer_delete, timer_set, timer_advance
+  node.key_ = when;
+  // pairs with timer.cc:timer_delete, timer_move, timer_advance
   node.heap_.store(this, memory_order_release);
   entries_.push_back({when, &node});
   sift_up(entries_.size() - 1);
@@ -75,15 +76,32 @@ void timer_heap::remove(timer_node& node) noexcept {
     sift_up(i);
     sift_down(last.node->index_);
   }
+  settle_front();
   publish();
 }
 
 void timer_heap::move(timer_node& node, time_point when) noexcept {
   node.when = when;
-  entries_[node.index_].when = when;
-  sift_up(node.index_);
-  sift_down(node.index_);
+  if (when < node.key_) {
+    node.key_ = when;
+    entries_[node.index_].when = when;
+    sift_up(node.index_);
+  } else if (node.index_ == 0) {
+    settle_front();
+  } else {
+    return;  // the usual case: a deadline moves on, and only its node is touched
+  }
   publish();
+}
+
+// Sends those that were moved to later from the front to their places.
+void timer_heap::settle_front() noexcept {
+  while (!entries_.empty() && entries_.front().when != entries_.front().node->when) {
+    timer_node& node = *entries_.front().node;
+    node.key_ = node.when;
+    entries_.front().when = node.when;
+    sift_down(0);
+  }
 }
 
 std::size_t timer_heap::run(time_point now) noexcept {
@@ -109,7 +127,7 @@ std::size_t timer_heap::run(time_point now) noexcept {
 void timer_heap::move_to(timer_heap& other) noexcept VOLE_NO_THREAD_SAFETY_ANALYSIS {
   raw_lock const from(mu_);
   raw_lock const to(other.mu_);
-  for (entry const& e : entries_) other.push(*e.node, e.when);
+  for (entry const& e : entries_) other.push(*e.node, e.node->when);
   entries_.clear();
   publish();
 }
@@ -141,7 +159,7 @@ bool timer_delete(timer_node& node) noexcept {
   return false;
 }
 
-bool timer_set(timer_node& node, time_point when) noexcept {
+bool timer_move(timer_node& node, time_point when) noexcept {
   // pairs with timer.cc:timer_heap::push, timer_heap::run
   while (timer_heap* const heap = node.heap_.load(memory_order_acquire)) {
     bool earliest = false;
@@ -154,7 +172,6 @@ bool timer_set(timer_node& node, time_point when) noexcept {
     if (earliest) the_scheduler().timer_changed(when);
     return true;
   }
-  timer_add(node, when);
   return false;
 }
 

@@ -4,6 +4,8 @@
 //
 // INVARIANTS  a node is in at most one heap; node.heap_ says which (null: none) and changes only
 //             under that heap's lock.
+//             An entry's time, which its node knows as key_, is at most its node's: one that is
+//             moved to later keeps its place until it comes to the front. The front's is exact.
 // LOCKS       timer_heap::mu_ is above chan and poll_handle locks: fire() runs under it, so that
 //             timer_delete() returning
 //             means fire() is not running. fire() may claim tickets, send on a channel, make
@@ -33,11 +35,12 @@ struct timer_node {
  private:
   friend class timer_heap;
   friend bool timer_delete(timer_node& node) noexcept;
-  friend bool timer_set(timer_node& node, time_point when) noexcept;
+  friend bool timer_move(timer_node& node, time_point when) noexcept;
   friend void timer_advance(timer_node& node, time_point when) noexcept;
 
   atomic<timer_heap*> heap_{nullptr};
   std::size_t index_ = 0;
+  time_point key_ = never;
 };
 
 // timer_add arms a node that is in no heap. Blocks: no. Cost: one lock, O(log n).
@@ -47,8 +50,8 @@ void timer_add(timer_node& node, time_point when) noexcept;
 // running.
 bool timer_delete(timer_node& node) noexcept;
 
-// timer_set arms or moves the node to when; true: it was armed.
-bool timer_set(timer_node& node, time_point when) noexcept;
+// timer_move gives an armed node another time; false: it is not armed, and stays so.
+bool timer_move(timer_node& node, time_point when) noexcept;
 
 // timer_advance arms the node, or moves it earlier; a node armed at or before when stays as it is.
 void timer_advance(timer_node& node, time_point when) noexcept;
@@ -76,7 +79,7 @@ class timer_heap {
  private:
   friend void timer_add(timer_node& node, time_point when) noexcept;
   friend bool timer_delete(timer_node& node) noexcept;
-  friend bool timer_set(timer_node& node, time_point when) noexcept;
+  friend bool timer_move(timer_node& node, time_point when) noexcept;
   friend void timer_advance(timer_node& node, time_point when) noexcept;
 
   struct entry {
@@ -88,6 +91,7 @@ class timer_heap {
       VOLE_REQUIRES_LOCK(mu_);  // true: new earliest
   void remove(timer_node& node) noexcept VOLE_REQUIRES_LOCK(mu_);
   void move(timer_node& node, time_point when) noexcept VOLE_REQUIRES_LOCK(mu_);
+  void settle_front() noexcept VOLE_REQUIRES_LOCK(mu_);
   void sift_up(std::size_t i) noexcept VOLE_REQUIRES_LOCK(mu_);
   void sift_down(std::size_t i) noexcept VOLE_REQUIRES_LOCK(mu_);
   void place(std::size_t i, entry e) noexcept VOLE_REQUIRES_LOCK(mu_);

@@ -5,13 +5,20 @@
 
 namespace vole::sync {
 
-using internal::mutex_waiter;
 using internal::wake_reason;
 
+struct cond::waiter : internal::mutex_waiter {
+  // The list links waiters of this type.
+  waiter* next = nullptr;
+  waiter* previous = nullptr;
+  std::uint64_t number = 0;
+};
+
 wake_reason cond::wait_until(internal::park_limit const& limit) VOLE_NO_THREAD_SAFETY_ANALYSIS {
-  mutex_waiter self;
+  waiter self;
   {
     internal::raw_lock const lock(queue_lock_);
+    self.number = came_++;
     queue_.push_back(self);
   }
   mu_.unlock();
@@ -25,7 +32,7 @@ wake_reason cond::wait_until(internal::park_limit const& limit) VOLE_NO_THREAD_S
 }
 
 void cond::signal_slow() {
-  mutex_waiter* next = nullptr;
+  waiter* next = nullptr;
   {
     internal::raw_lock const lock(queue_lock_);
     next = queue_.pop_claimed();
@@ -33,13 +40,27 @@ void cond::signal_slow() {
   if (next != nullptr) next->ticket.finish();
 }
 
+// One at a time: each waiter lies on a page of its own, which is fetched while the one before it is
+// made ready. The last access comes before the last of them wakes, who may destroy the cond.
 void cond::broadcast_slow() {
-  internal::waiter_list<mutex_waiter> woken;
-  {
-    internal::raw_lock const lock(queue_lock_);
-    while (mutex_waiter* const w = queue_.pop_claimed()) woken.push_back(*w);
+  queue_lock_.lock();
+  std::uint64_t const end = came_;
+  auto const more = [&]() VOLE_NO_THREAD_SAFETY_ANALYSIS {
+    return !queue_.empty() && queue_.front()->number < end;
+  };
+  bool left = more();
+  while (left) {
+    waiter* const w = queue_.pop_front();
+    bool const claimed = w->claim();
+    __builtin_prefetch(queue_.front());
+    left = more();
+    if (!claimed) continue;
+    queue_lock_.unlock();
+    w->ticket.finish();
+    if (!left) return;
+    queue_lock_.lock();
   }
-  while (mutex_waiter* const w = woken.pop_front()) w->ticket.finish();
+  queue_lock_.unlock();
 }
 
 }  // namespace vole::sync

@@ -11,6 +11,8 @@
 #include "vole/runtime.h"
 #include "vole/sync.h"
 
+#include "runtime/pressure.h"
+
 namespace vole {
 namespace {
 
@@ -70,6 +72,20 @@ TEST(pool, destroys_what_it_holds_and_what_is_too_much) {
     EXPECT_GT(traced::live.load(), 500);
   }
   EXPECT_EQ(traced::live.load(), 0);
+}
+
+TEST(pool, gives_all_back_when_memory_is_short) {
+  auto const held = std::make_shared<int>(1);
+  sync::pool<std::shared_ptr<int>> a;
+  sync::pool<std::shared_ptr<int>> b;
+  for (int i = 0; i < 100; ++i) {
+    a.put(std::make_unique<std::shared_ptr<int>>(held));
+    b.put(std::make_unique<std::shared_ptr<int>>(held));
+  }
+  auto const out = a.get();
+  EXPECT_EQ(held.use_count(), 201);
+  internal::relieve_memory();
+  EXPECT_EQ(held.use_count(), 2) << "but for the one that is out";
 }
 
 TEST(pool, object_is_with_one_user_at_a_time) {

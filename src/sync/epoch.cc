@@ -2,24 +2,17 @@
 // Pins and limbo. Invariants: vole/internal/epoch.h.
 //
 // The epoch and the pins are process-wide, as are the workers whose threads hold them.
-// ORDERING  pin: store pinned, then read the container. collect: unlink, barrier, then read pinned.
-//           With membarrier the
-//           collector's barrier runs on the reader's CPU too; either the pin is seen, or the reader
-//           sees the unlinking.
-//           Where there is no membarrier, and under TSan, which cannot see it, the pin is a full
-//           barrier itself.
+// ORDERING  pin: store pinned, then read the container. collect: unlink, slow_barrier, then read
+//           pinned. Either the pin is seen, or the reader sees the unlinking.
 
 #include "vole/internal/epoch.h"
 
 #include <algorithm>
-#include <linux/membarrier.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "vole/assert.h"
 
 #include "runtime/processor.h"
-#include "runtime/sanitizer.h"
+#include "sync/asymmetric.h"
 
 namespace vole::internal {
 namespace {
@@ -36,38 +29,6 @@ atomic<std::uint64_t> the_epoch{1};
 atomic<slot_chunk*> worker_slots[chunks_max];
 atomic<std::size_t> chunk_count{0};  // never shrinks
 epoch_slot guest_slots[guests_max];
-
-long membarrier(int command) {
-  return ::syscall(SYS_membarrier, command, 0, 0);
-}
-
-bool register_membarrier() noexcept {
-  if (VOLE_TSAN != 0) return false;
-  long const supported = membarrier(MEMBARRIER_CMD_QUERY);
-  return supported > 0 && (supported & MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0 &&
-         membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0;
-}
-
-bool readers_need_no_barrier() noexcept {
-  static bool const registered = register_membarrier();
-  return registered;
-}
-
-void set_pinned(epoch_slot& slot, std::uint64_t epoch, bool plain) noexcept {
-  if (plain) {
-    slot.pinned.store(epoch, memory_order_relaxed);
-    // The compiler may not move the reads that follow above the store; the collector's membarrier
-    // sees to the CPU.
-    asm volatile("" ::: "memory");
-  } else {
-    slot.pinned.exchange(epoch, memory_order_seq_cst);  // pairs with epoch.cc:oldest_pin
-#if !VOLE_TSAN
-    // pairs with epoch.cc:oldest_pin, on machines where an exchange is less
-    // tidy: std::atomic, a fence has no name behind the door yet
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-#endif
-  }
-}
 
 epoch_slot& worker_slot(std::uint32_t index) noexcept {
   std::size_t const chunk = index / slots_per_chunk;
@@ -101,10 +62,10 @@ epoch_slot& guest_slot(std::uint64_t epoch) noexcept {
 }
 
 std::uint64_t oldest_pin() noexcept {
-  if (readers_need_no_barrier()) membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+  slow_barrier();
   std::uint64_t oldest = UINT64_MAX;
   auto const look = [&oldest](epoch_slot const& slot) {
-    // pairs with epoch.cc:set_pinned, epoch_unpin
+    // pairs with epoch.cc:epoch_pin, epoch_unpin
     std::uint64_t const pinned = slot.pinned.load(memory_order_seq_cst);
     if (pinned != 0) oldest = std::min(oldest, pinned);
   };
@@ -121,7 +82,6 @@ std::uint64_t oldest_pin() noexcept {
 }  // namespace
 
 epoch_slot& epoch_pin() noexcept {
-  bool const plain = readers_need_no_barrier();
   worker const* const w = current_worker();
   std::uint64_t const epoch = the_epoch.load(memory_order_acquire);  // pairs with limbo::retire
   if (w == nullptr) [[unlikely]] {
@@ -130,7 +90,7 @@ epoch_slot& epoch_pin() noexcept {
     return slot;
   }
   epoch_slot& slot = worker_slot(w->index);
-  if (slot.depth++ == 0) set_pinned(slot, epoch, plain);
+  if (slot.depth++ == 0) fast_store(slot.pinned, epoch);  // pairs with epoch.cc:oldest_pin
   return slot;
 }
 

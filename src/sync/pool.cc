@@ -6,12 +6,22 @@
 
 #include <algorithm>
 #include <new>
+#include <vector>
 
+#include "runtime/pressure.h"
 #include "runtime/processor.h"
+#include "sync/asymmetric.h"
 
 namespace vole::internal {
 
+pool_core::pool_core(void (*destroy)(void*))
+    : destroy_(destroy),
+      reclaimer_(std::make_unique<reclaimer>(this, [](void* self, std::vector<garbage>& out) {
+        static_cast<pool_core*>(self)->collect(out);
+      })) {}
+
 pool_core::~pool_core() {
+  reclaimer_.reset();
   atomic<magazine*>* const all = magazines_.load(memory_order_acquire);  // pairs with make_magazine
   for (std::size_t i = 0; all != nullptr && i < magazines_max; ++i) {
     magazine* const m = all[i].load(memory_order_acquire);  // pairs with make_magazine
@@ -50,19 +60,66 @@ pool_core::magazine* pool_core::make_magazine(std::size_t index) noexcept {
   return m;
 }
 
-void* pool_core::get() noexcept {
+// enter makes the caller the only one who touches its magazine; null: it has none, or the pool is
+// being trimmed.
+pool_core::magazine* pool_core::enter() noexcept {
   magazine* const own = own_magazine();
-  if (own != nullptr && own->count != 0) return own->objects[--own->count];
-  return refill(own);
+  if (own == nullptr) return nullptr;
+  fast_store(own->busy, true);  // pairs with trim
+  // pairs with trim, whose changes of the magazine are seen here
+  if (!trimming_.load(memory_order_acquire)) [[likely]] {
+    return own;
+  }
+  leave(own);
+  return nullptr;
+}
+
+void pool_core::leave(magazine* own) noexcept {
+  if (own != nullptr) own->busy.store(false, memory_order_release);  // pairs with trim
+}
+
+void* pool_core::get() noexcept {
+  magazine* const own = enter();
+  void* const object = own != nullptr && own->count != 0 ? own->objects[--own->count] : refill(own);
+  leave(own);
+  return object;
 }
 
 void pool_core::put(void* object) noexcept {
-  magazine* const own = own_magazine();
+  magazine* const own = enter();
   if (own != nullptr && own->count != magazine_size) {
     own->objects[own->count++] = object;
-  } else {
-    flush(own, object);
+    leave(own);
+    return;
   }
+  void* surplus[magazine_size + 1];
+  std::size_t count = flush(own, object, surplus);
+  leave(own);
+  while (count != 0) destroy_(surplus[--count]);
+}
+
+void pool_core::trim() noexcept {
+  std::vector<garbage> idle;
+  collect(idle);
+  for (garbage const& g : idle) g.destroy(g.object);
+}
+
+void pool_core::collect(std::vector<garbage>& idle) noexcept {
+  raw_lock const lock(mu_);
+  trimming_.exchange(true, memory_order_seq_cst);  // pairs with enter
+  slow_barrier();  // who does not see the flag is seen to be busy
+  // pairs with make_magazine
+  atomic<magazine*>* const all = magazines_.load(memory_order_acquire);
+  for (std::size_t i = 0; all != nullptr && i < magazines_max; ++i) {
+    magazine* const m = all[i].load(memory_order_acquire);  // pairs with make_magazine
+    // Its worker is at it just now: what it has is in use.
+    if (m == nullptr || m->busy.load(memory_order_acquire)) continue;  // pairs with leave
+    for (std::size_t k = 0; k < m->count; ++k) idle.push_back({m->objects[k], destroy_});
+    m->count = 0;
+  }
+  for (std::size_t k = 0; k < depot_count_; ++k) idle.push_back({depot_[k], destroy_});
+  depot_count_ = 0;
+  trimming_.store(false, memory_order_release);  // pairs with enter
 }
 
 // Takes one object from the depot, and half a magazine with it.
@@ -76,28 +133,25 @@ void* pool_core::refill(magazine* own) noexcept {
   return object;
 }
 
-// Puts an object into the depot, and half the magazine with it; what finds no room is destroyed.
-void pool_core::flush(magazine* own, void* object) noexcept {
-  void* surplus[magazine_size + 1];
+// Puts an object into the depot, and half the magazine with it; what finds no room is returned.
+std::size_t pool_core::flush(magazine* own, void* object, void** surplus) noexcept {
   std::size_t count = 0;
   surplus[count++] = object;
   while (own != nullptr && own->count > magazine_size / 2) {
     surplus[count++] = own->objects[--own->count];
   }
-  {
-    raw_lock const lock(mu_);
-    if (depot_count_ + count > depot_room_ && depot_room_ < depot_max) {
-      std::size_t const room = std::min(depot_max, std::max(depot_room_ * 2, 4 * magazine_size));
-      if (void** const bigger = new (std::nothrow) void*[room]) {
-        std::copy_n(depot_, depot_count_, bigger);
-        delete[] depot_;
-        depot_ = bigger;
-        depot_room_ = room;
-      }
+  raw_lock const lock(mu_);
+  if (depot_count_ + count > depot_room_ && depot_room_ < depot_max) {
+    std::size_t const room = std::min(depot_max, std::max(depot_room_ * 2, 4 * magazine_size));
+    if (void** const bigger = new (std::nothrow) void*[room]) {
+      std::copy_n(depot_, depot_count_, bigger);
+      delete[] depot_;
+      depot_ = bigger;
+      depot_room_ = room;
     }
-    while (count != 0 && depot_count_ < depot_room_) depot_[depot_count_++] = surplus[--count];
   }
-  while (count != 0) destroy_(surplus[--count]);
+  while (count != 0 && depot_count_ < depot_room_) depot_[depot_count_++] = surplus[--count];
+  return count;
 }
 
 }  // namespace vole::internal

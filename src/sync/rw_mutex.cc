@@ -3,16 +3,43 @@
 
 #include "vole/sync/rw_mutex.h"
 
+#include <algorithm>
+#include <cstddef>
+#include <new>
+
 #include "vole/assert.h"
 #include "vole/internal/unlock_sample.h"
+#include "vole/runtime.h"
+
+#include "base/futex.h"
+#include "runtime/processor.h"
+#include "sync/asymmetric.h"
 
 namespace vole::sync {
 
 using internal::mutex_waiter;
+using internal::reader_slot;
 using internal::wake_reason;
 using waiter_list = internal::waiter_list<mutex_waiter>;
 
 namespace {
+
+constexpr std::int32_t bias_after = 4;     // samples that saw another reader, without a writer
+constexpr std::int32_t rest_samples = 80;  // and so many more after a revocation
+constexpr int busy_spins = 100;
+constexpr duration busy_nap = std::chrono::microseconds(50);
+
+// Workers with a higher number count themselves in the word.
+std::size_t slot_count() {
+  static std::size_t const n =
+      std::min(2 * static_cast<std::size_t>(runtime::max_procs()) + 2, std::size_t{64});
+  return n;
+}
+
+reader_slot* own_slot(reader_slot* slots) {
+  internal::worker const* const w = internal::current_worker();
+  return w == nullptr || w->index >= slot_count() ? nullptr : slots + w->index;
+}
 
 // Returns what the caller charges to itself once it has let go of the rw_mutex.
 internal::unlock_sample finish_all(waiter_list& admitted) {
@@ -31,12 +58,14 @@ rw_mutex::~rw_mutex() {
   writers_.lock();
   writers_.unlock();
   internal::raw_lock const lock(queue_lock_);
+  delete[] slots_;
 }
 
 // --- readers
 // -------------------------------------------------------------------------------------------
 
 bool rw_mutex::try_rlock() {
+  if (bias_.load(internal::memory_order_relaxed) != nullptr && count_in_slot(1)) return true;
   std::uint32_t seen = word_.load(internal::memory_order_relaxed);
   while ((seen & writer_bits) == 0) {
     // pairs with rw_mutex.cc:unlock
@@ -92,8 +121,10 @@ void rw_mutex::count_entered(std::int32_t n) {
   if (departing_.fetch_add(n, internal::memory_order_relaxed) == 0) ++early_;
 }
 
-// The caller has counted itself out of word_ under a writer that is pending.
+// The caller has counted itself out of word_ under a writer that is pending, or of a count that was
+// not positive.
 void rw_mutex::runlock_slow(std::uint32_t before) {
+  if ((before & biased) != 0) return;  // it came in by a slot
   if (before < one_reader || (before & writing) != 0) {
     panic("runlock of sync::rw_mutex not locked for reading");
   }
@@ -137,6 +168,70 @@ void rw_mutex::admit_queue(waiter_list& admitted) {
   while (mutex_waiter* const r = queue_.pop_claimed()) admitted.push_back(*r);
 }
 
+// --- bias
+// ----------------------------------------------------------------------------------------------
+
+// Counts n in the slot of the caller's worker; false: there is none, or no bias any more.
+bool rw_mutex::count_in_slot(std::int32_t n) noexcept {
+  reader_slot* const slots = bias_.load(internal::memory_order_relaxed);
+  reader_slot* const own = slots == nullptr ? nullptr : own_slot(slots);
+  if (own == nullptr) return false;
+  internal::fast_store(own->busy, 1);  // pairs with rw_mutex.cc:revoke
+  // pairs with rw_mutex.cc:bias: what the last writer did is seen
+  bool const on = bias_.load(internal::memory_order_acquire) != nullptr;
+  if (on) own->count += n;
+  own->busy.store(0, internal::memory_order_release);  // pairs with rw_mutex.cc:revoke
+  return on;
+}
+
+// The caller is inside as a reader.
+void rw_mutex::sample_reader() noexcept {
+  internal::worker const* const w = internal::current_worker();
+  if (w == nullptr || w->index == last_reader_.load(internal::memory_order_relaxed)) return;
+  last_reader_.store(w->index, internal::memory_order_relaxed);
+  if (mixed_.fetch_add(1, internal::memory_order_relaxed) + 1 >= bias_after) bias();
+}
+
+// The caller is inside as a reader, so there is no writer inside.
+void rw_mutex::bias() noexcept {
+  internal::raw_lock const lock(queue_lock_);
+  if ((word_.load(internal::memory_order_relaxed) & (writer_bits | biased)) != 0) return;
+  if (slots_ == nullptr) slots_ = new (std::nothrow) reader_slot[slot_count()];
+  if (slots_ == nullptr) return;
+  // relaxed, no partner: only who holds queue_lock_ depends on it
+  word_.fetch_or(biased, internal::memory_order_relaxed);
+  bias_.store(slots_, internal::memory_order_release);  // pairs with rw_mutex.cc:count_in_slot
+}
+
+// Ends the bias, if there is one: all readers inside are counted in word_ then.
+void rw_mutex::revoke() {
+  forget_samples();
+  if (bias_.load(internal::memory_order_relaxed) == nullptr) return;
+  bias_.exchange(nullptr, internal::memory_order_seq_cst);  // pairs with rw_mutex.cc:count_in_slot
+  internal::slow_barrier();  // who does not see that is seen to be busy
+  std::uint32_t inside = 0;
+  for (std::size_t i = 0; i < slot_count(); ++i) {
+    reader_slot& slot = slots_[i];
+    // Its worker is a few instructions before the end, or has lost its CPU there.
+    // pairs with rw_mutex.cc:count_in_slot: what readers have done is seen
+    for (int spin = 0; slot.busy.load(internal::memory_order_acquire) != 0; ++spin) {
+      if (spin < busy_spins) {
+        internal::spin_pause();
+      } else {
+        internal::futex_wait(slot.busy, 1, internal::now() + busy_nap);
+      }
+    }
+    inside += static_cast<std::uint32_t>(slot.count);
+    slot.count = 0;
+  }
+  std::uint32_t const change = inside * one_reader - biased;
+  // pairs with rw_mutex: the readers' changes of word_
+  std::uint32_t const after = word_.fetch_add(change, internal::memory_order_acq_rel) + change;
+  mixed_.store(-rest_samples, internal::memory_order_relaxed);
+  if (static_cast<std::int32_t>(after) < 0)
+    panic("runlock of sync::rw_mutex not locked for reading");
+}
+
 // --- writers
 // -------------------------------------------------------------------------------------------
 
@@ -147,6 +242,7 @@ wake_reason rw_mutex::lock_until(internal::park_limit const& limit) {
   // pairs with rw_mutex.h:runlock
   if (word_.compare_exchange_strong(expected, writing, internal::memory_order_acquire,
                                     internal::memory_order_relaxed)) {
+    forget_samples();
     return wake_reason::ready;
   }
   return wait_for_readers(limit);
@@ -154,6 +250,10 @@ wake_reason rw_mutex::lock_until(internal::park_limit const& limit) {
 
 bool rw_mutex::try_lock() {
   if (!writers_.try_lock()) return false;
+  if (bias_.load(internal::memory_order_relaxed) != nullptr) {
+    internal::raw_lock const lock(queue_lock_);
+    revoke();
+  }
   std::uint32_t expected = 0;
   // pairs with rw_mutex.h:runlock
   if (word_.compare_exchange_strong(expected, writing, internal::memory_order_acquire,
@@ -170,6 +270,7 @@ wake_reason rw_mutex::wait_for_readers(internal::park_limit const& limit)
   mutex_waiter self;
   {
     internal::raw_lock const lock(queue_lock_);
+    revoke();
     // pairs with rw_mutex: what readers release when they leave
     std::uint32_t const before = word_.fetch_or(pending, internal::memory_order_acquire);
     if ((before & pending) == 0) {

@@ -17,9 +17,22 @@
 #include "vole/time.h"
 
 namespace vole {
+namespace sync {
+
+// Biases a mutex to its readers as if they had met for long. The caller is inside as one.
+struct rw_mutex_access {
+  static void bias(rw_mutex& mu) { mu.bias(); }
+  static bool is_biased(rw_mutex const& mu) {
+    return mu.bias_.load(internal::memory_order_relaxed) != nullptr;
+  }
+};
+
+}  // namespace sync
+
 namespace {
 
 using internal::wake_reason;
+using sync::rw_mutex_access;
 using namespace std::chrono_literals;
 
 internal::park_limit in(duration d) {
@@ -210,12 +223,103 @@ TEST(rw_mutex, stress) {
   mu.unlock();
 }
 
+void bias(sync::rw_mutex& mu) {
+  mu.rlock();
+  rw_mutex_access::bias(mu);
+  mu.runlock();
+}
+
+TEST(rw_mutex, writer_waits_for_readers_that_came_while_it_was_biased) {
+  sync::rw_mutex mu;
+  mu.rlock();  // counted in the word
+  rw_mutex_access::bias(mu);
+  ASSERT_TRUE(rw_mutex_access::is_biased(mu));
+  mu.rlock();  // counted in a slot
+  EXPECT_FALSE(mu.try_lock());
+  EXPECT_FALSE(rw_mutex_access::is_biased(mu));
+  mu.runlock();
+  bias(mu);
+  mu.runlock();  // it came by the word and leaves by a slot
+  EXPECT_TRUE(mu.try_lock());
+  EXPECT_FALSE(mu.try_rlock());
+  mu.unlock();
+
+  bias(mu);
+  ASSERT_TRUE(mu.try_rlock());
+  chan<unit> written(0);
+  go([&] {
+    mu.lock();
+    mu.unlock();
+    written.send({});
+  });
+  testing::wait_until_parked(1);
+  EXPECT_FALSE(mu.try_rlock());
+  mu.runlock();
+  written.recv();
+}
+
+TEST(rw_mutex, readers_of_a_biased_mutex_may_be_threads_and_leave_elsewhere) {
+  sync::rw_mutex mu;
+  bias(mu);
+  mu.rlock();
+  std::thread([&] { mu.runlock(); }).join();  // out by the word, which counts -1 now
+  std::thread([&] { mu.rlock(); }).join();
+  mu.runlock();
+  EXPECT_TRUE(rw_mutex_access::is_biased(mu));
+  EXPECT_TRUE(mu.try_lock());
+  mu.unlock();
+}
+
+TEST(rw_mutex_death_test, misuse_of_a_biased_one_is_found_by_the_next_writer) {
+  EXPECT_DEATH(
+      {
+        sync::rw_mutex mu;
+        bias(mu);
+        mu.runlock();
+        mu.lock();
+      },
+      "not locked for reading");
+}
+
+// Mostly readers, who are let in by slots again and again, and are counted out wherever they are.
+TEST(rw_mutex, stress_biased) {
+  sync::rw_mutex mu;
+  int value = 0;  // no atomic: the mutex is what is tested
+  internal::atomic<int> reads{0};
+  sync::wait_group wg;
+  for (int g = 0; g < 6; ++g) {
+    wg.go([&, g] {
+      for (int i = 0; i < 3000; ++i) {
+        if ((i + g * 37) % 200 == 0) {
+          sync::write_guard const lock(mu);
+          int const before = value;
+          if (i % 3 == 0) runtime::yield();
+          value = before + 1;
+          continue;
+        }
+        sync::read_guard const lock(mu);
+        int const before = value;
+        if (i % 64 == 0) rw_mutex_access::bias(mu);
+        if (i % 16 == 0) runtime::yield();  // and perhaps goes on on another worker
+        ASSERT_EQ(value, before);
+        reads.fetch_add(1, internal::memory_order_relaxed);
+      }
+    });
+  }
+  wg.wait();
+  EXPECT_EQ(value + reads.load(), 6 * 3000);
+  bias(mu);
+  EXPECT_TRUE(mu.try_lock());
+  mu.unlock();
+}
+
 TEST(rw_mutex, owner_that_got_it_may_destroy_it) {
   for (int i = 0; i < 1000; ++i) {
     auto* const mu = new sync::rw_mutex;
     sync::wait_group wg;
     mu->rlock();
     mu->rlock();
+    if (i % 2 == 0) rw_mutex_access::bias(*mu);
     wg.go([mu] { mu->runlock(); });
     wg.go([mu] { mu->runlock(); });
     mu->lock();

@@ -27,6 +27,12 @@ void semaphore::acquire(std::int64_t n) {
   static_cast<void>(acquire_slow(n, {}));
 }
 
+wake_reason semaphore::acquire_until(std::int64_t n, internal::park_limit const& limit) {
+  if (limit.cancel != nullptr && limit.cancel->canceled()) return wake_reason::canceled;
+  if (limit.deadline != never && limit.deadline <= internal::now()) return wake_reason::deadline;
+  return try_acquire(n) ? wake_reason::ready : acquire_slow(n, limit);
+}
+
 wake_reason semaphore::acquire_slow(std::int64_t n, internal::park_limit const& limit) {
   VOLE_REQUIRE(n >= 0, "{} units of a semaphore", n);
   waiter self;

@@ -16,6 +16,8 @@
 //     slot.
 //   - closed_ goes from false to true once. Nothing enters buffer_ after it, and both lists stay
 //   empty.
+//   - A timer's channel (is_timer_) has no buffer and no senders: the clock sends, see time.cc. Who
+//   finds nothing there asks take_due(); who parks on it holds it (timer_hold) for that time.
 //   - refs_ counts handles. An operation runs under a handle of its caller. One that parks holding
 //   the lock is woken by
 //     who takes the lock next, and may be the last to hold the core: unlock's last access is its
@@ -28,6 +30,7 @@
 // Source: Go runtime/chan.go. Differs: a hand-over is moved after the unlock; handles are counted
 // instead of collected.
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -37,6 +40,7 @@
 #include <utility>
 
 #include "vole/internal/chan_lock.h"
+#include "vole/internal/clock.h"
 #include "vole/internal/park.h"
 #include "vole/internal/waiter_list.h"
 
@@ -182,24 +186,27 @@ class chan_core {
     // seen open.
     // pairs with chan_core.h:set_count, chan_core.cc:close
     bool const empty = capacity_ == 0 ? senders_.empty() : count_.load(memory_order_acquire) == 0;
-    return !empty || closed_.load(memory_order_acquire);
+    return !empty || closed_.load(memory_order_acquire) || is_timer_;
   }
 
-  std::size_t len() const noexcept { return is_timer_ ? 0 : count_.load(memory_order_relaxed); }
-  std::size_t cap() const noexcept { return is_timer_ ? 0 : capacity_; }
+  std::size_t len() const noexcept { return count_.load(memory_order_relaxed); }
+  std::size_t cap() const noexcept { return capacity_; }
 
  protected:
-  // For a core with storage of its own, such as a timer's.
   chan_core(element_ops const& ops, std::size_t capacity, void* buffer, void (*dispose)(chan_core*),
             bool is_timer) noexcept
-      : capacity_(capacity),
+      : is_timer_(is_timer),
+        capacity_(capacity),
         buffer_(static_cast<std::byte*>(buffer)),
         ops_(&ops),
-        dispose_(dispose),
-        is_timer_(is_timer) {}
+        dispose_(dispose) {}
   ~chan_core();
 
+  chan_lock lock_;
+  waiter_list<chan_waiter> receivers_;
+
  private:
+  friend class timer_hold;
   friend struct select_access;
 
   // What an operation may do at once, it does, and returns true; else false, and lock_ is held.
@@ -218,6 +225,11 @@ class chan_core {
   chan_outcome park(wait_reason why, void* slot, park_limit const& limit) VOLE_RELEASE(lock_);
   [[noreturn, gnu::cold]] void panic_send_on_closed() VOLE_RELEASE(lock_);
 
+  // take_due puts the time into *slot if that of this timer has come. Only for a timer's channel.
+  bool take_due(void* slot) noexcept VOLE_REQUIRES_LOCK(lock_);
+  chan_outcome recv_parked_on_timer(std::optional<time_point>& to, park_limit const& limit)
+      VOLE_RELEASE(lock_);
+
   template <class T>
   T* slot_at(std::size_t index) noexcept {
     return reinterpret_cast<T*>(buffer_ + index * sizeof(T));
@@ -232,18 +244,40 @@ class chan_core {
   // pairs with chan_core.h: the loads of count_ that look without the lock
   void set_count(std::size_t count) noexcept { count_.store(count, memory_order_release); }
 
-  chan_lock lock_;
   atomic<bool> closed_{false};
+  bool const is_timer_;
   atomic<std::size_t> count_{0};  // written under lock_
   std::size_t const capacity_;
   std::size_t head_ VOLE_GUARDED_BY(lock_) = 0;
   std::byte* const buffer_;
-  waiter_list<chan_waiter> receivers_;
   waiter_list<chan_waiter> senders_;
   element_ops const* const ops_;
   void (*const dispose_)(chan_core*);
   atomic<std::uint32_t> refs_{1};
-  bool const is_timer_;
+};
+
+// timer_hold makes the clock send to those who wait in a timer's channel, as long as it lives; to
+// others it means nothing. Made before the waiter looks under the lock for the last time.
+class timer_hold {
+ public:
+  explicit timer_hold(chan_core& core) noexcept : core_(core) { begin(core); }
+  ~timer_hold() { end(core_); }
+  timer_hold(timer_hold const&) = delete;
+  timer_hold& operator=(timer_hold const&) = delete;
+
+  // The same as two calls, for one who has many channels.
+  static void begin(chan_core& core) noexcept {
+    if (core.is_timer_) begin_timer(core);
+  }
+  static void end(chan_core& core) noexcept {
+    if (core.is_timer_) end_timer(core);
+  }
+
+ private:
+  static void begin_timer(chan_core& core) noexcept;
+  static void end_timer(chan_core& core) noexcept;
+
+  chan_core& core_;
 };
 
 template <class T>
@@ -308,6 +342,16 @@ bool chan_core::recv_or_lock(std::optional<T>& to) noexcept VOLE_NO_THREAD_SAFET
       return true;
     }
   }
+  if constexpr (std::same_as<T, time_point>) {
+    if (is_timer_) {
+      if (!take_due(std::addressof(to.emplace()))) {
+        to.reset();
+        return false;
+      }
+      lock_.unlock();
+      return true;
+    }
+  }
   if (!closed_.load(memory_order_relaxed)) return false;
   lock_.unlock();
   return true;
@@ -315,6 +359,9 @@ bool chan_core::recv_or_lock(std::optional<T>& to) noexcept VOLE_NO_THREAD_SAFET
 
 template <class T>
 chan_outcome chan_core::recv_parked(std::optional<T>& to, park_limit const& limit) {
+  if constexpr (std::same_as<T, time_point>) {
+    if (is_timer_) return recv_parked_on_timer(to, limit);
+  }
   if constexpr (std::is_trivially_copyable_v<T> && std::is_trivially_default_constructible_v<T>) {
     // The element may be moved straight into its place.
     chan_outcome const outcome =

@@ -40,7 +40,7 @@ template <class T, class To>
 concept receives_into =
     (std::same_as<To, T> && std::is_move_assignable_v<T>) || std::same_as<To, std::optional<T>>;
 
-enum class case_kind : std::uint8_t { recv, send, otherwise };
+enum class case_kind : std::uint8_t { recv, send, otherwise, off };
 
 struct select_case {
   select_case(case_kind case_kind_, chan_core* case_core, void* case_slot) noexcept
@@ -54,9 +54,15 @@ struct select_case {
     return kind == case_kind::recv ? core->looks_receivable() : core->looks_sendable();
   }
 
-  chan_core* const core;  // null: nil channel, or otherwise
+  // No select takes it any more.
+  void switch_off() noexcept {
+    core = nullptr;
+    kind = case_kind::off;
+  }
+
+  chan_core* core;  // null: nil channel, otherwise, or off
   void* slot;
-  case_kind const kind;
+  case_kind kind;
   bool received = false;  // recv, once taken: an element came; false: closed and drained
   int index;              // place in the call; set by select_run, as the waiter
   chan_waiter* waiter;

@@ -3,11 +3,12 @@
 // sync::cond: wait until something that a mutex guards has changed.
 //
 // INVARIANTS  a waiter is in queue_ before it gives the mutex up, so no signal that follows a
-//             change made under the
-//             mutex is lost.
+//             change made under the mutex is lost. Waiters are numbered in the order they come, so
+//             that a broadcast can tell those that came after it.
 // LOCKS       mu_ (the user's) is above queue_lock_, which guards queue_.
 
 #include <concepts>
+#include <cstdint>
 #include <utility>
 
 #include "vole/sync/mutex.h"
@@ -44,13 +45,16 @@ class cond {
   }
 
  private:
+  struct waiter;
+
   void signal_slow();
   void broadcast_slow();
 
   mutex& mu_;
   internal::raw_mutex queue_lock_;
   // guarded by queue_lock_, but for the hint empty()
-  internal::waiter_list<internal::mutex_waiter> queue_;
+  internal::waiter_list<waiter> queue_;
+  std::uint64_t came_ VOLE_GUARDED_BY(queue_lock_) = 0;
 };
 
 }  // namespace vole::sync

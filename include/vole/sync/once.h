@@ -7,9 +7,11 @@
 //             returns (as in Go).
 
 #include <concepts>
+#include <exception>
 #include <optional>
 #include <type_traits>
 #include <utility>
+#include <variant>
 
 #include "vole/sync/mutex.h"
 
@@ -64,26 +66,48 @@ class once {
   mutex mu_;
 };
 
-// once_value<Fn> calls Fn at the first get() and keeps its result:
+// once_value<Fn> calls Fn at the first get() and keeps its result; of a Fn that returns void, that
+// it was called:
 //   sync::once_value config = [] { return parse_config(); };    use(config.get());
+// An exception that Fn has thrown is thrown again by every get().
+// Source:  Go sync.OnceFunc, OnceValue, OnceValues. Differs: a type, not a function.
 template <std::invocable Fn>
 class once_value {
+  static constexpr bool is_void = std::is_void_v<std::invoke_result_t<Fn&>>;
+
  public:
   using value_type = std::remove_cvref_t<std::invoke_result_t<Fn&>>;
+  using reference = std::add_lvalue_reference_t<value_type const>;  // void const if there is none
 
   // NOLINT(google-explicit-constructor): reads as a definition
   once_value(Fn fn) : fn_(std::move(fn)) {}
 
-  value_type const& get() const {
-    once_.call([this] { value_.emplace(fn_()); });
-    return *value_;
+  reference get() const {
+    once_.call([this] { run(); });
+    if (failure_ != nullptr) [[unlikely]] {
+      std::rethrow_exception(failure_);
+    }
+    if constexpr (!is_void) return *value_;
   }
-  value_type const& operator()() const { return get(); }
+  reference operator()() const { return get(); }
 
  private:
+  void run() const {
+    try {
+      if constexpr (is_void) {
+        fn_();
+      } else {
+        value_.emplace(fn_());
+      }
+    } catch (...) {
+      failure_ = std::current_exception();
+    }
+  }
+
   mutable once once_;
   mutable Fn fn_;
-  mutable std::optional<value_type> value_;
+  mutable std::optional<std::conditional_t<is_void, std::monostate, value_type>> value_;
+  mutable std::exception_ptr failure_;
 };
 
 }  // namespace vole::sync

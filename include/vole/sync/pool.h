@@ -3,15 +3,17 @@
 // sync::pool keeps objects that are expensive to make for their next use.
 //
 // INVARIANTS  an object is in a magazine, in the depot, or out with a user. A worker's magazine is
-//             touched by the thread
-//             of that worker alone, between two points at which it could park: it needs no atomics.
-// LOCKS       pool_core::mu_ guards the depot; a leaf.
+//             touched by the thread of that worker alone, between two points at which it could
+//             park, while busy is set and trimming_ was not; or by who trims, while it is the other
+//             way round. Neither waits for the other.
+// LOCKS       pool_core::mu_ guards the depot and is held while trimming_ is set; a leaf.
 
 #include <concepts>
 #include <cstddef>
 #include <memory>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "vole/internal/atomic.h"
 #include "vole/internal/raw_mutex.h"
@@ -20,16 +22,20 @@ namespace vole {
 
 namespace internal {
 
+struct garbage;
+class reclaimer;
+
 // pool_core is a pool of untyped objects.
 class pool_core {
  public:
-  explicit pool_core(void (*destroy)(void*)) noexcept : destroy_(destroy) {}
+  explicit pool_core(void (*destroy)(void*));
   ~pool_core();
   pool_core(pool_core const&) = delete;
   pool_core& operator=(pool_core const&) = delete;
 
   void* get() noexcept;  // null: empty
   void put(void* object) noexcept;
+  void trim() noexcept;
 
  private:
   static constexpr std::size_t magazine_size = 16;
@@ -37,18 +43,24 @@ class pool_core {
   static constexpr std::size_t depot_max = 1024;
 
   struct alignas(64) magazine {
+    atomic<bool> busy{false};
     std::size_t count = 0;
     void* objects[magazine_size];
   };
 
+  void collect(std::vector<garbage>& idle) noexcept;
   magazine* own_magazine() noexcept;
   magazine* make_magazine(std::size_t index) noexcept;
+  magazine* enter() noexcept;
+  static void leave(magazine* own) noexcept;
   void* refill(magazine* own) noexcept;
-  void flush(magazine* own, void* object) noexcept;
+  std::size_t flush(magazine* own, void* object, void** surplus) noexcept;
 
   void (*const destroy_)(void*);
+  std::unique_ptr<reclaimer> reclaimer_;  // first to go
   // Made once per worker that comes by, freed with the pool.
   atomic<atomic<magazine*>*> magazines_{nullptr};
+  atomic<bool> trimming_{false};
   raw_mutex mu_;
   std::size_t depot_count_ VOLE_GUARDED_BY(mu_) = 0;
   std::size_t depot_room_ VOLE_GUARDED_BY(mu_) = 0;
@@ -68,11 +80,11 @@ namespace sync {
 //   sync::pool<std::string> buffers;                       auto b = buffers.get();  b->clear();
 //   sync::pool frames([] { return std::make_unique<frame>(64 << 10); });
 // Safety:  any goroutine or thread; the pool outlives what it has handed out.
-// Cost:    a few ns, no lock in the common case.    Memory: at most 16 idle objects per worker and
-// 1,024 shared ones.
+// Cost:    a few ns, no lock in the common case.
+// Memory:  at most 16 idle objects per worker and 1,024 shared ones. All go when the kernel reports
+//          that the process (its control group) waits for memory.
 // Source:  Go sync.Pool. Differs: get() returns an owner that puts the object back; what is idle is
-// bounded by number,
-//          not dropped by a collector.
+//          bounded by number and by need, not dropped by a collector.
 template <class T, class Make = internal::make_default<T>>
 class pool {
   struct put_back {
@@ -99,6 +111,9 @@ class pool {
   void put(std::unique_ptr<T> object) noexcept {
     if (object != nullptr) core_.put(object.release());
   }
+
+  // trim destroys what is idle, but for what some worker is just getting or putting.
+  void trim() noexcept { core_.trim(); }
 
  private:
   [[no_unique_address]] Make make_;

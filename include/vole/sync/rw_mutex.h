@@ -23,12 +23,21 @@
 //   are let in at once,
 //               each counted in departing_, until the last of them has left.
 //   queue_      readers that wait while writing is set, or pending with a writer_.
+//   bias_       not null: readers on a worker count themselves in that worker's own slot instead of
+//               in word_, and write nothing that others read. Then biased is set, and neither
+//               writing nor pending. How many are inside is always what word_ counts plus what the
+//               slots do; each may be negative, since who enters in one way may leave in another.
+//               Set when readers of several workers have met for long without a writer. A writer
+//               revokes it: it takes the slots' counts into word_, by the step that clears biased.
 // LOCKS  writers_ (held by the one writer, waiting or inside) is above queue_lock_, which guards
-//        queue_, writer_,
-//        permits_, early_ and all slow changes of word_.
+//        queue_, writer_, permits_, early_, slots_, changes of bias_ and all slow changes of word_.
+//        A slot is its worker's while that is busy in it, and the writer's while it revokes.
 // ORDERING  A reader's last access is its subtraction, or for the last one the lock section that
 //           ends the pending
 //        state; the destructor waits for that section and for a writer that is still in unlock().
+//        In a slot it is the store that says it is busy no more, for which revoke() waits.
+// LAYOUT  bias_ lies a cache line or more before word_, so that asking for it costs readers nothing
+//        while they fight for that one.
 // REJECTED  Counting readers by compare-and-swap, which needs no departing_: 35 ns instead of 16
 //           for two cores that
 //        read. Letting a writer that gave up leave pending behind until all readers are out: new
@@ -38,14 +47,27 @@
 
 #include "vole/sync/mutex.h"
 
+namespace vole::internal {
+
+// One worker's readers, in less those out.
+struct alignas(64) reader_slot {
+  atomic<int> busy{0};  // 1: its worker is between two lines of count_in_slot
+  std::int32_t count = 0;
+};
+
+}  // namespace vole::internal
+
 namespace vole::sync {
 
 // rw_mutex: the zero value is unlocked. Not recursive: a reader that locks again may wait for a
 // writer that waits for it.
 // Blocks:  parks the goroutine; a plain thread sleeps.     Cancels: lock(ctx, mu), rlock(ctx, mu).
-// Safety:  any goroutine or thread.   Cost: uncontended, one atomic operation each way for a
-// reader, two for a writer.
-// Source:  Go sync.RWMutex. Differs: waits may be bounded.
+// Safety:  any goroutine or thread; any may unlock.
+// Cost:    uncontended, one atomic operation each way for a reader, two for a writer. Read for long
+//          by several workers, none for a reader and some us for the next writer.
+// Memory:  96 bytes; a cache line per worker more once readers have met.
+// Source:  Go sync.RWMutex; the slots after Dice and Kogan, "BRAVO", and Linux' percpu_rwsem.
+//          Differs: waits may be bounded.
 class VOLE_CAPABILITY("rw_mutex") rw_mutex {
  public:
   constexpr rw_mutex() noexcept = default;
@@ -54,20 +76,14 @@ class VOLE_CAPABILITY("rw_mutex") rw_mutex {
   ~rw_mutex();
 
   void rlock() VOLE_ACQUIRE_SHARED() {
-    // pairs with rw_mutex.cc:unlock, rw_mutex.cc:lock_until
-    if ((word_.fetch_add(one_reader, internal::memory_order_acquire) & writer_bits) != 0)
-        [[unlikely]] {
+    if (!enter()) [[unlikely]] {
       static_cast<void>(rlock_slow({}));
     }
   }
   // rlock_until is rlock under a limit: ready when it is held, else deadline or canceled.
   [[nodiscard]] internal::wake_reason rlock_until(internal::park_limit const& limit)
       VOLE_NO_THREAD_SAFETY_ANALYSIS {
-    // pairs with rw_mutex.cc:unlock, rw_mutex.cc:lock_until
-    if ((word_.fetch_add(one_reader, internal::memory_order_acquire) & writer_bits) == 0) {
-      return internal::wake_reason::ready;
-    }
-    return rlock_slow(limit);
+    return enter() ? internal::wake_reason::ready : rlock_slow(limit);
   }
   [[nodiscard]] bool try_rlock() VOLE_TRY_ACQUIRE_SHARED(true);
 
@@ -87,14 +103,44 @@ class VOLE_CAPABILITY("rw_mutex") rw_mutex {
   void unlock_shared() VOLE_RELEASE_SHARED() { runlock(); }
 
  private:
-  enum : std::uint32_t { writing = 1, pending = 2, one_reader = 4 };
-  static constexpr std::uint32_t writer_bits = writing | pending;
+  friend struct rw_mutex_access;
 
+  enum : std::uint32_t { writing = 1, pending = 2, biased = 4, one_reader = 8 };
+  static constexpr std::uint32_t writer_bits = writing | pending;
+  static constexpr std::uint32_t sample_every = 64;
+
+  // enter counts a reader; false: there is a writer, see rlock_slow.
+  bool enter() VOLE_NO_THREAD_SAFETY_ANALYSIS {
+    // relaxed: count_in_slot looks again
+    if (bias_.load(internal::memory_order_relaxed) != nullptr && count_in_slot(1)) return true;
+    // pairs with rw_mutex.cc:unlock, rw_mutex.cc:lock_until
+    if ((word_.fetch_add(one_reader, internal::memory_order_acquire) & writer_bits) != 0) {
+      return false;
+    }
+    // Readers may lose each other's count: it only says when to take a sample.
+    std::uint32_t const n = reads_.load(internal::memory_order_relaxed) + 1;
+    reads_.store(n, internal::memory_order_relaxed);
+    if (n % sample_every == 0) [[unlikely]] {
+      sample_reader();
+    }
+    return true;
+  }
   void leave() VOLE_NO_THREAD_SAFETY_ANALYSIS {
+    // relaxed: count_in_slot looks again
+    if (bias_.load(internal::memory_order_relaxed) != nullptr && count_in_slot(-1)) return;
     // pairs with rw_mutex.cc:lock_until
     std::uint32_t const before = word_.fetch_sub(one_reader, internal::memory_order_release);
     if (before < one_reader || (before & writer_bits) != 0) [[unlikely]] {
       runlock_slow(before);
+    }
+  }
+  bool count_in_slot(std::int32_t n) noexcept;
+  void sample_reader() noexcept;
+  void bias() noexcept;
+  void revoke() VOLE_REQUIRES_LOCK(queue_lock_);
+  void forget_samples() noexcept {
+    if (mixed_.load(internal::memory_order_relaxed) > 0) {
+      mixed_.store(0, internal::memory_order_relaxed);
     }
   }
   internal::wake_reason rlock_slow(internal::park_limit const& limit);
@@ -109,14 +155,21 @@ class VOLE_CAPABILITY("rw_mutex") rw_mutex {
       VOLE_REQUIRES_LOCK(queue_lock_);
   static std::uint32_t count(std::uint32_t word) { return word / one_reader; }
 
+  internal::atomic<internal::reader_slot*> bias_{nullptr};
   mutex writers_;
-  internal::atomic<std::uint32_t> word_{0};
-  internal::atomic<std::int32_t> departing_{0};
+  internal::waiter_list<internal::mutex_waiter> queue_ VOLE_GUARDED_BY(queue_lock_);
+  internal::mutex_waiter* writer_ VOLE_GUARDED_BY(queue_lock_) = nullptr;
+  internal::reader_slot* slots_ VOLE_GUARDED_BY(queue_lock_) = nullptr;  // made once
   internal::raw_mutex queue_lock_;
   std::uint32_t permits_ VOLE_GUARDED_BY(queue_lock_) = 0;
   std::uint32_t early_ VOLE_GUARDED_BY(queue_lock_) = 0;
-  internal::waiter_list<internal::mutex_waiter> queue_ VOLE_GUARDED_BY(queue_lock_);
-  internal::mutex_waiter* writer_ VOLE_GUARDED_BY(queue_lock_) = nullptr;
+  internal::atomic<std::int32_t> departing_{0};
+  internal::atomic<std::uint32_t> word_{0};
+  // How often readers came, who the last one sampled was, and how often it was another one since
+  // the last writer. Estimates.
+  internal::atomic<std::uint32_t> reads_{0};
+  internal::atomic<std::uint32_t> last_reader_{0};
+  internal::atomic<std::int32_t> mixed_{0};
 };
 
 // read_guard holds an rw_mutex for reading for a scope; write_guard for writing.

@@ -30,12 +30,10 @@ class semaphore {
 
   // acquire takes n units, waiting for them. Panics: n < 0 or n > size (caller's bug).
   void acquire(std::int64_t n = 1);
-  // acquire_until is acquire under a limit. More than size units never come: it waits for the
-  // limit.
+  // acquire_until is acquire under a limit. One that has come already gives nothing, even if the
+  // units are free. More than size units never come: it waits for the limit.
   [[nodiscard]] internal::wake_reason acquire_until(std::int64_t n,
-                                                    internal::park_limit const& limit) {
-    return try_acquire(n) ? internal::wake_reason::ready : acquire_slow(n, limit);
-  }
+                                                    internal::park_limit const& limit);
   // try_acquire takes n units if they are free now and nobody waits.
   [[nodiscard]] bool try_acquire(std::int64_t n = 1) {
     std::int64_t seen = word_.load(internal::memory_order_relaxed);
