@@ -26,10 +26,16 @@ constinit vole::internal::atomic<std::uint64_t> blocks_total{0};
 extern "C" {
 
 void* __libc_malloc(std::size_t bytes);
+void* __libc_memalign(std::size_t align, std::size_t bytes);
 
 void* malloc(std::size_t bytes) {
   blocks_total.fetch_add(1, vole::internal::memory_order_relaxed);
   return __libc_malloc(bytes);
+}
+
+void* aligned_alloc(std::size_t align, std::size_t bytes) {
+  blocks_total.fetch_add(1, vole::internal::memory_order_relaxed);
+  return __libc_memalign(align, bytes);
 }
 
 }  // extern "C"
@@ -48,8 +54,9 @@ std::uint64_t blocks_taken(Fn&& fn) {
   return blocks_total.load() - before;
 }
 
-TEST(chan_alloc, malloc_is_counted) {
-  EXPECT_GE(blocks_taken([] { chan<int> const c(1); }), 1U);
+TEST(chan_alloc, blocks_are_counted) {
+  EXPECT_EQ(blocks_taken([] { chan<int> const c(1); }), 1U);
+  EXPECT_EQ(blocks_taken([] { time::timer const t(1h); }), 1U);
 }
 
 TEST(chan_alloc, send_and_recv_take_none) {
