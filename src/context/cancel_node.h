@@ -32,8 +32,8 @@
 //   - Waiters, channel, timer and functions are told after mu_ is released.
 // ORDERING  state is changed with release after cause_; whoever loads it with acquire may read
 //   cause_ unlocked.
-// REJECTED  linking every node at its birth, as Go does: the parent's lock twice and the node's once
-//   for each, and contexts that are waited under are the fewer.
+// REJECTED  linking every node at its birth, as Go does: the parent's lock twice and the node's
+//   once for each, and contexts that are waited under are the fewer.
 #pragma once
 
 #include <memory>

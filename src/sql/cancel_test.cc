@@ -85,8 +85,10 @@ TEST_P(sql_cancel, statement) {
   race_cancel(
       502, rounds,
       [&](context const& ctx) {
-        return db.query(ctx, "with recursive n(v) as (select 1 union all select v + 1 from n where "
-                             "v < 2000) select count(*) from n")
+        return db
+            .query(ctx,
+                   "with recursive n(v) as (select 1 union all select v + 1 from n where "
+                   "v < 2000) select count(*) from n")
             .error();
       },
       [](context const&) {}, [&](error const&) { EXPECT_FALSE(db.ping(bg)); });
