@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// vole bench: `run` starts a benchmark program.
+// vole bench: `run` starts a benchmark program, `ab` compares two.
 // No shared state.
 
 #include <CLI/CLI.hpp>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/sys_error.h"
+#include "bench/ab.h"
 #include "commands.h"
 
 namespace vole::cmd {
@@ -42,6 +43,12 @@ void add_bench(CLI::App& vole, int& status) {
     }
     status = become(run->remaining());
   });
+  CLI::App* compare = bench->add_subcommand(
+      "ab", "compare two programs, or two git revisions, in turn (see vole bench ab -help)");
+  // The flags are Go's, which CLI11 does not read.
+  compare->set_help_flag();
+  compare->prefix_command();
+  compare->callback([compare, &status] { status = ab::run(compare->remaining()); });
 }
 
 }  // namespace vole::cmd

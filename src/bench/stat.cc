@@ -12,6 +12,7 @@
 #include "bench/benchfmt.h"
 #include "bench/benchfmt_text.h"
 #include "bench/stat_filter.h"
+#include "bench/stat_flags.h"
 #include "bench/stat_projection.h"
 #include "bench/stat_table.h"
 
@@ -43,59 +44,24 @@ struct flags {
       {"ignore", ""},       {"filter", "*"},      {"format", "text"},
   };
   std::map<std::string, double, std::less<>> numbers = {{"alpha", 0.05}, {"confidence", 0.95}};
-  std::vector<std::string> files;
-  bool help = false;
 };
 
-// set_flag returns what is wrong with the value.
-std::optional<std::string> set_flag(flags& to, std::string_view name, std::string_view value) {
-  if (auto const at = to.words.find(name); at != to.words.end()) {
-    at->second = value;
-    return std::nullopt;
-  }
+std::optional<std::string> read_number(std::string_view value, double& to) {
   auto const read = benchfmt::parse_float(value);
-  if (read.err != benchfmt::number_error::none) {
-    bool const range = read.err == benchfmt::number_error::range;
-    return fmt::format("invalid value {} for flag -{}: {}", benchfmt::quote(value), name,
-                       range ? "value out of range" : "parse error");
-  }
-  to.numbers.find(name)->second = read.value;
+  if (read.err == benchfmt::number_error::range) return "value out of range";
+  if (read.err == benchfmt::number_error::syntax) return "parse error";
+  to = read.value;
   return std::nullopt;
 }
 
-// parse_flags reads Go's form: -name value, -name=value, with one dash or two, before the files.
-std::variant<flags, std::string> parse_flags(std::vector<std::string> const& arguments) {
-  flags read;
-  std::size_t i = 0;
-  for (; i < arguments.size(); ++i) {
-    std::string_view const argument = arguments[i];
-    if (argument.size() < 2 || argument[0] != '-') break;
-    bool const two = argument[1] == '-';
-    if (two && argument.size() == 2) {
-      ++i;
-      break;
-    }
-    std::string_view name = argument.substr(two ? 2 : 1);
-    if (name.starts_with('-') || name.starts_with('=')) {
-      return fmt::format("bad flag syntax: {}", argument);
-    }
-    std::optional<std::string_view> value;
-    if (auto const equals = name.find('='); equals != std::string_view::npos) {
-      value = name.substr(equals + 1);
-      name = name.substr(0, equals);
-    }
-    if (!read.words.contains(name) && !read.numbers.contains(name)) {
-      read.help = name == "help" || name == "h";
-      if (read.help) return read;
-      return fmt::format("flag provided but not defined: -{}", name);
-    }
-    if (!value) {
-      if (i + 1 == arguments.size()) return fmt::format("flag needs an argument: -{}", name);
-      value = arguments[++i];
-    }
-    if (auto wrong = set_flag(read, name, *value)) return *std::move(wrong);
+go_flags::outcome parse_flags(std::vector<std::string> const& arguments, flags& to) {
+  go_flags known;
+  for (auto& [name, value] : to.words) known.add(name, value);
+  for (auto& [name, value] : to.numbers) {
+    known.add(name, [&value](std::string_view text) { return read_number(text, value); });
   }
-  read.files.assign(arguments.begin() + static_cast<std::ptrdiff_t>(i), arguments.end());
+  auto read = known.parse(arguments, go_flags::placed::before_words);
+  read.words.insert(read.words.end(), read.after_dashes.begin(), read.after_dashes.end());
   return read;
 }
 
@@ -161,13 +127,11 @@ error read_file(benchfmt::input const& from, plan const& by, benchfmt::unit_note
 }  // namespace
 
 outcome run(std::vector<std::string> const& arguments) {
-  auto parsed = parse_flags(arguments);
-  if (auto const* wrong = std::get_if<std::string>(&parsed)) {
-    return {usage_status, {}, fmt::format("{}\n{}", *wrong, usage)};
-  }
-  flags const& asked = std::get<flags>(parsed);
-  if (asked.help) return {0, {}, std::string(usage)};
-  if (asked.files.empty()) return {usage_status, {}, std::string(usage)};
+  flags asked;
+  auto const read = parse_flags(arguments, asked);
+  if (read.wrong) return {usage_status, {}, fmt::format("{}\n{}", *read.wrong, usage)};
+  if (read.help) return {0, {}, std::string(usage)};
+  if (read.words.empty()) return {usage_status, {}, std::string(usage)};
 
   outcome made;
   auto const fail = [&](std::string_view what) {
@@ -178,7 +142,7 @@ outcome run(std::vector<std::string> const& arguments) {
   if (auto const wrong = make_plan(asked, by)) return fail(*wrong);
   benchfmt::unit_notes notes;
   table_builder builder(*by.tables, *by.rows, *by.columns, *by.residue);
-  for (auto const& input : benchfmt::inputs_of(asked.files)) {
+  for (auto const& input : benchfmt::inputs_of(read.words)) {
     if (auto const err = read_file(input, by, notes, builder, made.errors)) {
       return fail(err.message());
     }

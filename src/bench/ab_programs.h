@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The programs of a comparison: where they come from, what benchmarks they have, and how one of
+// them is run. No shared state.
+//
+// INVARIANTS
+//   - What runs are copies: a build that goes on meanwhile changes nothing, and the old program and
+//     its A/A twin are different files. Their paths are equally long, and argv[0] is the same,
+//     since both move the stack.
+//   - The copies, and the worktrees of revisions, go when the workshop does.
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vole/result.h"
+
+#include "bench/ab_plan.h"
+#include "bench/ab_slice.h"
+
+namespace vole::ab {
+
+// Where a side comes from: a program, or a git revision when there is a build command.
+struct origin {
+  std::string side;  // "old" or "new"
+  std::string name;  // as the user wrote it
+};
+
+struct build {
+  std::string command;  // for the shell, in the revision's folder; empty: origins are programs
+  std::string program;  // what it builds, from that folder
+};
+
+class workshop {
+ public:
+  // open gets the programs ready.
+  // Errors: a program that is none, git or the build fails; the text has the last lines it wrote.
+  static result<std::unique_ptr<workshop>> open(origin const& older, origin const& newer,
+                                                build const& how, meter& with);
+  workshop(workshop const&) = delete;
+  workshop& operator=(workshop const&) = delete;
+  ~workshop();
+
+  std::string const& path(arm of) const { return paths_[static_cast<std::size_t>(of)]; }
+  std::string const& folder() const { return folder_; }
+  // argv0 is how all of them are called.
+  std::string const& argv0() const { return argv0_; }
+
+ private:
+  explicit workshop(meter& with) : meter_(with) {}
+  error set_up(origin const& older, origin const& newer, build const& how);
+  result<std::string> check_out(origin const& from, build const& how);
+  error copy(std::string const& from, arm to);
+
+  meter& meter_;
+  std::string folder_;
+  std::string argv0_;
+  std::vector<std::string> worktrees_;
+  std::array<std::string, arms> paths_;
+};
+
+// One benchmark's result in a program's output.
+struct reported {
+  std::string name;  // "Work/n=1-2"
+  std::int64_t iterations = 0;
+  double seconds_per_op = 0;
+  std::string line;  // as it was printed
+};
+struct report {
+  std::string labels;  // goos, goarch, pkg, cpu
+  std::vector<reported> results;
+};
+// read_report reads what a program printed.
+// Errors: nothing that can be compared; names what is missing.
+result<report> read_report(std::string const& output);
+
+class bench_programs {
+ public:
+  // extra are flags for the programs.
+  bench_programs(workshop const& in, meter& with, std::vector<std::string> extra)
+      : in_(in), meter_(with), extra_(std::move(extra)) {}
+
+  // discover runs each benchmark that the pattern names once.
+  result<report> discover(arm of, std::string const& pattern);
+  // calibrate finds how many iterations take about so long.
+  result<std::int64_t> calibrate(std::string const& name, std::chrono::nanoseconds slice);
+  // measure runs one benchmark so often.
+  struct measured {
+    reported what;
+    disturbance disturbed;
+  };
+  result<measured> measure(arm of, std::string const& name, std::int64_t iterations);
+  // profile runs one benchmark so often with -cpuprofile, and returns the profile's file.
+  result<std::string> profile(arm of, std::string const& name, std::int64_t iterations);
+
+ private:
+  result<ended> run(arm of, std::vector<std::string> flags);
+  result<reported> run_one(arm of, std::string const& name, std::vector<std::string> flags,
+                           disturbance* disturbed);
+
+  workshop const& in_;
+  meter& meter_;
+  std::vector<std::string> extra_;
+  std::string procs_suffix_;  // "-2" when all names end so
+};
+
+// pattern_for is the -bench pattern that names one benchmark and no other.
+std::string pattern_for(std::string_view name);
+
+}  // namespace vole::ab
