@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Channel operations and selects take no memory, however many cases there are. The C library's
-// malloc is counted for this program; sanitizers bring their own, so nothing is counted there.
+// Channel operations and selects take no memory, however many cases there are. Sanitizers bring a
+// malloc of their own, so nothing is counted there.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -9,36 +9,14 @@
 
 #include "vole/chan.h"
 #include "vole/go.h"
-#include "vole/internal/atomic.h"
 #include "vole/select.h"
 #include "vole/sync.h"
 #include "vole/testing.h"
 #include "vole/time.h"
 
+#include "runtime/malloc_count.h"
+
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-
-namespace {
-
-constinit vole::internal::atomic<std::uint64_t> blocks_total{0};
-
-}  // namespace
-
-extern "C" {
-
-void* __libc_malloc(std::size_t bytes);
-void* __libc_memalign(std::size_t align, std::size_t bytes);
-
-void* malloc(std::size_t bytes) {
-  blocks_total.fetch_add(1, vole::internal::memory_order_relaxed);
-  return __libc_malloc(bytes);
-}
-
-void* aligned_alloc(std::size_t align, std::size_t bytes) {
-  blocks_total.fetch_add(1, vole::internal::memory_order_relaxed);
-  return __libc_memalign(align, bytes);
-}
-
-}  // extern "C"
 
 namespace vole {
 namespace {
@@ -49,9 +27,9 @@ using namespace std::chrono_literals;
 template <class Fn>
 std::uint64_t blocks_taken(Fn&& fn) {
   fn();
-  std::uint64_t const before = blocks_total.load();
+  std::uint64_t const before = internal::malloc_count::read().blocks;
   fn();
-  return blocks_total.load() - before;
+  return internal::malloc_count::read().blocks - before;
 }
 
 TEST(chan_alloc, blocks_are_counted) {
