@@ -23,7 +23,7 @@ case ${1:-} in
 esac
 
 # What runs again under the sanitizers: everything that is concurrent by itself.
-sanitized=(base errors runtime chan sync context)
+sanitized=(base errors runtime chan chan_oracle sync context go)
 # ThreadSanitizer runs as many tests at once as there are processors; the tests themselves are parallel.
 jobs=$(nproc)
 

@@ -2,7 +2,8 @@
 // INVARIANTS
 //   A processor stands still while its tick does. It is stuck when it stands still and its thread
 //   sleeps in the kernel at the second look, or when it has computed for 10 ms; 3 ms are enough
-//   when goroutines wait and no processor is idle, 1 ms in a storm.
+//   when goroutines wait and no processor is idle, 1 ms in a storm. One whose thread the kernel
+//   keeps waiting is not stuck.
 //   There is a spare processor for each stuck one: max_procs others can always run. A spare goes
 //   back to the free list when its worker next looks for work, or at once when it is idle.
 //   A storm: what a spare takes up may block as well. While goroutines wait and processors get
@@ -81,6 +82,13 @@ bool sleeps_in_kernel(int tid) noexcept {
   text[n] = '\0';
   char const* const after_name = std::strrchr(text, ')');
   return after_name != nullptr && (after_name[2] == 'S' || after_name[2] == 'D');
+}
+
+// The processor time that the thread has had.
+duration computed_by(int tid) noexcept {
+  timespec t{};
+  if (::clock_gettime(sample::cpu_clock_of(tid), &t) != 0) return duration::zero();
+  return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
 }
 
 // As the kernel defines it; the C library here does not.
@@ -246,6 +254,7 @@ void monitor::look_at_ticks(found& f) noexcept {
       }
       p->seen_tick = tick;
       p->seen_at = t_;
+      p->standing_at = {};
       p->stuck.store(false, memory_order_relaxed);
       continue;
     }
@@ -275,7 +284,8 @@ void monitor::judge(found& f) noexcept {
     if (w == nullptr) continue;
     int const tid = w->tid.load(memory_order_relaxed);
     bool const asleep = still >= stuck_sleeping && sleeps_in_kernel(tid);
-    if (asleep || still >= computing_max) {
+    bool const computing = computes(*p, tid);
+    if (asleep || (computing && still >= computing_max)) {
       if (!asleep) {
         p->hog = w;
         set_slice(tid, slice_of_hogs);
@@ -288,6 +298,18 @@ void monitor::judge(found& f) noexcept {
       f.standing = true;
     }
   }
+}
+
+// computes: its thread gets on, if slowly. What a thread misses that the kernel keeps waiting, a
+// spare would miss as well.
+bool monitor::computes(processor& p, int tid) noexcept {
+  duration const computed = computed_by(tid);
+  if (p.standing_at == time_point{}) {
+    p.standing_at = t_;
+    p.standing_computed = computed;
+    return false;
+  }
+  return computed - p.standing_computed >= (t_ - p.standing_at) / 8;
 }
 
 void monitor::report(processor& p, duration still) noexcept {

