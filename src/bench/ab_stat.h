@@ -3,7 +3,7 @@
 // The statistics of an A/B comparison: what paired differences say, and when one may stop looking.
 // Differences are of logarithms, so that 0.01 is 1 %. No shared state.
 //
-// See docs/design/0010-ab.md for what was tried besides.
+// See docs/design/0007-comparing.md for what was tried besides.
 
 #include <map>
 #include <span>
