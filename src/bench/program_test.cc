@@ -250,7 +250,7 @@ bool on_path(std::string const& program) {
   return std::system(("command -v " + program + " >/dev/null 2>&1").c_str()) == 0;
 }
 
-TEST(bench_program, callgrind_counts_the_same_instructions_every_time) {
+TEST(bench_program, callgrind_counts_the_same_instructions_to_a_thousandth) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "valgrind does not run sanitized programs";
 #endif
@@ -263,8 +263,9 @@ TEST(bench_program, callgrind_counts_the_same_instructions_every_time) {
     return capture(seen.output, "\nBenchmarkSum +\t     100\t +([0-9.]+) instructions/op\n");
   };
   std::string const first = count();
-  EXPECT_NE(first, "");
-  EXPECT_EQ(first, count());
+  ASSERT_NE(first, "");
+  // The timer of the runtime may go off within the loop: that is a few instructions in 100 turns.
+  EXPECT_NEAR(std::stod(first), std::stod(count()), 0.001 * std::stod(first));
 }
 
 // The values of Go's prettyPrint, at and around each change of format.
