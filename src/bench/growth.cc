@@ -83,8 +83,7 @@ std::vector<fit> fits(std::vector<point> const& points) {
   if (different_sizes(good) < sizes_min) return {};
   std::vector<fit> all;
   for (form const& f : forms) all.push_back(fit_one(f, good));
-  std::stable_sort(all.begin(), all.end(),
-                   [](fit const& a, fit const& b) { return a.rms < b.rms; });
+  std::ranges::sort(all, {}, &fit::rms);
   return all;
 }
 

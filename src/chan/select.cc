@@ -179,6 +179,20 @@ select_case* try_locked(std::span<select_case*> cases, chan_waiter** woken) {
   return nullptr;
 }
 
+// Cases of one channel wait in its queue in a random order: among what becomes ready later each is
+// as likely, too.
+void shuffle_within_channels(std::span<select_case*> by_address) {
+  std::size_t first = 0;
+  for (std::size_t i = 1; i < by_address.size(); ++i) {
+    if (by_address[i]->core != by_address[first]->core) {
+      first = i;
+      continue;
+    }
+    auto const within = static_cast<std::uint32_t>(i - first + 1);
+    std::swap(by_address[i], by_address[first + fast_rand_below(within)]);
+  }
+}
+
 // Parks in the queues of all channels, which are locked; returns the case that was taken, or null
 // when the limit came.
 select_case* park_in_all(std::span<select_case* const> by_address, void* waiters,
@@ -232,6 +246,7 @@ int select_run(std::span<select_case*> all, select_case** by_address_first, void
     if (woken != nullptr) woken->finish(true);
     return taken != nullptr ? taken->index : otherwise_index;
   }
+  shuffle_within_channels(by_address);
   wake_reason reason = wake_reason::none;
   taken = park_in_all(by_address, waiters, limit, &reason);
   if (taken == nullptr) {

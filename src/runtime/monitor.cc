@@ -63,8 +63,8 @@ constexpr duration stuck_sleeping = microseconds(200);
 constexpr duration poll_overdue = milliseconds(2);
 constexpr duration scavenge_every = std::chrono::seconds(1);
 constexpr duration look_asleep = std::chrono::seconds(10);  // at the memory pressure, if watched
-constexpr duration slice_of_hogs = milliseconds(100);  // the most that the kernel grants
-constexpr std::size_t scavenge_per_look = 512;         // about 0.5 ms
+constexpr duration slice_of_hogs = milliseconds(100);       // the most that the kernel grants
+constexpr std::size_t scavenge_per_look = 512;              // about 0.5 ms
 
 enum : int { awake = 0, asleep = 1, dump_wanted = 2 };
 constinit atomic<int> word{awake};

@@ -62,8 +62,8 @@ struct alignas(64) processor {
   std::uint64_t seen_tick = 0;
   worker* hog = nullptr;  // the holder, whose thread was given long slices
   time_point seen_at{};
-  time_point standing_at{};      // the first look that saw it stand still; zero: it does not
-  duration standing_computed{};  // what its thread had computed by then
+  time_point standing_at{};         // the first look that saw it stand still; zero: it does not
+  duration standing_computed{};     // what its thread had computed by then
   std::uint64_t reported_tick = 0;  // the stall that was reported last
 };
 

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sql/pool.h"
 
-#include <gtest/gtest.h>
-
 #include <chrono>
+#include <gtest/gtest.h>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "sql/driver.h"
 #include "vole/chan.h"
 #include "vole/go.h"
 #include "vole/runtime.h"
 #include "vole/sync.h"
 #include "vole/testing.h"
+
+#include "sql/driver.h"
 
 namespace vole::internal {
 namespace {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sql/postgres_connect.h"
 
-#include <gtest/gtest.h>
-
 #include <cerrno>
+#include <gtest/gtest.h>
 
 namespace vole::internal {
 namespace {

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // SQLite in a temporary folder, and PostgreSQL where it is installed: one row read, one
 // row written, by one caller and by many.
-#include <stdlib.h>
-
 #include <filesystem>
+#include <stdlib.h>
 #include <string>
 
-#include "sql/testing_postgres.h"
 #include "vole/bench.h"
 #include "vole/internal/atomic.h"
 #include "vole/sql.h"
 #include "vole/sql/postgres.h"
 #include "vole/sql/sqlite.h"
+
+#include "sql/testing_postgres.h"
 
 namespace vole {
 namespace {
@@ -32,8 +32,8 @@ void measure(bench::benchmark& b, sql::db& db) {
   b.run("read_row", [&](bench::benchmark& sub) {
     std::int64_t id = 0;
     while (sub.loop()) {
-      auto const name = db.query_one<std::string>(
-          {}, "select name from items where id = $1", id++ % 1000);
+      auto const name =
+          db.query_one<std::string>({}, "select name from items where id = $1", id++ % 1000);
       if (!name) return sub.fail("{}", name.error());
       bench::keep(*name);
     }

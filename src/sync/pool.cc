@@ -107,7 +107,7 @@ void pool_core::trim() noexcept {
 void pool_core::collect(std::vector<garbage>& idle) noexcept {
   raw_lock const lock(mu_);
   trimming_.exchange(true, memory_order_seq_cst);  // pairs with enter
-  slow_barrier();  // who does not see the flag is seen to be busy
+  slow_barrier();                                  // who does not see the flag is seen to be busy
   // pairs with make_magazine
   atomic<magazine*>* const all = magazines_.load(memory_order_acquire);
   for (std::size_t i = 0; all != nullptr && i < magazines_max; ++i) {

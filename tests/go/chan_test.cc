@@ -125,7 +125,6 @@ void len_and_cap(int capacity) {
 
 TEST(go_chan, TestChan) {
   for (int capacity = 0; capacity < 20; ++capacity) {
-    SCOPED_TRACE(capacity);
     receive_from_empty_waits(capacity);
     send_to_full_waits(capacity);
     closed_drains_then_yields_zero(capacity);

@@ -71,6 +71,11 @@ std::vector<ban> const& bans() {
        std::regex(R"(\bstd::(atomic|memory_order)|\b__atomic_\w+|\b__sync_\w+)"),
        {"src/base/", "include/vole/internal/atomic.h"},
        "internal::atomic"},
+      // GoogleTest keeps its traces per thread, and a goroutine may go on on another.
+      {"SCOPED_TRACE",
+       std::regex(R"(\bSCOPED_TRACE\b)"),
+       {"tests/house/"},
+       "words behind << at the expectation"},
       // In a test the closure ends before the test does: the leak check sees to that.
       {"[=]", std::regex(R"(\[=[,\]])"), {"_test.cc", "_bench.cc"}, "captures spelled out"},
   };
