@@ -85,8 +85,8 @@ std::vector<ban> const& bans() {
 // Most lines hold nothing that any ban could match: a cheap look spares them the patterns.
 bool suspicious(std::string const& line) {
   static std::vector<std::string_view> const signs = {
-      "mutex",   "thread", "async", "future", "promise", "task", "semaphore", "latch",
-      "barrier", "once",   "sleep", "atomic", "order",   "cond", "__",        "[="};
+      "mutex", "thread", "async",  "future", "promise", "task", "semaphore", "latch", "barrier",
+      "once",  "sleep",  "atomic", "order",  "cond",    "__",   "[=",        "TRACE"};
   return std::ranges::any_of(signs, [&](auto sign) { return line.find(sign) != line.npos; });
 }
 
