@@ -91,8 +91,9 @@ function(vole_test target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;ROOMS;LIBRARIES")
   add_executable(${target} ${arg_SOURCES})
   vole_compile_options(${target})
-  # GCC 12 warns inside its own headers about GoogleTest's macros at -O2.
-  target_compile_options(${target} PRIVATE -Wno-restrict)
+  # GCC 12 warns inside its own headers about GoogleTest's macros at -O2. Of a test only functions
+  # and lines are wanted afterwards; without its variables it compiles in two thirds of the time.
+  target_compile_options(${target} PRIVATE -Wno-restrict -g1)
   if("testing" IN_LIST arg_ROOMS)
     set(main vole_testing_main)
   else()

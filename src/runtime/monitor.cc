@@ -258,9 +258,18 @@ void monitor::look_at_ticks(found& f) noexcept {
       p->stuck.store(false, memory_order_relaxed);
       continue;
     }
-    if (p->timers.next_when() <= t_) p->timers.run(t_);
+    if (p->timers.next_when() <= t_) run_timers(*p);
     f.waiting += p->queue.size() + (p->queue.has_next() ? 1 : 0);
   }
+}
+
+// run_timers fires what is due. Its processor may become idle meanwhile, and then nobody but the
+// monitor knows that something is about to become runnable: that is no deadlock.
+void monitor::run_timers(processor& p) noexcept {
+  s_.external_waker(1);
+  p.timers.run(t_);
+  s_.external_waker(-1);
+  s_.check_deadlock();
 }
 
 // judge decides which of those that stand still are stuck.

@@ -39,6 +39,7 @@ class monitor {
   };
   found look() noexcept;
   void look_at_ticks(found& f) noexcept;
+  void run_timers(processor& p) noexcept;
   void judge(found& f) noexcept;
   bool computes(processor& p, int tid) noexcept;
   void report(processor& p, duration still) noexcept;

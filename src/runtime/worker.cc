@@ -198,7 +198,8 @@ bool scheduler::looks_deadlocked() noexcept {
          idle_worker_count_ + wired_waiting_ == worker_count_.load(memory_order_relaxed) &&
          global_.count == 0 && !poller_blocked_.load() &&
          idle_count_locked_ == processor_count_.load(memory_order_relaxed) &&
-         blocking_calls_.load() == 0 && external_wakers_.load() == 0 && next_timer() == never &&
+         // The timers first: monitor.cc:run_timers is an external waker before it takes one out.
+         blocking_calls_.load() == 0 && next_timer() == never && external_wakers_.load() == 0 &&
          the_netpoller().handles() == 0;
 }
 
