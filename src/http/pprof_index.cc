@@ -12,6 +12,8 @@
 
 #include "vole/pprof.h"
 
+#include "http/html.h"
+
 namespace vole::http {
 namespace {
 
@@ -74,29 +76,6 @@ changes in N seconds, <code>debug=1</code> to read counts as text.</p>
 <thead><tr><th>Count</th><th>Profile</th><th>What it answers</th><th>Read it</th></tr></thead>
 )";
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (char const c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
 // A name of the program's own may hold what means something in an address.
 std::string address_of(std::string_view name) {
   std::string out;
@@ -151,8 +130,8 @@ std::string pprof_index_html() {
     bool const page = is_in(r.name, pages) || is_in(r.name, captures);
     fmt::format_to(std::back_inserter(html),
                    "<tr><td>{}</td><td><a href=\"{}{}\">{}</a></td><td>{}</td><td>{}</td></tr>\n",
-                   r.count, address_of(r.name), page ? "" : "?debug=1", escaped(r.name),
-                   escaped(r.answer), links(r.name));
+                   r.count, address_of(r.name), page ? "" : "?debug=1", escape_html(r.name),
+                   escape_html(r.answer), links(r.name));
   }
   html +=
       "</table>\n<p><a href=\"goroutine?debug=2\">full goroutine stack dump</a></p>\n</body>\n"

@@ -9,6 +9,7 @@
 #include "vole/json.h"
 #include "vole/service/problem.h"
 
+#include "http/html.h"
 #include "service/endpoint.h"
 
 namespace vole::service {
@@ -21,29 +22,6 @@ void reply_text(http::response_writer& res, int status, std::string_view text,
   res.header().set("Cache-Control", "no-store");
   res.header().set("X-Content-Type-Options", "nosniff");
   http::reply(res, status, text, type);
-}
-
-std::string escape_html(std::string_view text) {
-  std::string out;
-  for (char const c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
 }
 
 std::string readiness_text(health::report const& seen, bool with_details) {
@@ -124,11 +102,11 @@ std::string index_html(admin_pages const& pages) {
       {"/debug/config", "every setting, where it came from, secrets hidden"},
       {"/debug/log-level", "GET shows the level, PUT sets it: curl -X PUT -d debug"},
   };
-  std::string const name = escape_html(pages.name);
+  std::string const name = http::escape_html(pages.name);
   std::string out = fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}</title></head>\n"
       "<body><h1>{0}</h1><p>version {1}</p>\n<ul>\n",
-      name, escape_html(pages.version));
+      name, http::escape_html(pages.version));
   for (auto const& p : all) {
     out += fmt::format("<li><a href=\"{0}\">{0}</a> {1}</li>\n", p.path, p.what);
   }
