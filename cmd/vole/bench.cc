@@ -4,10 +4,11 @@
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
-#include <fmt/format.h>
 #include <string>
 #include <unistd.h>
 #include <vector>
+
+#include "vole/internal/format.h"
 
 #include "base/sys_error.h"
 #include "bench/ab.h"

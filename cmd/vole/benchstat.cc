@@ -3,7 +3,8 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <fmt/format.h>
+
+#include "vole/internal/format.h"
 
 #include "bench/stat.h"
 #include "commands.h"

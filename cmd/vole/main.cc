@@ -7,8 +7,9 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <fmt/format.h>
 #include <string>
+
+#include "vole/internal/format.h"
 
 #include "commands.h"
 

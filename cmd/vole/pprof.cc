@@ -9,7 +9,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <fmt/format.h>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +18,7 @@
 #include "vole/context.h"
 #include "vole/go.h"
 #include "vole/http/client.h"
+#include "vole/internal/format.h"
 #include "vole/os.h"
 #include "vole/result.h"
 

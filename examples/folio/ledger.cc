@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ledger.h"
 
-#include <fmt/format.h>
 #include <map>
+
+#include "vole/internal/format.h"
 
 #include "model.h"
 

@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <chrono>
 #include <ctime>
-#include <fmt/format.h>
 #include <sys/random.h>
 
 #include "vole/assert.h"
+#include "vole/internal/format.h"
 
 namespace folio {
 

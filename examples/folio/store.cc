@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store.h"
 
-#include <fmt/format.h>
-
+#include "vole/internal/format.h"
 #include "vole/service/problem.h"
 
 #include "ledger.h"

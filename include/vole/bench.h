@@ -32,7 +32,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <fmt/format.h>
 #include <functional>
 #include <memory>
 #include <string>
@@ -41,6 +40,7 @@
 #include <utility>
 
 #include "vole/internal/clock.h"
+#include "vole/internal/format.h"
 #include "vole/internal/keep.h"  // keep(x), clobber()
 
 namespace vole::bench {

@@ -23,7 +23,8 @@ struct spawn_options {
   // as it is touched.
   // 0: 256 KiB. A closure lies on the stack too.
   std::size_t stack_bytes = 0;
-  // What an exception that leaves fn is given to; null: see runtime::set_exception_hook.
+  // What an exception that leaves fn is given to, in the goroutine, whose frames are gone; the
+  // goroutine then ends. Null: it ends the process with a dump, its frames included.
   void (*on_exception)(std::exception_ptr thrown) = nullptr;
 };
 

@@ -17,7 +17,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <fmt/format.h>
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -32,6 +31,7 @@
 #include "vole/errors.h"
 #include "vole/internal/annotations.h"
 #include "vole/internal/atomic.h"
+#include "vole/internal/format.h"
 #include "vole/internal/raw_mutex.h"
 #include "vole/result.h"
 

@@ -46,12 +46,6 @@ void set_max_goroutines(std::size_t n) noexcept;
 void lock_thread() noexcept;
 void unlock_thread() noexcept;
 
-// An exception that leaves a goroutine ends the process with a dump, unless a hook was set, here
-// for all goroutines or for one by spawn_options::on_exception. The hook runs in the goroutine,
-// whose frames are gone; the goroutine ends when it returns. Returns the hook before.
-using exception_hook = void (*)(std::exception_ptr thrown);
-exception_hook set_exception_hook(exception_hook hook) noexcept;
-
 // set_stall_report has a goroutine reported on standard error, with its stack, when it has kept its
 // processor for so long without parking; zero, as at start unless VOLE_DEBUG=stall=<ms> says
 // otherwise: none is. One report for a stall, and one at a time.

@@ -28,6 +28,9 @@
 
 namespace vole {
 
+// task_threw is the outcome of a task whose exception went to spawn_options::on_exception.
+inline constinit errors::sentinel task_threw{"the task's function threw an exception"};
+
 template <class T>
 class task;
 
@@ -59,17 +62,26 @@ struct task_state {
     if (refs.fetch_sub(1, memory_order_acq_rel) == 1) delete this;
   }
 
+  // ended tells the waiter, also where an exception goes to the goroutine's hook.
+  struct ended {
+    task_state& state;
+    ~ended() {
+      if (!state.outcome) state.outcome.emplace(error(task_threw));
+      state.done.set();
+      state.release();
+    }
+  };
+
   template <class Fn>
   void run(Fn& fn) {
     using R = std::invoke_result_t<Fn&>;
+    ended const at_end{*this};
     if constexpr (std::is_void_v<R>) {
       fn();
       outcome.emplace();
     } else {
       outcome.emplace(fn());
     }
-    done.set();
-    release();
   }
 };
 

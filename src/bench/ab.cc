@@ -7,7 +7,6 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
-#include <fmt/format.h>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -15,6 +14,7 @@
 #include <utility>
 
 #include "vole/internal/clock.h"
+#include "vole/internal/format.h"
 
 #include "base/sys_error.h"
 #include "bench/ab_plan.h"

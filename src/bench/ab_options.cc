@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command line of `vole bench ab`. No shared state.
-#include <fmt/format.h>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "vole/internal/format.h"
 
 #include "bench/ab.h"
 #include "bench/benchfmt_text.h"

@@ -12,7 +12,8 @@
 
 namespace vole::ab {
 
-// self_seconds is the processor time in each function itself, inlined ones by themselves.
+// self_seconds is the processor time in each function itself; an inlined one's is that of "what in
+// whom", for each function that it was inlined into.
 using self_seconds = std::map<std::string, double>;
 
 // read_profile reads a gzipped profile.proto.

@@ -8,11 +8,12 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <string_view>
 #include <unistd.h>
 #include <utility>
+
+#include "vole/internal/format.h"
 
 #include "base/sys_error.h"
 #include "bench/benchfmt.h"

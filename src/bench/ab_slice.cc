@@ -10,7 +10,6 @@
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
-#include <fmt/format.h>
 #include <fstream>
 #include <linux/perf_event.h>
 #include <optional>
@@ -24,6 +23,7 @@
 #include <utility>
 
 #include "vole/internal/clock.h"
+#include "vole/internal/format.h"
 
 #include "base/sys_error.h"
 

@@ -6,8 +6,9 @@
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <unistd.h>
+
+#include "vole/internal/format.h"
 
 #include "base/sys_error.h"
 #include "bench/benchfmt_text.h"

@@ -8,9 +8,10 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
-#include <fmt/format.h>
 #include <limits>
 #include <re2/re2.h>
+
+#include "vole/internal/format.h"
 
 namespace vole::benchfmt {
 namespace {

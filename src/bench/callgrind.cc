@@ -6,10 +6,11 @@
 
 #include "bench/callgrind.h"
 
-#include <fmt/format.h>
 #include <fstream>
 #include <string_view>
 #include <utility>
+
+#include "vole/internal/format.h"
 
 #if __has_include(<valgrind/callgrind.h>)
 #include <valgrind/callgrind.h>

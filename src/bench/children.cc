@@ -12,7 +12,6 @@
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
-#include <fmt/format.h>
 #include <map>
 #include <spawn.h>
 #include <sstream>
@@ -20,6 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <utility>
+
+#include "vole/internal/format.h"
 
 #include "bench/callgrind.h"
 #include "bench/interrupt.h"

@@ -7,13 +7,14 @@
 
 #include <cerrno>
 #include <filesystem>
-#include <fmt/format.h>
 #include <fstream>
 #include <linux/perf_event.h>
 #include <string>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "vole/internal/format.h"
 
 #include "base/sys_error.h"
 

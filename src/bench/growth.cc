@@ -12,8 +12,9 @@
 #include <charconv>
 #include <cmath>
 #include <cstddef>
-#include <fmt/format.h>
 #include <set>
+
+#include "vole/internal/format.h"
 
 namespace vole::bench {
 namespace {

@@ -2,6 +2,7 @@
 // What keep_test.cc compiles with both compilers and reads as machine code: one function for each
 // kind of argument. Also part of the test program, so that the build's own compiler sees it.
 
+#include "vole/bench.h"
 #include "vole/internal/keep.h"
 
 struct big {
@@ -73,6 +74,16 @@ void not_clobbered(long* to) noexcept {
 // A loop whose body is kept does its work in each turn.
 void kept_loop(long n) noexcept {
   for (long i = 0; i < n; ++i) vole::bench::keep(i * i * 12345);
+}
+// loop(body) keeps what its body returns, and takes its input for changed in each turn.
+void kept_by_loop(vole::bench::benchmark& b, long x) {
+  b.loop([&] { return x * 12345; });
+}
+// Without keep, the while form of the same is an empty loop.
+void dropped_by_while(vole::bench::benchmark& b, long x) {
+  while (b.loop()) {
+    [[maybe_unused]] long const y = x * 12345;
+  }
 }
 void dropped_loop(long n) noexcept {
   [[maybe_unused]] long sum = 0;

@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdlib>
 #include <filesystem>
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <map>
@@ -19,13 +18,18 @@
 #include <vector>
 
 #include "vole/context.h"
+#include "vole/internal/format.h"
 #include "vole/os.h"
 
 namespace {
 
 using namespace vole;
 
-using functions = std::map<std::string, std::vector<std::string>>;  // name -> instructions
+struct instruction {
+  std::size_t offset;  // in its function
+  std::string text;
+};
+using functions = std::map<std::string, std::vector<instruction>>;
 
 bool on_path(std::string const& program) {
   return std::system(("command -v " + program + " >/dev/null 2>&1").c_str()) == 0;
@@ -36,11 +40,12 @@ functions disassemble(std::string const& compiler) {
   std::string folder = std::filesystem::temp_directory_path().string() + "/vole-keep-XXXXXX";
   EXPECT_NE(mkdtemp(folder.data()), nullptr);
   std::string const object = folder + "/shapes.o";
-  auto const compiled = os::run(
-      context::background(),
-      {.argv = {compiler, "-std=c++20", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror",
-                "-fomit-frame-pointer", "-fcf-protection=none", "-I", VOLE_SOURCE_DIR "/include",
-                "-c", VOLE_SOURCE_DIR "/src/bench/keep_shapes.cc", "-o", object}});
+  auto const compiled =
+      os::run(context::background(),
+              {.argv = {compiler, "-std=c++23", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror",
+                        "-fomit-frame-pointer", "-fcf-protection=none", "-ffunction-sections", "-I",
+                        VOLE_SOURCE_DIR "/include", "-c",
+                        VOLE_SOURCE_DIR "/src/bench/keep_shapes.cc", "-o", object}});
   EXPECT_TRUE(compiled && compiled->status.ok()) << compiled->errors;
   auto const listed = os::run(context::background(),
                               {.argv = {"objdump", "-d", "-r", "--no-show-raw-insn", object}});
@@ -53,29 +58,43 @@ functions disassemble(std::string const& compiler) {
       std::size_t const at = line.find('<') + 1;
       name = line.substr(at, line.size() - 2 - at);
     } else if (std::size_t const tab = line.find('\t'); tab != std::string::npos && !name.empty()) {
-      all[name].push_back(line.substr(tab + 1));
+      all[name].push_back({std::stoul(line, nullptr, 16), line.substr(tab + 1)});
     }
   }
   std::filesystem::remove_all(folder);
   return all;
 }
 
-bool has(std::vector<std::string> const& code, std::string_view word) {
-  return std::ranges::any_of(code, [&](auto const& i) { return i.find(word) != i.npos; });
+bool has(std::vector<instruction> const& code, std::string_view word) {
+  return std::ranges::any_of(code, [&](auto const& i) { return i.text.find(word) != i.text.npos; });
 }
-std::size_t count(std::vector<std::string> const& code, std::string_view word) {
+std::size_t count(std::vector<instruction> const& code, std::string_view word) {
   return static_cast<std::size_t>(
-      std::ranges::count_if(code, [&](auto const& i) { return i.find(word) != i.npos; }));
+      std::ranges::count_if(code, [&](auto const& i) { return i.text.find(word) != i.text.npos; }));
 }
-bool copies(std::vector<std::string> const& code) {
+bool copies(std::vector<instruction> const& code) {
   return has(code, "memcpy") || has(code, "memmove") || has(code, "rep ") || has(code, "rep\t");
 }
-bool touches_memory(std::vector<std::string> const& code) {
+bool touches_memory(std::vector<instruction> const& code) {
   return has(code, "(%rsp") || has(code, "(%rbp");
 }
 // Without relocations and what only fills the space between functions.
-std::size_t length(std::vector<std::string> const& code) {
+std::size_t length(std::vector<instruction> const& code) {
   return code.size() - count(code, "R_X86_64") - count(code, "nop") - count(code, "%ax,%ax");
+}
+
+// Whether a jump goes back over a multiplication. Jumps name where they go: "jne  1f <name+0xf>".
+bool multiplies_in_a_loop(std::vector<instruction> const& code) {
+  for (auto at = code.begin(); at != code.end(); ++at) {
+    if (!at->text.starts_with("imul")) continue;
+    bool const jumped_over = std::any_of(at, code.end(), [&](instruction const& later) {
+      auto const plus = later.text.rfind("+0x");
+      return later.text.starts_with("j") && plus != std::string::npos &&
+             std::stoul(later.text.substr(plus + 3), nullptr, 16) <= at->offset;
+    });
+    if (jumped_over) return true;
+  }
+  return false;
 }
 
 void check_shapes(functions const& f) {
@@ -110,6 +129,10 @@ void check_shapes(functions const& f) {
   EXPECT_TRUE(has(code("kept_loop"), "imul"));
   EXPECT_TRUE(has(code("kept_loop"), "j"));
   EXPECT_FALSE(touches_memory(code("kept_loop")));
+  // In the turn itself, not once before it.
+  EXPECT_TRUE(multiplies_in_a_loop(code("kept_by_loop")));
+  EXPECT_TRUE(multiplies_in_a_loop(code("kept_loop")));
+  EXPECT_FALSE(has(code("dropped_by_while"), "imul"));
 }
 
 void check_compiler(std::string const& compiler) {

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <fmt/format.h>
 #include <random>
 #include <string>
 #include <string_view>
@@ -15,6 +14,7 @@
 
 #include "vole/go.h"
 #include "vole/internal/clock.h"
+#include "vole/internal/format.h"
 
 #include "bench/children.h"
 #include "bench/flags.h"

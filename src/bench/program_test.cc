@@ -7,7 +7,6 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
-#include <fmt/format.h>
 #include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -20,10 +19,12 @@
 #include <vector>
 
 #include "vole/context.h"
+#include "vole/internal/format.h"
 #include "vole/os.h"
 
 #include "bench/result.h"
 #include "bench/sink.h"
+#include "pprof/reader.h"
 
 namespace vole::bench {
 namespace {
@@ -174,6 +175,41 @@ TEST(bench_program, a_cpu_profile_of_the_run_goes_into_the_output_folder) {
       run_subject({"-bench=Sum", "-benchtime=1x", "-cpuprofile=/nonexistent/cpu.out"});
   EXPECT_EQ(bad.status.code, 1);
   EXPECT_THAT(bad.errors, HasSubstr("/nonexistent/cpu.out"));
+}
+
+pprof::parsed_profile read_profile(std::string const& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream all;
+  all << in.rdbuf();
+  auto made = pprof::parse_profile(all.str());
+  EXPECT_TRUE(made) << path << ": " << fmt::format("{}", made.error());
+  return made ? *std::move(made) : pprof::parsed_profile{};
+}
+
+// Whether a stack of the profile has a function whose name contains this.
+bool shows(pprof::parsed_profile const& in, std::string_view function) {
+  return std::ranges::any_of(in.functions, [&](pprof::parsed_function const& f) {
+    return f.name.find(function) != std::string::npos;
+  });
+}
+
+TEST(bench_program, memory_block_and_mutex_profiles_of_the_run_show_who_it_was) {
+  temp_folder const to;
+  os::run_result const seen =
+      run_subject({"-bench=Quarrel", "-benchtime=300x", "-memprofile=mem", "-blockprofile=block",
+                   "-mutexprofile=mutex", "-outputdir=" + to.path});
+  ASSERT_EQ(seen.status.code, 0) << seen.errors;
+  auto const memory = read_profile(to.path + "/mem");
+  ASSERT_EQ(memory.types.size(), 4U);
+  EXPECT_EQ(memory.types[0].type, "alloc_objects");
+  EXPECT_TRUE(shows(memory, "quarrel"));
+  for (char const* name : {"/block", "/mutex"}) {
+    auto const waits = read_profile(to.path + name);
+    ASSERT_EQ(waits.types.size(), 2U) << name;
+    EXPECT_EQ(waits.types[0].type, "contentions") << name;
+    EXPECT_EQ(waits.types[1].type, "delay") << name;
+    EXPECT_TRUE(shows(waits, "quarrel")) << name;
+  }
 }
 
 // --- what ends a run from outside ---

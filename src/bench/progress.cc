@@ -4,7 +4,7 @@
 
 #include "bench/progress.h"
 
-#include <fmt/format.h>
+#include "vole/internal/format.h"
 
 #include "bench/interrupt.h"
 

@@ -8,8 +8,9 @@
 #include <cctype>
 #include <cmath>
 #include <cstddef>
-#include <fmt/format.h>
 #include <optional>
+
+#include "vole/internal/format.h"
 
 namespace vole::bench {
 namespace {

@@ -9,11 +9,11 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <fmt/format.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <utility>
 
+#include "vole/internal/format.h"
 #include "vole/runtime.h"
 
 #include "bench/callgrind.h"

@@ -5,9 +5,9 @@
 #include "bench/sanity.h"
 
 #include <algorithm>
-#include <fmt/format.h>
 
 #include "vole/internal/clock.h"
+#include "vole/internal/format.h"
 #include "vole/internal/keep.h"
 
 namespace vole::bench {

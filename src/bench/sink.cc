@@ -10,8 +10,9 @@
 #include <chrono>
 #include <cstddef>
 #include <ctime>
-#include <fmt/format.h>
 #include <utility>
+
+#include "vole/internal/format.h"
 
 namespace vole::bench {
 namespace {

@@ -2,12 +2,13 @@
 // No shared state.
 #include "bench/stat.h"
 
-#include <fmt/format.h>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string_view>
 #include <variant>
+
+#include "vole/internal/format.h"
 
 #include "bench/benchfmt.h"
 #include "bench/benchfmt_text.h"

@@ -2,10 +2,11 @@
 // Tables as comma-separated values. No shared state.
 #include <algorithm>
 #include <cstddef>
-#include <fmt/format.h>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "vole/internal/format.h"
 
 #include "bench/benchfmt_text.h"
 #include "bench/stat_table.h"

@@ -3,8 +3,9 @@
 #include "bench/stat_flags.h"
 
 #include <cstddef>
-#include <fmt/format.h>
 #include <utility>
+
+#include "vole/internal/format.h"
 
 #include "bench/benchfmt_text.h"
 

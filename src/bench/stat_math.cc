@@ -8,9 +8,10 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <fmt/format.h>
 #include <limits>
 #include <numbers>
+
+#include "vole/internal/format.h"
 
 #include "bench/benchfmt_text.h"
 

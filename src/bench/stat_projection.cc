@@ -4,8 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fmt/format.h>
 #include <utility>
+
+#include "vole/internal/format.h"
 
 #include "bench/benchfmt_text.h"
 

@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <fmt/format.h>
+
+#include "vole/internal/format.h"
 
 namespace vole::benchstat {
 namespace {

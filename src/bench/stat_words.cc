@@ -2,8 +2,9 @@
 // No shared state.
 #include "bench/stat_words.h"
 
-#include <fmt/format.h>
 #include <utility>
+
+#include "vole/internal/format.h"
 
 #include "bench/benchfmt_text.h"
 

@@ -9,6 +9,8 @@
 
 #include "vole/bench.h"
 #include "vole/chan.h"
+#include "vole/runtime.h"
+#include "vole/sync.h"
 
 using namespace vole;
 
@@ -61,6 +63,29 @@ VOLE_BENCH(sizes) {
         for (int i = 0; i < n; ++i) bench::clobber();
       }
     });
+  }
+}
+
+// Its two goroutines wait for each other and quarrel over a lock.
+VOLE_BENCH(quarrel) {
+  sync::mutex mu;
+  chan<int> c(0);
+  while (b.loop()) {
+    sync::wait_group both;
+    for (int side = 0; side < 2; ++side) {
+      both.go([&, side] {
+        if (side == 0) {
+          c.send(1);
+        } else {
+          c.recv();
+        }
+        mu.lock();
+        runtime::yield();
+        mu.unlock();
+        bench::keep(std::make_unique<char[]>(1 << 20));
+      });
+    }
+    both.wait();
   }
 }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Channels from the first send to a pipeline that its consumer stops. Quoted by
 // docs/guide/channels.md.
-#include <fmt/format.h>
 #include <memory>
 #include <string>
 
 #include "vole/chan.h"
 #include "vole/go.h"
+#include "vole/internal/format.h"
 
 using namespace vole;
 

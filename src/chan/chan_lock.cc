@@ -24,7 +24,8 @@ void chan_lock::lock_slow() noexcept {
   // The holder has most likely lost its CPU.
   sleepers_.fetch_add(1, memory_order_relaxed);
   // pairs with chan_lock.h:unlock
-  while (word_.exchange(1, memory_order_acquire) != 0) futex_wait(word_, 1, now() + sleep_max);
+  while (word_.exchange(1, memory_order_acquire) != 0)
+    futex_wait(word_, 1, monotonic_now() + sleep_max);
   sleepers_.fetch_sub(1, memory_order_relaxed);
 }
 

@@ -12,7 +12,6 @@
 #include <array>
 #include <cstdint>
 #include <deque>
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <random>
 #include <set>
@@ -23,6 +22,7 @@
 #include "vole/chan.h"
 #include "vole/go.h"
 #include "vole/internal/atomic.h"
+#include "vole/internal/format.h"
 #include "vole/runtime.h"
 #include "vole/select.h"
 #include "vole/sync.h"

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // select: the first of several operations, a timeout, a case that is switched off. Quoted by
 // docs/guide/channels.md.
-#include <fmt/format.h>
 #include <string>
 #include <vector>
 
 #include "vole/go.h"
+#include "vole/internal/format.h"
 #include "vole/select.h"
 #include "vole/time.h"
 

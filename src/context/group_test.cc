@@ -177,6 +177,26 @@ TEST(task, moves_and_is_assigned) {
   EXPECT_EQ(*a.get(live()), 2);
 }
 
+TEST(task, says_that_its_function_s_exception_went_to_the_hook) {
+  spawn_options options;
+  options.on_exception = [](std::exception_ptr) {};
+  EXPECT_TRUE(errors::is(spawn(options, []() -> int { throw 1; }).get(live()).error(), task_threw));
+  EXPECT_TRUE(errors::is(spawn(options, [] { throw 1; }).get(live()), task_threw));
+}
+
+TEST(task_death, of_an_exception_shows_who_threw_it) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(static_cast<void>(spawn([] { throw std::runtime_error("lost"); }).get(live())),
+               "ended by an exception std::runtime_error: lost");
+  EXPECT_DEATH(
+      {
+        errgroup::group g(live());
+        g.go([]() -> error { throw std::runtime_error("lost"); });
+        static_cast<void>(g.wait());
+      },
+      "ended by an exception std::runtime_error: lost");
+}
+
 TEST(task_death, has_nothing_to_give_twice) {
   EXPECT_DEATH(
       {

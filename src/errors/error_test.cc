@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <string>
@@ -8,6 +7,7 @@
 #include <vector>
 
 #include "vole/errors.h"
+#include "vole/internal/format.h"
 
 namespace vole {
 namespace {

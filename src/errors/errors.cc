@@ -10,10 +10,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fmt/format.h>
 #include <iterator>
 
 #include "vole/assert.h"
+#include "vole/internal/format.h"
 #include "vole/result.h"
 
 #include "errors/walk.h"

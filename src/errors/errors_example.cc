@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Errors as values, from the failed call at the bottom to the one place that handles it.
 #include <cerrno>
-#include <fmt/format.h>
 #include <map>
 #include <string>
 #include <utility>
 
 #include "vole/attr.h"
+#include "vole/internal/format.h"
 #include "vole/result.h"
 
 using namespace vole;

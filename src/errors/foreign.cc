@@ -5,11 +5,11 @@
 #include <cstddef>
 #include <cxxabi.h>
 #include <exception>
-#include <fmt/format.h>
 #include <typeinfo>
 #include <utility>
 
 #include "vole/errors.h"
+#include "vole/internal/format.h"
 
 #include "base/sys_error.h"
 #include "errors/walk.h"

@@ -2,7 +2,6 @@
 // Errors as text: the chain in one line, and the tree. No shared state.
 #include <algorithm>
 #include <fmt/chrono.h>
-#include <fmt/format.h>
 #include <iterator>
 #include <string>
 #include <string_view>
@@ -10,6 +9,7 @@
 
 #include "vole/attr.h"
 #include "vole/errors.h"
+#include "vole/internal/format.h"
 
 #include "errors/attrs.h"
 #include "errors/stack.h"

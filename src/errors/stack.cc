@@ -12,10 +12,10 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <fmt/format.h>
 #include <string_view>
 
 #include "vole/errors.h"
+#include "vole/internal/format.h"
 
 #include "base/rand.h"
 #include "base/stack_host.h"

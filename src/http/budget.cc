@@ -4,8 +4,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
-#include <fmt/format.h>
 #include <utility>
+
+#include "vole/internal/format.h"
 
 namespace vole::http {
 namespace {

@@ -2,10 +2,10 @@
 #include "vole/http/client.h"
 
 #include <charconv>
-#include <fmt/format.h>
 #include <utility>
 
 #include "vole/assert.h"
+#include "vole/internal/format.h"
 
 #include "http/client_pool.h"
 #include "http/framing.h"

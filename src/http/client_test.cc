@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vole/http/client.h"
 
-#include <fmt/format.h>
 #include <functional>
 #include <gtest/gtest.h>
 #include <string>
@@ -10,6 +9,7 @@
 #include "vole/chan.h"
 #include "vole/http.h"
 #include "vole/http/test.h"
+#include "vole/internal/format.h"
 #include "vole/sync/wait_group.h"
 
 #include "http/raw_client.h"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fmt/format.h>
 #include <string>
 
 #include "vole/go.h"
 #include "vole/http.h"
 #include "vole/http/client.h"
+#include "vole/internal/format.h"
 #include "vole/net.h"
 #include "vole/result.h"
 #include "vole/sync/wait_group.h"

@@ -2,9 +2,9 @@
 #include "vole/http/message.h"
 
 #include <algorithm>
-#include <fmt/format.h>
 
 #include "vole/assert.h"
+#include "vole/internal/format.h"
 #include "vole/net.h"
 
 #include "http/message_access.h"

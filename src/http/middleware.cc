@@ -2,10 +2,11 @@
 #include "vole/http/middleware.h"
 
 #include <exception>
-#include <fmt/format.h>
 #include <iterator>
 #include <string>
 #include <utility>
+
+#include "vole/internal/format.h"
 
 #include "base/rand.h"
 #include "http/scan.h"

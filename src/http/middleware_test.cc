@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vole/http/middleware.h"
 
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <stdexcept>
 #include <string>
 
 #include "vole/chan.h"
 #include "vole/http/test.h"
+#include "vole/internal/format.h"
 
 namespace vole::http {
 namespace {

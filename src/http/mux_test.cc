@@ -2,13 +2,13 @@
 // The router against Go's documented rules: patterns, precedence, conflicts, redirects, 405.
 #include "vole/http/mux.h"
 
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "vole/http/test.h"
+#include "vole/internal/format.h"
 
 #include "http/pattern.h"
 

@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdint>
-#include <fmt/format.h>
 #include <fstream>
 #include <iterator>
 #include <limits>
@@ -24,6 +23,7 @@
 #include "vole/context.h"
 #include "vole/go.h"
 #include "vole/http/pprof.h"
+#include "vole/internal/format.h"
 #include "vole/pprof.h"
 
 #include "http/pprof_index.h"

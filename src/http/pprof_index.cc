@@ -5,11 +5,11 @@
 #include "http/pprof_index.h"
 
 #include <algorithm>
-#include <fmt/format.h>
 #include <iterator>
 #include <string_view>
 #include <vector>
 
+#include "vole/internal/format.h"
 #include "vole/pprof.h"
 
 #include "http/html.h"

@@ -4,8 +4,8 @@
 #include <array>
 #include <charconv>
 #include <cstring>
-#include <fmt/format.h>
 
+#include "vole/internal/format.h"
 #include "vole/net.h"
 
 #include "http/chunked.h"

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The server over loopback sockets: clients that are slow, gone or many, and the end of it all.
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <string>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include "vole/http.h"
 #include "vole/http/client.h"
 #include "vole/internal/atomic.h"
+#include "vole/internal/format.h"
 #include "vole/runtime.h"
 #include "vole/sync/wait_group.h"
 #include "vole/testing.h"

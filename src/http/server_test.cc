@@ -3,7 +3,6 @@
 #include "vole/http/server.h"
 
 #include <algorithm>
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <stdexcept>
 #include <string>
@@ -11,6 +10,7 @@
 
 #include "vole/http.h"
 #include "vole/http/test.h"
+#include "vole/internal/format.h"
 #include "vole/sync/wait_group.h"
 #include "vole/testing.h"
 #include "vole/time.h"

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/status.h"
 
-#include <fmt/format.h>
-
 #include "vole/http/message.h"
+#include "vole/internal/format.h"
 
 namespace vole::http {
 

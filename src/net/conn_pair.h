@@ -3,7 +3,6 @@
 #pragma once
 
 #include <chrono>
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <memory>
 #include <string>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "vole/go.h"
+#include "vole/internal/format.h"
 #include "vole/net.h"
 #include "vole/sync.h"
 

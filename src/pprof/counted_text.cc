@@ -7,9 +7,10 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <fmt/format.h>
 #include <iterator>
 #include <numeric>
+
+#include "vole/internal/format.h"
 
 #include "symbol/symbolize.h"
 

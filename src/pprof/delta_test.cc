@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pprof/delta.h"
 
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <memory>
+
+#include "vole/internal/format.h"
 
 #include "pprof/reader.h"
 #include "pprof/source.h"

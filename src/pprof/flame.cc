@@ -6,10 +6,11 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fmt/chrono.h>
-#include <fmt/format.h>
 #include <iterator>
 #include <map>
 #include <vector>
+
+#include "vole/internal/format.h"
 
 #include "pprof/call_tree.h"
 #include "pprof/flame_page.h"

@@ -4,8 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fmt/format.h>
 #include <span>
+
+#include "vole/internal/format.h"
 
 namespace vole::pprof {
 namespace {

@@ -8,7 +8,6 @@
 #include "pprof/text.h"
 
 #include <algorithm>
-#include <fmt/format.h>
 #include <iterator>
 #include <malloc.h>
 #include <sys/resource.h>
@@ -16,6 +15,7 @@
 #include <vector>
 
 #include "vole/go.h"
+#include "vole/internal/format.h"
 
 #include "pprof/counted_text.h"
 #include "pprof/goroutine.h"

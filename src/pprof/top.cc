@@ -15,13 +15,14 @@
 #include <cstdint>
 #include <cstdlib>
 #include <fmt/chrono.h>
-#include <fmt/format.h>
 #include <iterator>
 #include <map>
 #include <set>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "vole/internal/format.h"
 
 #include "pprof/call_tree.h"
 #include "pprof/measure.h"

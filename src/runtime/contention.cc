@@ -39,7 +39,7 @@ struct chooser {
       return 0;
     }
     std::uint32_t const weight = period;
-    *now = internal::now();
+    *now = internal::monotonic_now();
     std::int64_t const passed = std::max<std::int64_t>((*now - taken).count(), 1);
     taken = *now;
     // Towards one event per interval, by a factor of four at most at a time.
@@ -98,7 +98,7 @@ void set_samples_per_second(int most) noexcept {
 
 [[gnu::noinline]] void wait_sample::record_wait(time_point begun, std::uint32_t weight,
                                                 void const* from) noexcept {
-  std::int64_t const ns = (internal::now() - begun).count();
+  std::int64_t const ns = (internal::monotonic_now() - begun).count();
   waits.count(weight, ns * weight, from);
 }
 

@@ -5,11 +5,12 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fmt/format.h>
 #include <limits>
 #include <unistd.h>
 #include <utility>
 #include <vector>
+
+#include "vole/internal/format.h"
 
 #include "runtime/scheduler.h"
 #include "runtime/signal.h"
@@ -71,7 +72,7 @@ void look(visitor const& v, goroutine& g) {
   s.labels_id = g.labels_id.load(memory_order_relaxed);
   if (s.state == goroutine_state::parked || s.state == goroutine_state::blocking) {
     duration const since(g.since.load(memory_order_relaxed));
-    s.waiting = std::max(duration::zero(), internal::now().time_since_epoch() - since);
+    s.waiting = std::max(duration::zero(), internal::monotonic_now().time_since_epoch() - since);
   }
   if (&g == v.self) {
     symbol::stack_bounds const bounds{reinterpret_cast<std::uintptr_t>(g.stack_low),
@@ -175,7 +176,7 @@ std::string dump_text(std::vector<goroutine_snapshot> all, std::size_t bytes_max
 
 void report_no_thread(unsigned workers, unsigned limit) noexcept {
   static constinit atomic<std::int64_t> said{0};
-  std::int64_t const now = internal::now().time_since_epoch().count();
+  std::int64_t const now = internal::monotonic_now().time_since_epoch().count();
   std::int64_t last = said.load(memory_order_relaxed);
   constexpr std::int64_t minute = 60'000'000'000;
   if ((last != 0 && now - last < minute) || !said.compare_exchange_strong(last, now)) return;

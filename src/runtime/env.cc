@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <limits>
 #include <sched.h>
 #include <string>
 #include <string_view>
@@ -99,6 +100,7 @@ int processors_from_environment() noexcept {
   if (long const n = number_from_environment("VOLE_MAXPROCS", procs_max); n > 0) {
     return static_cast<int>(n);
   }
+  if (seed_from_environment() != 0) return 1;
   int n = 1;
   cpu_set_t set;
   if (::sched_getaffinity(0, sizeof set, &set) == 0) {
@@ -108,6 +110,11 @@ int processors_from_environment() noexcept {
   }
   if (int const quota = cgroup_quota(); quota > 0 && quota < n) n = quota;
   return n > procs_max ? procs_max : n;
+}
+
+std::uint64_t seed_from_environment() noexcept {
+  return static_cast<std::uint64_t>(
+      number_from_environment("VOLE_SEED", std::numeric_limits<long>::max()));
 }
 
 unsigned threads_from_environment(unsigned otherwise, unsigned most) noexcept {

@@ -2,16 +2,20 @@
 #pragma once
 // What the runtime reads from its environment at start.
 
+#include <cstdint>
 #include <string_view>
 
 #include "vole/internal/clock.h"
 
 namespace vole::internal {
 
-// processors_from_environment: VOLE_MAXPROCS if set, else the smaller of the affinity mask and the
-// cgroup quota.
+// processors_from_environment: VOLE_MAXPROCS if set, else 1 where VOLE_SEED is set, else the
+// smaller of the affinity mask and the cgroup quota.
 // A VOLE_MAXPROCS that is no number from 1 to 1024 is reported on standard error and ignored.
 int processors_from_environment() noexcept;
+
+// seed_from_environment: VOLE_SEED, or 0 for none.
+std::uint64_t seed_from_environment() noexcept;
 
 // threads_from_environment: VOLE_MAXTHREADS, or otherwise what is given.
 unsigned threads_from_environment(unsigned otherwise, unsigned most) noexcept;

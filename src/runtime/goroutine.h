@@ -13,6 +13,7 @@
 
 namespace vole::internal {
 
+class bubble;
 struct local_values;
 struct slab;
 namespace labels {
@@ -58,7 +59,10 @@ struct alignas(64) goroutine {
   worker* wired = nullptr;  // the one worker that may run it, see runtime::lock_thread
   std::uint32_t wired_depth = 0;
   void (*on_exception)(std::exception_ptr) = nullptr;
-  local_values* locals = nullptr;  // see vole/goroutine_local.h
+  local_values* locals = nullptr;      // see vole/goroutine_local.h
+  internal::bubble* bubble = nullptr;  // see bubble.h; null as a rule
+  // Whoever wakes it must say so to the bubble. Written before it can be woken.
+  bool bubble_blocked = false;
 
   // Written by the owner, read by dumps and profiles without a lock: may be stale there.
   atomic<goroutine_state> state{goroutine_state::dead};

@@ -91,7 +91,7 @@ void release(set* s) noexcept {
   {
     registry& r = the_registry();
     raw_lock const lock(r.mu);
-    time_point const now = internal::now();
+    time_point const now = internal::monotonic_now();
     r.ended.push_back({s, now});
     gone = r.forget_old(now);
   }

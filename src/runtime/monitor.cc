@@ -60,6 +60,7 @@ constexpr duration stuck_computing = milliseconds(10);
 constexpr duration stuck_computing_wanted = milliseconds(3);
 constexpr duration stuck_computing_storm = milliseconds(1);
 constexpr duration stuck_sleeping = microseconds(200);
+constexpr duration stuck_seeded = std::chrono::seconds(1);  // a spare would run out of turn
 constexpr duration poll_overdue = milliseconds(2);
 constexpr duration scavenge_every = std::chrono::seconds(1);
 constexpr duration look_asleep = std::chrono::seconds(10);  // at the memory pressure, if watched
@@ -152,7 +153,7 @@ void* monitor::main(void*) noexcept {
 }
 
 void monitor::run() noexcept {
-  started_ = internal::now();
+  started_ = internal::monotonic_now();
   scavenge_at_ = started_ + scavenge_every;
   debug_settings const debug = debug_from_environment();
   if (debug.stall > duration::zero()) stall_report_after.store(debug.stall.count());
@@ -160,7 +161,7 @@ void monitor::run() noexcept {
   if (trace_every_ > duration::zero()) trace_at_ = started_ + trace_every_;
   while (true) {
     if (word.load() == dump_wanted) dump_and_exit();
-    t_ = internal::now();
+    t_ = internal::monotonic_now();
     s_.coarse_now_.store(t_.time_since_epoch().count(), memory_order_relaxed);
     found const f = look();
     scavenge();
@@ -291,6 +292,10 @@ void monitor::judge(found& f) noexcept {
     }
     worker* const w = p->holder.load(memory_order_acquire);  // pairs with processor.cc:hold
     if (w == nullptr) continue;
+    if (s_.seeded() && still < stuck_seeded) {
+      f.standing = true;
+      continue;
+    }
     int const tid = w->tid.load(memory_order_relaxed);
     bool const asleep = still >= stuck_sleeping && sleeps_in_kernel(tid);
     bool const computing = computes(*p, tid);

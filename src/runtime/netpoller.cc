@@ -85,7 +85,8 @@ time_point netpoller::poll(goroutine_chain& ready, time_point const* deadline) n
   if (deadline != nullptr) {
     if (*deadline == never) {
       wait = nullptr;
-    } else if (duration const left = *deadline - internal::now(); left > duration::zero()) {
+    } else if (duration const left = *deadline - internal::monotonic_now();
+               left > duration::zero()) {
       timeout.tv_sec = left.count() / 1'000'000'000;
       timeout.tv_nsec = left.count() % 1'000'000'000;
     }
@@ -106,7 +107,7 @@ time_point netpoller::poll(goroutine_chain& ready, time_point const* deadline) n
     h->on_event(events[i].events, static_cast<std::uint32_t>(data >> 48));
   }
   set_collecting(nullptr);
-  return internal::now();
+  return internal::monotonic_now();
 }
 
 int poll_handle::open(int fd, poll_handle** out) noexcept {

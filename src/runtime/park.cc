@@ -6,6 +6,7 @@
 #include "vole/assert.h"
 
 #include "base/futex.h"
+#include "runtime/bubble.h"
 #include "runtime/contention.h"
 #include "runtime/scheduler.h"
 #include "runtime/timer.h"
@@ -16,18 +17,40 @@ bool netpoll_collect(goroutine* g) noexcept;
 
 // What the scheduler does with a ticket.
 struct park_access {
+  struct held_by {
+    park_ticket::held_lock lock;
+    goroutine& g;
+  };
+
   static void after_park(worker&, void* arg) {
     auto& ticket = *static_cast<park_ticket*>(arg);
     goroutine* const g = ticket.goroutine_;
+    bubble* const in = g->bubble == nullptr ? nullptr : begin_durable_wait(*g);
     // pairs with park.cc:park_ticket::finish: one of the two sees the other's bit
     std::uint32_t const before = ticket.word_.fetch_or(park_ticket::parked, memory_order_acq_rel);
-    if ((before & park_ticket::finished) != 0) the_scheduler().ready(g);
+    bool const finished = (before & park_ticket::finished) != 0;
+    if (in != nullptr) [[unlikely]] {
+      // From here on g is ours only when it is finished.
+      if (finished) g->bubble_blocked = false;
+      finished ? in->not_blocked() : in->blocked();
+    }
+    if (finished) the_scheduler().ready(g);
   }
 
   static void after_park_holding(worker&, void* at) {
-    auto const lock = *static_cast<park_ticket::held_lock*>(
-        at);  // on the waiter's stack, which is gone with the lock
-    lock.release(lock.arg);
+    auto const held = *static_cast<held_by*>(at);  // on the waiter's stack, which is gone with it
+    bubble* const in = held.g.bubble == nullptr ? nullptr : begin_durable_wait(held.g);
+    held.lock.release(held.lock.arg);
+    if (in != nullptr) [[unlikely]]
+      in->blocked();
+  }
+
+  // The bubble when g begins a wait that its bubble must know of, else null.
+  static bubble* begin_durable_wait(goroutine& g) noexcept {
+    if (!bubble::durable(g.why.load(memory_order_relaxed))) return nullptr;
+    g.bubble_blocked = true;
+    g.bubble->blocking();
+    return g.bubble;
   }
 };
 
@@ -71,6 +94,10 @@ char const* to_text(wait_reason why) noexcept {
       return "task wait";
     case wait_reason::main_wait:
       return "main wait";
+    case wait_reason::bubble_wait:
+      return "synctest.Wait";
+    case wait_reason::bubble_driver:
+      return "synctest.Test";
   }
   return "waiting";
 }
@@ -94,9 +121,13 @@ void park_ticket::finish() noexcept {
 void park_ticket::wake(goroutine* g) noexcept {
   if (g == nullptr) {
     futex_wake(word_, 1);  // by address only: the waiter may be gone already
-  } else if (!netpoll_collect(g)) {
-    the_scheduler().ready(g);
+    return;
   }
+  if (g->bubble_blocked) [[unlikely]] {
+    g->bubble_blocked = false;
+    g->bubble->readied();
+  }
+  if (!netpoll_collect(g)) the_scheduler().ready(g);
 }
 
 void park_ticket::park_holding(wait_reason why, held_lock& lock) noexcept {
@@ -109,7 +140,8 @@ void park_ticket::park_holding(wait_reason why, held_lock& lock) noexcept {
   }
   mark_parked(why);
   contention::wait_sample const sample(why);
-  the_scheduler().switch_away(*goroutine_, &park_access::after_park_holding, &lock);
+  park_access::held_by held{lock, *goroutine_};
+  the_scheduler().switch_away(*goroutine_, &park_access::after_park_holding, &held);
   sample.end(__builtin_return_address(0));
 }
 

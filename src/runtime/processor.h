@@ -96,7 +96,7 @@ struct alignas(64) worker {
 // stamp_ready starts the clock of a goroutine's wait for a processor, stamp_some that of one
 // schedule in 64.
 inline void stamp_ready(goroutine* g) noexcept {
-  g->ready_at = internal::now().time_since_epoch().count();
+  g->ready_at = internal::monotonic_now().time_since_epoch().count();
 }
 inline void stamp_some(processor const& p, goroutine* g) noexcept {
   if (p.tick.load(memory_order_relaxed) % 64 == 0) [[unlikely]]

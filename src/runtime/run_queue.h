@@ -34,6 +34,17 @@ struct goroutine_chain {
     last = g;
     ++count;
   }
+  // take_nth takes out the one that nth others stand before.
+  goroutine* take_nth(std::size_t nth) noexcept {
+    if (nth == 0) return pop();
+    goroutine* before = first;
+    while (--nth > 0) before = before->next;
+    goroutine* const g = before->next;
+    before->next = g->next;
+    if (g == last) last = before;
+    --count;
+    return g;
+  }
   goroutine* pop() noexcept {
     goroutine* const g = first;
     if (g != nullptr) {

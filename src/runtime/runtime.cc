@@ -9,6 +9,7 @@
 #include "vole/go.h"
 #include "vole/internal/park.h"
 
+#include "runtime/bubble.h"
 #include "runtime/dump.h"
 #include "runtime/goroutine_local.h"
 #include "runtime/labels.h"
@@ -51,6 +52,9 @@ constexpr std::size_t main_stack_bytes = 8 << 20;  // as a process's first threa
   g->ready_at = 0;
   g->on_exception = options.on_exception;
   g->locals = parent == nullptr || parent->locals == nullptr ? nullptr : inherit_locals(*parent);
+  g->bubble = parent == nullptr ? nullptr : parent->bubble;
+  if (g->bubble != nullptr) [[unlikely]]
+    g->bubble->started();
   g->next = nullptr;
 #if VOLE_ASAN
   __asan_unpoison_memory_region(g->stack_low,
@@ -149,10 +153,6 @@ void lock_thread() noexcept {
 
 void unlock_thread() noexcept {
   if (auto* const g = internal::current_goroutine()) internal::the_scheduler().unwire(*g);
-}
-
-exception_hook set_exception_hook(exception_hook hook) noexcept {
-  return internal::exception_hook.exchange(hook);
 }
 
 void set_stall_report(std::chrono::nanoseconds after) noexcept {

@@ -370,10 +370,32 @@ TEST(runtime_death, a_deadlock_is_reported_with_all_goroutines) {
               "all goroutines are asleep - deadlock!(.|\n)*goroutine 1 \\[chan receive\\]");
 }
 
-TEST(runtime_death, an_escaped_exception_is_a_panic_with_its_type) {
+[[gnu::noinline]] void reach_beyond(int depth) {
+  if (depth == 0) throw std::out_of_range("beyond");
+  reach_beyond(depth - 1);
+  asm volatile("" ::: "memory");
+}
+
+TEST(runtime_death, an_escaped_exception_is_a_panic_with_its_type_and_the_stack_of_the_throw) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_DEATH(run([] { throw std::out_of_range("beyond"); }),
+  EXPECT_DEATH(run([] { reach_beyond(2); }),
+               "panic: goroutine 1 ended by an exception std::out_of_range: "
+               "beyond(.|\n)*reach_beyond(.|\n)*reach_beyond");
+  EXPECT_DEATH(run([] { throw 7; }),
+               "panic: goroutine 1 ended by an exception that is no std::exception");
+}
+
+TEST(runtime_death, terminate_is_a_panic_in_a_goroutine_only) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(run([] { []() noexcept { reach_beyond(0); }(); }),
                "panic: goroutine 1 ended by an exception std::out_of_range: beyond");
+  EXPECT_DEATH(run([] { std::terminate(); }), "panic: goroutine 1 called std::terminate");
+  EXPECT_DEATH(
+      {
+        run([] {});
+        std::terminate();
+      },
+      "terminate called without an active exception");
 }
 
 [[gnu::noinline]] int recurse(int depth) {

@@ -404,7 +404,8 @@ void* sampler::collector_main(void* arg) noexcept {
 
 void sampler::collect(std::uint32_t generation) noexcept {
   while (true) {
-    static_cast<void>(futex_wait(generation_, generation, internal::now() + collect_interval));
+    static_cast<void>(
+        futex_wait(generation_, generation, internal::monotonic_now() + collect_interval));
     raw_lock const lock(mu_);
     if (generation_.load(memory_order_relaxed) != generation) return;
     drain_all();

@@ -43,7 +43,9 @@
 #include <cerrno>
 #include <cxxabi.h>
 
+#include "runtime/bubble.h"
 #include "runtime/env.h"
+#include "runtime/escaped.h"
 #include "runtime/goroutine_local.h"
 #include "runtime/labels.h"
 #include "runtime/monitor.h"
@@ -67,14 +69,14 @@ constexpr std::uint64_t depth_tick = 1024;  // of the stacks that end, one in so
 
 constinit thread_local worker* this_worker = nullptr;
 
-// Under the sanitizers one schedule in four goes over the global queue, to any processor: what must
-// not be kept over a park (errno, thread_local, an exception in flight) is then found to be.
+// Whether a goroutine goes over the global queue, to any processor. Under the sanitizers one
+// schedule in four does: what must not be kept over a park (errno, thread_local, an exception in
+// flight) is then found to be.
 bool migrates([[maybe_unused]] worker const& w) noexcept {
 #if VOLE_ASAN || VOLE_TSAN
-  return w.held->tick.load(memory_order_relaxed) % 4 == 0;
-#else
-  return false;
+  if (w.held->tick.load(memory_order_relaxed) % 4 == 0) return true;
 #endif
+  return the_scheduler().seeded();
 }
 
 void after_yield(worker&, void* arg) {
@@ -90,7 +92,7 @@ void after_end(worker&, void* arg) {
 }
 
 [[gnu::noinline, gnu::cold]] void note_latency(processor& p, goroutine& g) noexcept {
-  std::int64_t const ns = internal::now().time_since_epoch().count() - g.ready_at;
+  std::int64_t const ns = internal::monotonic_now().time_since_epoch().count() - g.ready_at;
   g.ready_at = 0;
   auto const us = static_cast<std::uint64_t>(ns < 0 ? 0 : ns) / 1000;
   auto& bucket = p.latency[std::min<std::size_t>(std::bit_width(us), latency_buckets - 1)];
@@ -118,8 +120,6 @@ void leave(worker& w, goroutine& g) noexcept {
 
 }  // namespace
 
-constinit atomic<runtime::exception_hook> exception_hook{nullptr};
-
 constinit immortal<scheduler> scheduler_instance;
 
 [[gnu::noinline]] worker* current_worker() noexcept {
@@ -145,14 +145,17 @@ void scheduler::start() noexcept {
   workers_limit_.store(threads_from_environment(workers_limit_.load(), workers_max),
                        memory_order_relaxed);
   the_netpoller().open();
-  auto const t = internal::now().time_since_epoch().count();
+  auto const t = internal::monotonic_now().time_since_epoch().count();
   coarse_now_.store(t, memory_order_relaxed);
   last_poll_.store(t, memory_order_relaxed);
   {
     raw_lock const lock(mu_);
+    seed_state_ = seed_from_environment();
+    seeded_.store(seed_state_ != 0, memory_order_relaxed);
     for (int i = 0; i < procs; ++i) put_idle(take_free());
   }
   install_signal_handlers();
+  report_termination();
   install_stack_host();
   monitor::start();
   started_.store(true, memory_order_release);  // pairs with scheduler.h:started
@@ -181,7 +184,7 @@ void scheduler::ready(goroutine* g) noexcept {
 
 void scheduler::ready_all(goroutine_chain& chain) noexcept {
   worker* const w = current_worker();
-  if (w == nullptr || w->held == nullptr) {
+  if (w == nullptr || w->held == nullptr || seeded()) {
     overflow_to_global(chain);
   } else {
     while (goroutine* g = chain.pop()) {
@@ -239,7 +242,7 @@ void scheduler::overflow_to_global(goroutine_chain& chain) noexcept {
 // the loop.
 goroutine* scheduler::next_local(worker& w) noexcept {
   processor* const p = w.held;
-  if (p == nullptr || w.wired != nullptr) return nullptr;
+  if (p == nullptr || w.wired != nullptr || seeded()) return nullptr;
   std::uint64_t const tick = p->tick.load(memory_order_relaxed) + 1;
   if (tick % slice_group == 0) note_slice(*p);
   if (tick % fairness_tick == 0) return nullptr;
@@ -265,7 +268,7 @@ goroutine* scheduler::next_local(worker& w) noexcept {
 }
 
 void scheduler::note_slice(processor& p) noexcept {
-  time_point const t = internal::now();
+  time_point const t = internal::monotonic_now();
   p.slices_short.store(t - p.slice_mark < slice_short * slice_group, memory_order_relaxed);
   p.slice_mark = t;
 }
@@ -319,6 +322,8 @@ void scheduler::end_goroutine(goroutine& self) noexcept {
     labels::release(self.labels);
     labels::put(self, nullptr);
   }
+  if (self.bubble != nullptr) [[unlikely]]
+    std::exchange(self.bubble, nullptr)->ended();
   self.wired = nullptr;
   self.wired_depth = 0;
   w.wired = nullptr;
@@ -335,27 +340,6 @@ void scheduler::end_goroutine(goroutine& self) noexcept {
   __builtin_unreachable();
 }
 
-// escaped is called in the catch block of an exception that left a goroutine.
-[[gnu::noinline, gnu::cold]] void escaped(goroutine& self) {
-  auto* hook = self.on_exception;
-  if (hook == nullptr) hook = exception_hook.load();
-  if (hook != nullptr) {
-    hook(std::current_exception());
-    return;
-  }
-  std::uint64_t const id = self.id.load(memory_order_relaxed);
-  try {
-    throw;
-  } catch (std::exception const& e) {
-    int status = 0;
-    char* const name = abi::__cxa_demangle(typeid(e).name(), nullptr, nullptr, &status);
-    panic(fmt::format("goroutine {} ended by an exception {}: {}", id,
-                      name == nullptr ? typeid(e).name() : name, e.what()));
-  } catch (...) {
-    panic(fmt::format("goroutine {} ended by an exception that is no std::exception", id));
-  }
-}
-
 // goroutine_main is the first function on every goroutine's stack.
 void goroutine_main(void* arg) {
   fiber_entered();
@@ -368,10 +352,10 @@ void goroutine_main(void* arg) {
       after(w, w.after_arg);
     }
   }
-  try {
+  if (self.on_exception == nullptr) {
     self.invoke(self.closure);
-  } catch (...) {
-    escaped(self);
+  } else {
+    run_hooked(self);
   }
   if (self.locals != nullptr) destroy_locals(self);
   the_scheduler().end_goroutine(self);

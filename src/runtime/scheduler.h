@@ -69,6 +69,10 @@ class scheduler {
 
   void check_deadlock() noexcept;
 
+  // seeded: what runs next is drawn from the global queue by the generator of VOLE_SEED, and every
+  // goroutine goes over that queue.
+  bool seeded() const noexcept { return seeded_.load(memory_order_relaxed); }
+
   int max_procs() const noexcept { return max_procs_.load(memory_order_relaxed); }
   int set_max_procs(int n) noexcept;
   std::uint32_t set_max_threads(std::uint32_t n) noexcept;
@@ -132,7 +136,11 @@ class scheduler {
   processor* unhold(worker& w) noexcept;
   void run_after(worker& w) noexcept;
 
+  std::uint64_t draw() noexcept VOLE_REQUIRES_LOCK(mu_);
+
   raw_mutex mu_;
+  atomic<bool> seeded_{false};  // fixed at start
+  std::uint64_t seed_state_ VOLE_GUARDED_BY(mu_) = 0;
   goroutine_chain global_ VOLE_GUARDED_BY(mu_);
   atomic<std::size_t> global_size_{0};
   processor* idle_ VOLE_GUARDED_BY(mu_) = nullptr;
@@ -169,9 +177,6 @@ class scheduler {
   atomic<processor*> processors_[processors_max] = {};
   atomic<worker*> workers_[workers_max] = {};
 };
-
-// See runtime::set_exception_hook.
-extern atomic<runtime::exception_hook> exception_hook;
 
 // The only process-wide object of vole.
 extern constinit immortal<scheduler> scheduler_instance;

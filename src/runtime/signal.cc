@@ -206,11 +206,11 @@ std::size_t capture_running(worker& w, std::uint64_t goroutine_id, std::uintptr_
     capture.state.store(0);
     return 0;
   }
-  time_point const deadline = internal::now() + std::chrono::milliseconds(100);
+  time_point const deadline = internal::monotonic_now() + std::chrono::milliseconds(100);
   while (true) {
     int state = capture.state.load(memory_order_acquire);  // pairs with signal.cc:on_capture
     if (state == 3) break;
-    if (state == 1 && internal::now() >= deadline &&
+    if (state == 1 && internal::monotonic_now() >= deadline &&
         capture.state.compare_exchange_strong(state, 0))
       return 0;
     futex_wait(capture.state, state, state == 1 ? deadline : never);

@@ -3,11 +3,11 @@
 
 #include "runtime/stall.h"
 
-#include <fmt/format.h>
 #include <string>
 #include <unistd.h>
 
 #include "vole/go.h"
+#include "vole/internal/format.h"
 
 #include "runtime/dump.h"
 #include "runtime/signal.h"

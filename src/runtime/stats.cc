@@ -2,9 +2,10 @@
 // The scheduler's counters, summed up. Each is exact; all together are not of one instant.
 
 #include <algorithm>
-#include <fmt/format.h>
 #include <iterator>
 #include <string>
+
+#include "vole/internal/format.h"
 
 #include "runtime/scheduler.h"
 

@@ -137,6 +137,10 @@ std::size_t timer_heap::size() noexcept {
   return entries_.size();
 }
 
+void timer_heap::changed(time_point earliest) noexcept {
+  if (!of_bubble_) the_scheduler().timer_changed(earliest);
+}
+
 void timer_add(timer_node& node, time_point when) noexcept {
   timer_heap& heap = the_scheduler().timers_for_caller();
   bool earliest = false;
@@ -144,7 +148,7 @@ void timer_add(timer_node& node, time_point when) noexcept {
     raw_lock const lock(heap.mu_);
     earliest = heap.push(node, when);
   }
-  if (earliest) the_scheduler().timer_changed(when);
+  if (earliest) heap.changed(when);
 }
 
 bool timer_delete(timer_node& node) noexcept {
@@ -169,7 +173,7 @@ bool timer_move(timer_node& node, time_point when) noexcept {
       heap->move(node, when);
       earliest = node.index_ == 0;
     }
-    if (earliest) the_scheduler().timer_changed(when);
+    if (earliest) heap->changed(when);
     return true;
   }
   return false;
@@ -186,7 +190,7 @@ void timer_advance(timer_node& node, time_point when) noexcept {
       heap->move(node, when);
       earliest = node.index_ == 0;
     }
-    if (earliest) the_scheduler().timer_changed(when);
+    if (earliest) heap->changed(when);
     return;
   }
   timer_add(node, when);

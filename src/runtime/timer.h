@@ -76,6 +76,9 @@ class timer_heap {
 
   std::size_t size() noexcept;
 
+  // leave_to_bubble has no poller woken for it: a bubble looks at it by itself.
+  void leave_to_bubble() noexcept { of_bubble_ = true; }
+
  private:
   friend void timer_add(timer_node& node, time_point when) noexcept;
   friend bool timer_delete(timer_node& node) noexcept;
@@ -97,7 +100,10 @@ class timer_heap {
   void place(std::size_t i, entry e) noexcept VOLE_REQUIRES_LOCK(mu_);
   void publish() noexcept VOLE_REQUIRES_LOCK(mu_);
 
+  void changed(time_point earliest) noexcept;
+
   raw_mutex mu_;
+  bool of_bubble_ = false;  // fixed before others know it
   atomic<duration::rep> next_when_{never.time_since_epoch().count()};
   std::vector<entry> entries_ VOLE_GUARDED_BY(mu_);
 };

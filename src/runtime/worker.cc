@@ -21,6 +21,7 @@
 #include <utility>
 
 #include "base/rand.h"
+#include "runtime/bubble.h"
 #include "runtime/dump.h"
 #include "runtime/env.h"
 #include "runtime/monitor.h"
@@ -279,7 +280,7 @@ goroutine* scheduler::find_here(worker& w) noexcept {
     if (goroutine* const g = take_global(p, 1)) return g;
   }
   if (time_point const when = p.timers.next_when(); when != never) {
-    if (time_point const t = internal::now(); when <= t) p.timers.run(t);
+    if (time_point const t = internal::monotonic_now(); when <= t) p.timers.run(t);
   }
   if (fair && the_netpoller().handles() > 0) {
     if (goroutine* const g = poll_net(w)) return g;
@@ -297,7 +298,22 @@ goroutine* scheduler::find_here(worker& w) noexcept {
   return nullptr;
 }
 
+// splitmix64.
+std::uint64_t scheduler::draw() noexcept {
+  std::uint64_t x = seed_state_ += 0x9e3779b97f4a7c15U;
+  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9U;
+  x = (x ^ x >> 27) * 0x94d049bb133111ebU;
+  return x ^ x >> 31;
+}
+
 goroutine* scheduler::take_global(processor& p, std::size_t most) noexcept {
+  if (seeded()) {
+    if (global_.count == 0) return nullptr;
+    seed_fast_rand(draw());  // of what it chooses itself, as select does
+    goroutine* const g = global_.take_nth(static_cast<std::size_t>(draw() % global_.count));
+    global_size_.store(global_.count, memory_order_relaxed);
+    return g;
+  }
   std::size_t n = global_.count / static_cast<std::size_t>(max_procs()) + 1;
   if (n > most) n = most;
   if (n > global_.count) n = global_.count;
@@ -326,7 +342,7 @@ goroutine* scheduler::steal(worker& w) noexcept {
       if (g == nullptr && last) {
         // Its timers first: they may make something ready here.
         if (time_point const when = p->timers.next_when(); when != never) {
-          if (time_point const t = internal::now(); when <= t && p->timers.run(t) > 0) {
+          if (time_point const t = internal::monotonic_now(); when <= t && p->timers.run(t) > 0) {
             g = mine.queue.take_next();
             if (g == nullptr) g = mine.queue.take();
           }
@@ -478,6 +494,9 @@ void scheduler::timer_changed(time_point when) noexcept {
 timer_heap& scheduler::timers_for_caller() noexcept {
   start();
   worker* const w = current_worker();
+  if (w != nullptr && w->current != nullptr && w->current->bubble != nullptr) [[unlikely]] {
+    return w->current->bubble->timers();
+  }
   if (w != nullptr && w->held != nullptr) return w->held->timers;
   return processors_[0].load(memory_order_acquire)->timers;  // pairs with processor.cc:take_free
 }

@@ -10,7 +10,6 @@
 //        is a leaf.
 #include <algorithm>
 #include <cstdio>
-#include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
 #include <utility>
@@ -19,6 +18,7 @@
 #include "vole/chan.h"
 #include "vole/go.h"
 #include "vole/internal/annotations.h"
+#include "vole/internal/format.h"
 #include "vole/internal/raw_mutex.h"
 #include "vole/os.h"
 #include "vole/select.h"

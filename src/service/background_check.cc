@@ -3,7 +3,6 @@
 #include "service/background_check.h"
 
 #include <charconv>
-#include <fmt/format.h>
 #include <map>
 #include <set>
 #include <source_location>
@@ -12,6 +11,7 @@
 #include <utility>
 
 #include "vole/context.h"
+#include "vole/internal/format.h"
 #include "vole/internal/raw_mutex.h"
 
 namespace vole::service {

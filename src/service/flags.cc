@@ -8,10 +8,10 @@
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
-#include <fmt/format.h>
 #include <numeric>
 
 #include "vole/assert.h"
+#include "vole/internal/format.h"
 
 namespace vole::service {
 namespace {

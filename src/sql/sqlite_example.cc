@@ -2,7 +2,6 @@
 // A small ledger in SQLite: migrate, write in transactions, ask what an error was, read.
 #include <cstdint>
 #include <filesystem>
-#include <fmt/format.h>
 #include <stdlib.h>
 #include <string>
 #include <string_view>
@@ -10,6 +9,7 @@
 
 #include "vole/context.h"
 #include "vole/go.h"
+#include "vole/internal/format.h"
 #include "vole/sql.h"
 #include "vole/sql/migrate.h"
 #include "vole/sql/sqlite.h"

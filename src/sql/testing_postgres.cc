@@ -7,7 +7,6 @@
 #include <charconv>
 #include <fcntl.h>
 #include <filesystem>
-#include <fmt/format.h>
 #include <fstream>
 #include <netinet/in.h>
 #include <pwd.h>
@@ -18,6 +17,7 @@
 #include <utility>
 
 #include "vole/go.h"
+#include "vole/internal/format.h"
 
 extern char** environ;
 

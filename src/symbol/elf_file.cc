@@ -5,12 +5,13 @@
 #include <cstdint>
 #include <elfutils/libdwelf.h>
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <fstream>
 #include <gelf.h>
 #include <unistd.h>
 #include <utility>
 #include <vector>
+
+#include "vole/internal/format.h"
 
 namespace vole::symbol {
 namespace {

@@ -5,12 +5,13 @@
 #include <cstddef>
 #include <cstring>
 #include <elf.h>
-#include <fmt/format.h>
 #include <fstream>
 #include <link.h>
 #include <sstream>
 #include <string_view>
 #include <unistd.h>
+
+#include "vole/internal/format.h"
 
 namespace vole::symbol {
 namespace {

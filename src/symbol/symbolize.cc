@@ -12,7 +12,6 @@
 #include "symbol/symbolize.h"
 
 #include <algorithm>
-#include <fmt/format.h>
 #include <map>
 #include <numeric>
 #include <optional>
@@ -21,6 +20,7 @@
 #include <utility>
 
 #include "vole/internal/annotations.h"
+#include "vole/internal/format.h"
 #include "vole/internal/raw_mutex.h"
 
 #include "symbol/demangle.h"

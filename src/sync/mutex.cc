@@ -56,7 +56,7 @@ wake_reason mutex::lock_slow(internal::park_limit const& limit) {
       continue;
     }
     bool const first_time = waiting_since == time_point{};
-    self.since = internal::now();
+    self.since = internal::monotonic_now();
     if (first_time) waiting_since = self.since;
     bool const starve = !first_time && self.since - waiting_since > starving_after;
     {
@@ -77,7 +77,7 @@ wake_reason mutex::lock_slow(internal::park_limit const& limit) {
       return reason;
     }
     if (self.owns) {
-      if (internal::now() - waiting_since < starving_after) word_.drop_starving();
+      if (internal::monotonic_now() - waiting_since < starving_after) word_.drop_starving();
       return wake_reason::ready;
     }
     awake = true;

@@ -92,7 +92,7 @@ wake_reason rw_mutex::rlock_slow(internal::park_limit const& limit) {
       count_entered(1);
       return wake_reason::ready;
     }
-    self.since = internal::now();
+    self.since = internal::monotonic_now();
     queue_.push_back(self);
   }
   wake_reason const reason = self.ticket.park(internal::wait_reason::rw_mutex_rlock, limit);
@@ -218,7 +218,7 @@ void rw_mutex::revoke() {
       if (spin < busy_spins) {
         internal::spin_pause();
       } else {
-        internal::futex_wait(slot.busy, 1, internal::now() + busy_nap);
+        internal::futex_wait(slot.busy, 1, internal::monotonic_now() + busy_nap);
       }
     }
     inside += static_cast<std::uint32_t>(slot.count);
@@ -283,7 +283,7 @@ wake_reason rw_mutex::wait_for_readers(internal::park_limit const& limit)
         return wake_reason::ready;
       }
     }
-    self.since = internal::now();
+    self.since = internal::monotonic_now();
     writer_ = &self;
   }
   wake_reason const reason = self.ticket.park(internal::wait_reason::rw_mutex_lock, limit);

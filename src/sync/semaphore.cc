@@ -51,7 +51,7 @@ wake_reason semaphore::acquire_slow(std::int64_t n, internal::park_limit const& 
         break;
       }
     }
-    self.since = internal::now();
+    self.since = internal::monotonic_now();
     queue_.push_back(self);
   }
   wake_reason const reason = self.ticket.park(internal::wait_reason::semaphore_acquire, limit);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The primitives of vole/sync.h, each where it belongs. Quoted by docs/guide/sync.md.
-#include <fmt/format.h>
 #include <map>
 #include <memory>
 #include <queue>
 #include <string>
 
 #include "vole/go.h"
+#include "vole/internal/format.h"
 #include "vole/sync.h"
 
 using namespace vole;

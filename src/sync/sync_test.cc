@@ -238,6 +238,21 @@ TEST(wait_group, goroutine_s_captures_are_gone_when_wait_returns) {
   }
 }
 
+TEST(wait_group, counts_a_goroutine_whose_exception_went_to_its_hook) {
+  static internal::atomic<int> hooked{0};
+  hooked.store(0);
+  spawn_options options;
+  options.on_exception = [](std::exception_ptr) { hooked.fetch_add(1); };
+  sync::wait_group wg;
+  auto const held = std::make_shared<int>(1);
+  for (int i = 0; i < 10; ++i) {
+    wg.go(options, [held] { throw std::runtime_error("gone"); });
+  }
+  wg.wait();
+  EXPECT_EQ(held.use_count(), 1);
+  while (hooked.load() != 10) runtime::yield();
+}
+
 TEST(wait_group, may_be_destroyed_as_soon_as_wait_returns) {
   for (int i = 0; i < 3000; ++i) {
     auto wg = std::make_unique<sync::wait_group>();

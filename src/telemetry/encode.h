@@ -5,9 +5,10 @@
 
 #include <chrono>
 #include <cstdint>
-#include <fmt/format.h>
 #include <span>
 #include <string_view>
+
+#include "vole/internal/format.h"
 
 namespace vole::internal {
 

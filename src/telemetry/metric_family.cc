@@ -3,10 +3,10 @@
 #include "telemetry/metric_family.h"
 
 #include <cstring>
-#include <fmt/format.h>
 #include <iterator>
 
 #include "vole/assert.h"
+#include "vole/internal/format.h"
 #include "vole/metrics.h"
 
 #include "base/rand.h"

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <dirent.h>
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vole/internal/format.h"
 #include "vole/metrics.h"
 #include "vole/runtime.h"
 

@@ -3,11 +3,12 @@
 #include "vole/trace.h"
 
 #include <cstring>
-#include <fmt/format.h>
 #include <span>
 #include <sys/random.h>
 #include <utility>
 #include <vector>
+
+#include "vole/internal/format.h"
 
 #include "base/rand.h"
 #include "telemetry/encode.h"

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fmt/format.h>
 #include <string_view>
 
 #include "vole/assert.h"
+#include "vole/internal/format.h"
 #include "vole/runtime.h"
 #include "vole/time.h"
 
@@ -93,9 +93,9 @@ std::size_t parked() {
 }
 
 void wait_until_parked(std::size_t n) {
-  time_point const give_up = internal::deadline_after(patience);
+  time_point const give_up = internal::monotonic_now() + patience;
   for (int round = 0; parked() < n; ++round) {
-    if (internal::now() >= give_up) {
+    if (internal::monotonic_now() >= give_up) {
       panic(fmt::format("testing::wait_until_parked({}): only {} goroutines are parked", n,
                         parked()));
     }
@@ -106,7 +106,7 @@ void wait_until_parked(std::size_t n) {
 leak_check::leak_check() : before_(live_ids()) {}
 
 std::string leak_check::report(duration grace) const {
-  time_point const give_up = internal::deadline_after(grace);
+  time_point const give_up = internal::monotonic_now() + grace;
   std::uint64_t const self = runtime::goroutine_id();
   for (int round = 0;; ++round) {
     std::vector<std::uint64_t> left;
@@ -114,7 +114,7 @@ std::string leak_check::report(duration grace) const {
       if (id != self && !std::binary_search(before_.begin(), before_.end(), id)) left.push_back(id);
     }
     if (left.empty()) return {};
-    if (internal::now() >= give_up) return sections_of(left);
+    if (internal::monotonic_now() >= give_up) return sections_of(left);
     pause(round);
   }
 }

@@ -5,6 +5,8 @@
 
 #include <chrono>
 
+#include "vole/internal/atomic.h"
+
 namespace vole {
 
 using time_point = std::chrono::steady_clock::time_point;
@@ -15,9 +17,20 @@ inline constexpr time_point never = time_point::max();
 
 namespace internal {
 
-// now reads the monotonic clock. Cost: one vDSO call, about 20 ns.
-inline time_point now() noexcept {
+// monotonic_now reads the machine's clock: for what is measured. Cost: one vDSO call, about 20 ns.
+inline time_point monotonic_now() noexcept {
   return std::chrono::steady_clock::now();
+}
+
+// While a bubble runs (vole/synctest.h): the time of the caller's.
+inline constinit atomic<time_point (*)() noexcept> bubble_clock{nullptr};
+
+// now is the time by which the calling goroutine's deadlines and timers go.
+inline time_point now() noexcept {
+  // pairs with bubble.cc:bubble
+  if (auto* const clock = bubble_clock.load(memory_order_acquire)) [[unlikely]]
+    return clock();
+  return monotonic_now();
 }
 
 // deadline_after returns now + timeout, or never where that would overflow.

@@ -59,6 +59,8 @@ enum class wait_reason : std::uint8_t {
   pool_wait,
   task_wait,
   main_wait,
+  bubble_wait,
+  bubble_driver,
 };
 
 // to_text(wait_reason::chan_receive) is "chan receive".

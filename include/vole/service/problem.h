@@ -8,7 +8,6 @@
 // Source: RFC 9457 (Problem Details for HTTP APIs).
 #pragma once
 
-#include <fmt/format.h>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -16,6 +15,7 @@
 
 #include "vole/errors.h"
 #include "vole/http.h"
+#include "vole/internal/format.h"
 
 namespace vole::service {
 

@@ -13,7 +13,6 @@
 // ORDERING  what a goroutine did before done() is seen after wait().
 
 #include <cstdint>
-#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -53,7 +52,8 @@ class wait_group {
     return wait_slow(limit);
   }
 
-  // go runs fn in a new goroutine that is counted until fn has returned and is destroyed.
+  // go runs fn in a new goroutine that is counted until fn is destroyed: it has returned, or
+  // its exception went to the hook of the options.
   template <class Fn>
   void go(Fn&& fn) {
     go(spawn_options{}, std::forward<Fn>(fn));
@@ -61,15 +61,19 @@ class wait_group {
   template <class Fn>
   void go(spawn_options const& options, Fn&& fn) {
     add(1);
-    vole::go(options,
-             [this, held = std::optional<std::decay_t<Fn>>(std::forward<Fn>(fn))]() mutable {
-               (*held)();
-               held.reset();
-               done();
-             });
+    vole::go(options, [this, fn = std::forward<Fn>(fn)]() mutable {
+      member const counted{*this};
+      auto last = std::move(fn);
+      last();
+    });
   }
 
  private:
+  struct member {
+    wait_group& in;
+    ~member() { in.done(); }
+  };
+
   static constexpr std::int64_t one = std::int64_t{1} << 32;
   enum : std::uint64_t { waiters = 1, releasing = 2, flags = 3 };
 
