@@ -7,13 +7,13 @@
 #include <cstring>
 #include <fmt/format.h>
 #include <limits>
+#include <string_view>
 #include <unistd.h>
 #include <utility>
 #include <vector>
 
 #include "runtime/scheduler.h"
 #include "runtime/signal.h"
-#include "symbol/symbolize.h"
 #include "symbol/unwind.h"
 
 namespace vole::internal {
@@ -133,17 +133,22 @@ void append_frames(std::string& to, std::uintptr_t const* pcs, std::size_t depth
   if (depth == dump_depth_max) to += "\t... further frames left out\n";
 }
 
+symbol::source_frame const& creator_among(std::span<symbol::source_frame const> frames) {
+  // By file as well: little debug information means names without their namespaces.
+  auto const is_go = [](symbol::source_frame const& f) {
+    std::string_view name = std::string_view(f.function).substr(0, f.function.find('<'));
+    name = name.substr(name.find_last_of(" :") + 1);
+    return (name == "go" || name == "try_go") && f.file.find("include/vole/") != f.file.npos;
+  };
+  std::size_t i = 0;
+  while (i + 1 < frames.size() && is_go(frames[i])) ++i;
+  return frames[i];
+}
+
 void append_creator(std::string& to, std::uintptr_t created_by, std::uint64_t parent_id) {
   if (created_by == 0) return;
   symbol::symbolized const s = symbol::symbolize(created_by - 1);
-  // go() is inlined: the creator is the first frame that is not vole's.
-  std::size_t i = 0;
-  while (i + 1 < s.frames.size() &&
-         (s.frames[i].function.find("vole::go<") != std::string::npos ||
-          s.frames[i].function.find("vole::try_go<") != std::string::npos)) {
-    ++i;
-  }
-  symbol::source_frame const& f = s.frames[i];
+  symbol::source_frame const& f = creator_among(s.frames);
   to += fmt::format("created by {}", f.function);
   if (parent_id != 0) to += fmt::format(" in goroutine {}", parent_id);
   to += fmt::format("\n\t{}:{}\n", f.file.empty() ? "?" : f.file, f.line);
