@@ -33,6 +33,10 @@ worker* worker_running(goroutine const& g) {
   return s.found;
 }
 
+bool is_waiting(goroutine_state state) noexcept {
+  return state == goroutine_state::parked || state == goroutine_state::runnable;
+}
+
 // A parked stack is copied word by word while it may start to run: whoever moves it changes
 // `switches`.
 [[gnu::no_sanitize_address, gnu::no_sanitize_thread]] std::size_t walk_parked(goroutine& g,
@@ -49,8 +53,7 @@ worker* worker_running(goroutine const& g) {
                                reinterpret_cast<std::uintptr_t>(frame.sp),
                                reinterpret_cast<std::uintptr_t>(frame.fp)};
   std::size_t const depth = symbol::unwind_saved(from, {low, high}, {pcs, dump_depth_max});
-  goroutine_state const state = g.state.load(memory_order_relaxed);
-  bool const still = state == goroutine_state::parked || state == goroutine_state::runnable;
+  bool const still = is_waiting(g.state.load(memory_order_relaxed));
   return still && g.switches.load(memory_order_relaxed) == before ? depth : 0;
 }
 
@@ -60,15 +63,22 @@ struct visitor {
   goroutine* self;
 };
 
-void look(visitor const& v, goroutine& g) {
-  goroutine_snapshot s;
+// read_block fills in what the control block says; false: nobody lives there.
+bool read_block(goroutine const& g, goroutine_snapshot& s) noexcept {
   s.id = g.id.load(memory_order_relaxed);
   s.state = g.state.load(memory_order_relaxed);
-  if (s.state == goroutine_state::dead || s.id == 0) return;
+  if (s.state == goroutine_state::dead || s.id == 0) return false;
   s.parent_id = g.parent_id.load(memory_order_relaxed);
   s.why = g.why.load(memory_order_relaxed);
   s.created_by = reinterpret_cast<std::uintptr_t>(g.created_by.load(memory_order_relaxed));
   s.labels_id = g.labels_id.load(memory_order_relaxed);
+  return true;
+}
+
+void look(visitor const& v, goroutine& g) {
+  goroutine_snapshot s;
+  if (!read_block(g, s)) return;
+  if (&g == v.self) s.state = goroutine_state::running;
   if (s.state == goroutine_state::parked || s.state == goroutine_state::blocking) {
     duration const since(g.since.load(memory_order_relaxed));
     s.waiting = std::max(duration::zero(), internal::now().time_since_epoch() - since);
@@ -107,6 +117,39 @@ char const* state_text(goroutine_snapshot const& g) {
       break;
   }
   return "dead";
+}
+
+bool look_at_waiting(goroutine& g, goroutine_snapshot& to) noexcept {
+  constexpr int attempts = 3;
+  if (!read_block(g, to) || !is_waiting(to.state)) return false;
+  for (int i = 0; i < attempts; ++i) {
+    wait_reason const why = g.why.load(memory_order_relaxed);
+    goroutine_state const state = g.state.load(memory_order_relaxed);
+    to.depth = walk_parked(g, to.pcs);
+    if (to.depth == 0) continue;
+    if (is_waiting(state)) to.state = state;
+    to.why = why;
+    break;
+  }
+  return true;
+}
+
+bool look_at_blocking(goroutine& g, goroutine_snapshot& to) noexcept {
+  if (!read_block(g, to) || to.state != goroutine_state::blocking) return false;
+  auto const place = [&g] {
+    return symbol::registers{.pc = g.blocking_pc.load(memory_order_relaxed),
+                             .sp = g.blocking_sp.load(memory_order_relaxed),
+                             .fp = g.blocking_fp.load(memory_order_relaxed)};
+  };
+  symbol::registers const from = place();
+  symbol::stack_bounds const bounds{reinterpret_cast<std::uintptr_t>(g.stack_low),
+                                    reinterpret_cast<std::uintptr_t>(g.stack_high)};
+  to.depth = symbol::unwind_saved(from, bounds, {to.pcs, dump_depth_max});
+  symbol::registers const now = place();
+  bool const stayed = g.state.load(memory_order_relaxed) == goroutine_state::blocking &&
+                      now.pc == from.pc && now.sp == from.sp && now.fp == from.fp;
+  if (!stayed) to.depth = 0;
+  return true;
 }
 
 void for_each_goroutine(void (*visit)(void*, goroutine_snapshot const&), void* arg) noexcept {

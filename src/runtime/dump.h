@@ -34,6 +34,14 @@ struct goroutine_snapshot {
 // Cost: about 1 us each, plus a signal for each that runs.
 void for_each_goroutine(void (*visit)(void* arg, goroutine_snapshot const& g), void* arg) noexcept;
 
+// look_at_waiting fills `to` with a goroutine that is parked or runnable; false: it is neither.
+// depth is 0 when it moved at each of three attempts. Sends no signal. Any thread, while it keeps
+// the stacks from being given back (stack_pool::walk_on).
+bool look_at_waiting(goroutine& g, goroutine_snapshot& to) noexcept;
+
+// look_at_blocking is the same for one inside blocking(): the place where it entered.
+bool look_at_blocking(goroutine& g, goroutine_snapshot& to) noexcept;
+
 // state_text is what a dump says of its state: "running", "chan receive".
 char const* state_text(goroutine_snapshot const& g);
 
