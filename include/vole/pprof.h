@@ -7,12 +7,15 @@
 //   work();
 //   std::string const bytes = cpu->stop();  // write it to cpu.pb.gz; go tool pprof -top cpu.pb.gz
 //
+//   result<pprof::wall_profile> wall = pprof::start_wall();  // waiting included
+//
 //   std::string const dump = pprof::lookup("goroutine")->write(2);
 //
 //   pprof::do_with_labels({{"tenant", tenant}}, [&] { serve(req); });
 //
 // Names, files and lines, inlined calls included, are in the profile: pprof needs neither the
-// program nor its debug files. Any number of CPU profiles may be taken at the same time.
+// program nor its debug files. Any number of profiles may be taken at the same time. Stacks of
+// goroutines end, in CPU and wall profiles, with "created by" and the function that called go().
 // Source: Go runtime/pprof. Differs: write returns the bytes; profiles overlap where Go refuses the
 //   second.
 
@@ -62,6 +65,37 @@ class [[nodiscard]] cpu_profile {
 // Errors:  the system gives no timer or no thread (system_error).  Safety: any goroutine or thread.
 // Cost:    a few us per sample, 100 samples a second for each busy processor.
 result<cpu_profile> start_cpu();
+
+// wall_profile is the same for time that passes, waiting included. Dropping it ends the capture.
+// Safety: one goroutine or thread at a time.
+class [[nodiscard]] wall_profile {
+ public:
+  wall_profile(wall_profile&&) noexcept;
+  wall_profile& operator=(wall_profile&&) noexcept;
+  ~wall_profile();
+
+  // stop ends the capture and returns the profile: debug 0: profile.proto, gzipped; 1: text with
+  // counts per stack. Empty when it was stopped before.
+  // Blocks, Cost: as cpu_profile::stop.
+  std::string stop(int debug = 0);
+
+ private:
+  struct state;
+  friend result<wall_profile> start_wall();
+  explicit wall_profile(std::unique_ptr<state> own) noexcept;
+
+  std::unique_ptr<state> state_;
+};
+
+// start_wall begins to capture what goroutines do and wait for, 99 times a second: each counts for
+// the time that passes, on a processor or not; what it waits for is its label wait_reason. Threads
+// that are not vole's are not seen. Goroutines that wait are not interrupted.
+// Errors:  the system gives no thread (system_error).  Safety: any goroutine or thread.
+// Cost:    1.4 % of one processor with 10 goroutines, 2.5 % with 100,000, and no more with more: a
+//          part of them is looked at each time, in turn, and counts for all.
+// Source:  github.com/felixge/fgprof. Differs: bounded cost; labels; a thread in a system call is
+//   not interrupted again and again.
+result<wall_profile> start_wall();
 
 // delta is a profile of what changes between begin_delta and finish.
 class [[nodiscard]] delta {

@@ -87,7 +87,7 @@ enum class form { file, flame_graph, unknown };
 
 form form_of(request& req) {
   std::string const asked = query(req, "format");
-  if (asked.empty() || asked == "proto") return form::file;
+  if (asked.empty() || asked == "proto" || asked == "pprof") return form::file;  // fgprof's word
   return asked == "flamegraph" ? form::flame_graph : form::unknown;
 }
 
@@ -132,11 +132,16 @@ bool wait_for(response_writer& res, request& req, std::int64_t seconds) {
   return false;
 }
 
+// seconds_of says how long to capture.
+std::int64_t seconds_of(request& req) {
+  std::int64_t const seconds = parse_int(query(req, "seconds")).value_or(0);
+  return seconds > 0 ? seconds : seconds_default;
+}
+
 void serve_cpu(response_writer& res, request& req) {
   no_sniff(res);
   if (refuse_unknown_form(res, req)) return;
-  std::int64_t seconds = parse_int(query(req, "seconds")).value_or(0);
-  if (seconds <= 0) seconds = seconds_default;
+  std::int64_t const seconds = seconds_of(req);
   result<pprof::cpu_profile> cpu = pprof::start_cpu();
   if (!cpu) {
     serve_error(res, status::internal_server_error,
@@ -144,6 +149,24 @@ void serve_cpu(response_writer& res, request& req) {
     return;
   }
   if (wait_for(res, req, seconds)) serve_profile(res, req, "profile", cpu->stop());
+}
+
+void serve_wall(response_writer& res, request& req) {
+  no_sniff(res);
+  if (refuse_unknown_form(res, req)) return;
+  std::int64_t const seconds = seconds_of(req);
+  result<pprof::wall_profile> wall = pprof::start_wall();
+  if (!wall) {
+    serve_error(res, status::internal_server_error,
+                fmt::format("Could not enable wall profiling: {}", wall.error()));
+    return;
+  }
+  if (!wait_for(res, req, seconds)) return;
+  if (loose_int(req, "debug") > 0) {
+    reply(res, status::ok, wall->stop(1), plain_text);
+  } else {
+    serve_profile(res, req, "wall", wall->stop());
+  }
 }
 
 void serve_delta(response_writer& res, request& req, pprof::profile const& p,
@@ -287,6 +310,8 @@ void handle_pprof(mux& pages) {
   pages.handle("GET /debug/pprof/symbol", serve_symbol);
   pages.handle("POST /debug/pprof/symbol", serve_symbol);
   pages.handle("GET /debug/pprof/trace", serve_trace);
+  pages.handle("GET /debug/pprof/wall", serve_wall);
+  pages.handle("GET /debug/fgprof", serve_wall);
   auto const seen = std::make_shared<pprof::scrape_deltas>();
   pages.handle("GET /debug/pprof/delta_heap", scrape_page("heap", seen));
   pages.handle("GET /debug/pprof/delta_block", scrape_page("block", seen));

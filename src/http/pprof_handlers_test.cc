@@ -28,6 +28,7 @@
 #include "vole/sync.h"
 #include "vole/testing.h"
 
+#include "runtime/wall_sample.h"
 #include "symbol/symbolize.h"
 
 namespace vole::http {
@@ -200,22 +201,46 @@ TEST(http_pprof, a_cpu_profile_comes_after_its_time) {
   EXPECT_GE(vole::internal::now() - begun, 1s);
 }
 
+TEST(http_pprof, a_wall_profile_has_gos_names_and_fgprofs) {
+  for (std::string const page : {"/debug/pprof/wall", "/debug/fgprof"}) {
+    time_point const begun = vole::internal::now();
+    expect_proto(get(page + "?seconds=1"), "wall");
+    EXPECT_GE(vole::internal::now() - begun, 1s);
+  }
+  expect_proto(get("/debug/fgprof?seconds=1&format=pprof"), "wall");
+  EXPECT_THAT(get("/debug/pprof/wall?seconds=1&format=flamegraph").body,
+              HasSubstr(R"({"title":"wall of vole_http_test")"));
+  answer const text = get("/debug/pprof/wall?seconds=1&debug=1");
+  EXPECT_EQ(text.header.get("Content-Type"), "text/plain; charset=utf-8");
+  EXPECT_THAT(text.body, StartsWith("wall profile: total "));
+  expect_error(get("/debug/pprof/wall?seconds=3600&format=folded"), 400,
+               "invalid value for \"format\" - must be flamegraph or proto");
+  EXPECT_THAT(get("/debug/pprof/").body, HasSubstr("<a href=\"wall\">"));
+}
+
 TEST(http_pprof, captures_overlap) {
   spinner const busy;
-  sync::wait_group both;
+  sync::wait_group all;
   for (int i = 0; i < 2; ++i) {
-    both.go([] { expect_proto(get("/debug/pprof/profile?seconds=1"), "profile"); });
+    all.go([] { expect_proto(get("/debug/pprof/profile?seconds=1"), "profile"); });
+    all.go([] { expect_proto(get("/debug/pprof/wall?seconds=1"), "wall"); });
   }
-  both.wait();
+  all.wait();
 }
 
 TEST(http_pprof, a_request_that_ends_early_ends_its_capture) {
-  auto [ctx, cancel] = context::with_cancel(context::background());
-  chan<answer> done(1);
-  go([done, &ctx = ctx] { done.send(ask("GET", "/debug/pprof/profile?seconds=3600", {}, ctx)); });
-  testing::wait_until_parked(1);
-  cancel();
-  expect_error(*done.recv(), 500, "context canceled");
+  for (std::string const page : {"profile", "wall"}) {
+    auto [ctx, cancel] = context::with_cancel(context::background());
+    chan<answer> done(1);
+    go([done, page, &ctx = ctx] {
+      done.send(ask("GET", "/debug/pprof/" + page + "?seconds=3600", {}, ctx));
+    });
+    testing::wait_until_parked(1);
+    EXPECT_EQ(vole::internal::wall::read_counters().captures, page == "wall" ? 1U : 0U);
+    cancel();
+    expect_error(*done.recv(), 500, "context canceled");
+    EXPECT_EQ(vole::internal::wall::read_counters().captures, 0U);
+  }
 
   auto const [late, unused] = context::with_timeout(context::background(), 1ms);
   expect_error(ask("GET", "/debug/pprof/profile?seconds=3600", {}, late), 408,
@@ -316,6 +341,18 @@ TEST(http_pprof, go_tool_pprof_names_the_busy_function) {
   EXPECT_THAT(top, ContainsRegex("[1-9][0-9.]+m?s +[0-9.]+% +[0-9.]+% +[0-9.]+m?s +[0-9.]+%  "
                                  "[^\n]*spin_for_the_profile"));
   EXPECT_THAT(top, ::testing::Not(HasSubstr("Local symbolization failed")));
+}
+
+TEST(http_pprof, go_tool_pprof_reads_a_wall_profile) {
+  if (!have_go()) GTEST_SKIP() << "no 'go' on the PATH";
+  pprof_server const pages;
+  spinner const busy;
+  std::string const top = pages.pprof("-top -tagleaf=wait_reason", "wall?seconds=2");
+  EXPECT_THAT(top, HasSubstr("Type: time\n"));
+  EXPECT_THAT(top, HasSubstr("spin_for_the_profile"));
+  EXPECT_THAT(top, ContainsRegex("created by vole::http::[^\n]*pprof_server"));
+  EXPECT_THAT(top, ContainsRegex("%  *IO wait"));
+  EXPECT_THAT(top, ContainsRegex("%  *running"));
 }
 
 TEST(http_pprof, go_tool_pprof_reads_all_forms_of_the_goroutine_profile) {

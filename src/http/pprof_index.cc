@@ -38,7 +38,7 @@ constexpr entry known[] = {
     {"wall", "Where does time go, waiting included? Looks for ?seconds=N; also at /debug/fgprof."},
 };
 // Those that no list of profiles holds.
-constexpr std::string_view pages[] = {"cmdline", "profile", "symbol", "trace"};
+constexpr std::string_view pages[] = {"cmdline", "profile", "symbol", "trace", "wall"};
 constexpr std::string_view captures[] = {"profile", "wall"};
 
 constexpr std::string_view head = R"(<!DOCTYPE html>

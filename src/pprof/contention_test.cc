@@ -93,8 +93,24 @@ void wait_while_working(Wait wait, LetGo let_go) {
   wg.wait();
   asm volatile("");
 }
+[[gnu::noinline]] void cond_wait_here(sync::mutex& mu, sync::cond& ready) {
+  mu.lock();
+  ready.wait();
+  mu.unlock();
+  asm volatile("");
+}
+[[gnu::noinline]] void cond_wait_again_here(sync::mutex& mu, sync::cond& ready) {
+  mu.lock();
+  ready.wait();
+  mu.unlock();
+  asm volatile("# not the same code: the compiler would make one function of both");
+}
 [[gnu::noinline]] void acquire_here(sync::semaphore& sem) {
   sem.acquire();
+  sem.release();
+  asm volatile("");
+}
+[[gnu::noinline]] void release_here(sync::semaphore& sem) {
   sem.release();
   asm volatile("");
 }
@@ -157,11 +173,22 @@ TEST(pprof_block, charges_the_other_waiters) {
   sync::wait_group wg;
   wg.add(1);
   wait_while_working([&] { wait_here(wg); }, [&] { wg.done(); });
-  expect_one("block", "wait_here");
+  expect_one("block", "::wait_here");
+  sync::mutex mu;
+  sync::cond ready(mu);
+  wait_while_working([&] { cond_wait_here(mu, ready); }, [&] { ready.signal(); });
+  expect_one("block", "cond_wait_here");
+  wait_while_working([&] { cond_wait_again_here(mu, ready); }, [&] { ready.broadcast(); });
+  expect_one("block", "cond_wait_again_here");
+}
+
+TEST(pprof_block, charges_who_waits_for_a_semaphore_and_the_mutex_profile_who_gives_it_back) {
+  every_event const all;
   sync::semaphore sem(1);
   sem.acquire();
-  wait_while_working([&] { acquire_here(sem); }, [&] { sem.release(); });
+  wait_while_working([&] { acquire_here(sem); }, [&] { release_here(sem); });
   expect_one("block", "acquire_here");
+  expect_one("mutex", "release_here");
 }
 
 [[gnu::noinline]] void ping(chan<int> const& there, chan<int> const& back, int rounds) {

@@ -44,11 +44,13 @@ struct tally {
   std::vector<text_label> labels;
 };
 
-// into_calls moves return addresses into the calls before them; the leaf stands where it stood.
-stack into_calls(std::span<std::uintptr_t const> pcs) {
-  if (pcs.empty()) return {lost_samples_pc};
-  stack moved(pcs.begin(), pcs.end());
+// into_calls moves return addresses into the calls before them; the leaf stands where it stood, and
+// who started the goroutine at the end.
+stack into_calls(sample::cpu_sample const& taken) {
+  if (taken.pcs.empty()) return {lost_samples_pc};
+  stack moved(taken.pcs.begin(), taken.pcs.end());
   for (std::size_t i = 1; i < moved.size(); ++i) --moved[i];
+  if (taken.created_by != 0) moved.push_back(creator_pc(taken.created_by));
   return moved;
 }
 
@@ -63,7 +65,7 @@ struct cpu_profile::state {
       this};
 
   void count(sample::cpu_sample const& taken) {
-    auto const [at, fresh] = stacks.try_emplace({into_calls(taken.pcs), taken.labels_id});
+    auto const [at, fresh] = stacks.try_emplace({into_calls(taken), taken.labels_id});
     if (fresh) at->second.labels = labels_of(taken.labels_id);
     at->second.weight += static_cast<std::int64_t>(taken.weight);
   }

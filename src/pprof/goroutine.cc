@@ -3,7 +3,8 @@
 // Goroutines, grouped by stack or each by itself.
 //
 // Nobody is stopped for it: each goroutine is looked at by itself (runtime/dump.h), and the profile
-// is of no one instant. No shared state.
+// is of no one instant. The caller's processor is given to others meanwhile: to look at many takes
+// long. No shared state.
 // Source: Go runtime/pprof (writeGoroutine). Differs: what a goroutine waits for is a label.
 
 #include "pprof/goroutine.h"
@@ -65,14 +66,16 @@ struct grouping {
 
 groups grouped_goroutines(filter wanted) {
   grouping all{wanted};
-  internal::for_each_goroutine(
-      [](void* arg, goroutine_snapshot const& g) {
-        auto& to = *static_cast<grouping*>(arg);
-        if (!to.wanted(g)) return;
-        to.found[{.pcs = place(g), .reason = internal::state_text(g), .labels_id = g.labels_id}] +=
-            1;
-      },
-      &all);
+  blocking([&all] {
+    internal::for_each_goroutine(
+        [](void* arg, goroutine_snapshot const& g) {
+          auto& to = *static_cast<grouping*>(arg);
+          if (!to.wanted(g)) return;
+          to.found[{
+              .pcs = place(g), .reason = internal::state_text(g), .labels_id = g.labels_id}] += 1;
+        },
+        &all);
+  });
   return std::move(all.found);
 }
 
@@ -97,10 +100,9 @@ class goroutine_source : public profile_source {
                      .lasted = {},
                      .samples = {}};
     for (auto const& [key, count] : grouped_goroutines(wanted_)) {
-      stack_sample s{.pcs = key.pcs, .values = {count}, .labels = labels_of(key.labels_id)};
-      if (std::ranges::find(s.labels, reason_key, &text_label::key) == s.labels.end()) {
-        s.labels.push_back({std::string(reason_key), std::string(key.reason)});
-      }
+      stack_sample s{.pcs = key.pcs,
+                     .values = {count},
+                     .labels = labels_with_reason(key.labels_id, key.reason)};
       for (std::uintptr_t& pc : s.pcs) --pc;
       all.samples.push_back(std::move(s));
     }
@@ -119,15 +121,17 @@ struct dumping {
 
 std::string dump_of(filter wanted) {
   dumping all{wanted};
-  internal::for_each_goroutine(
-      [](void* arg, goroutine_snapshot const& g) {
-        auto& to = *static_cast<dumping*>(arg);
-        // Each makes about as much text as it takes here: what would be cut off need not be kept.
-        bool const fits = to.kept.size() * sizeof(goroutine_snapshot) < dump_bytes_max;
-        if (fits && to.wanted(g)) to.kept.push_back(g);
-      },
-      &all);
-  return blocking([&] { return internal::dump_text(std::move(all.kept), dump_bytes_max); });
+  return blocking([&all] {
+    internal::for_each_goroutine(
+        [](void* arg, goroutine_snapshot const& g) {
+          auto& to = *static_cast<dumping*>(arg);
+          // Each makes about as much text as it takes here: what would be cut off need not be kept.
+          bool const fits = to.kept.size() * sizeof(goroutine_snapshot) < dump_bytes_max;
+          if (fits && to.wanted(g)) to.kept.push_back(g);
+        },
+        &all);
+    return internal::dump_text(std::move(all.kept), dump_bytes_max);
+  });
 }
 
 }  // namespace
@@ -136,6 +140,14 @@ std::vector<text_label> labels_of(std::uint64_t id) {
   std::vector<text_label> labels;
   for (auto& [key, value] : internal::labels::find(id)) {
     labels.push_back({std::move(key), std::move(value)});
+  }
+  return labels;
+}
+
+std::vector<text_label> labels_with_reason(std::uint64_t labels_id, std::string_view reason) {
+  std::vector<text_label> labels = labels_of(labels_id);
+  if (std::ranges::find(labels, reason_key, &text_label::key) == labels.end()) {
+    labels.push_back({std::string(reason_key), std::string(reason)});
   }
   return labels;
 }

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "vole/internal/clock.h"
 
@@ -27,6 +29,10 @@ inline constexpr duration leak_age = std::chrono::minutes(5);
 // nil channel, a select without cases), which never ends. Waiting for time, a connection or a child
 // is no leak.
 bool is_leak_suspect(internal::goroutine_snapshot const& g) noexcept;
+
+// labels_with_reason are the labels of labels_id and, unless one has that key, what a goroutine
+// waits for as wait_reason.
+std::vector<text_label> labels_with_reason(std::uint64_t labels_id, std::string_view reason);
 
 // The threads of the process, counted by name.
 std::unique_ptr<profile_source> make_thread_source();

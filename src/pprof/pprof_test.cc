@@ -117,6 +117,36 @@ TEST(pprof_cpu, two_profiles_overlap) {
   EXPECT_GE(read_profile(gunzip(two->stop())).value_of("busy_work", 0), 8);
 }
 
+[[gnu::noinline]] void start_worker(sync::wait_group& ended, int ms) {
+  ended.add(1);
+  go([&ended, ms] {
+    busy_work(ms);
+    ended.done();
+  });
+  asm volatile("");  // no tail call: this frame is looked for
+}
+
+TEST(pprof_cpu, the_stack_of_a_goroutine_ends_with_who_created_it) {
+  result<cpu_profile> cpu = start_cpu();
+  ASSERT_TRUE(cpu);
+  sync::wait_group ended;
+  start_worker(ended, 200);
+  ended.wait();
+  read_profile const p(gunzip(cpu->stop()));
+  p.check();
+  std::string const creator = "created by vole::pprof::(anonymous namespace)::start_worker(";
+  EXPECT_GE(p.value_of(creator, 0), 15);
+  for (read_sample const& s : p.samples) {
+    for (std::size_t i = 0; i < s.locations.size(); ++i) {
+      auto const& lines = p.locations.at(s.locations[i]).lines;
+      if (!p.text(p.functions.at(lines.back().first).name).starts_with(creator)) continue;
+      EXPECT_EQ(lines.size(), 1U);
+      EXPECT_GT(lines[0].second, 0);
+      EXPECT_EQ(i, s.locations.size() - 1);
+    }
+  }
+}
+
 TEST(pprof_goroutine, proto_counts_stacks_and_says_what_they_wait_for) {
   waiters const five(5);
   read_profile const p(gunzip(lookup("goroutine")->write(0)));

@@ -24,6 +24,7 @@
 
 #include "vole/assert.h"
 
+#include "runtime/dump.h"
 #include "symbol/modules.h"
 #include "symbol/symbolize.h"
 
@@ -163,9 +164,17 @@ class encoder {
         if (location_ids_.try_emplace(pc, location_ids_.size() + 1).second) pcs.push_back(pc);
       }
     }
-    std::vector<symbol::symbolized> const named = symbol::symbolize(pcs);
+    std::vector<std::uintptr_t> calls = pcs;
+    for (std::uintptr_t& pc : calls) pc &= ~creator_bit;
+    std::vector<symbol::symbolized> const named = symbol::symbolize(calls);
     for (std::size_t i = 0; i < pcs.size(); ++i) {
-      write_location(pcs[i], pcs[i] == lost_samples_pc ? lost_frames() : named[i].frames);
+      if (pcs[i] == lost_samples_pc) {
+        write_location(pcs[i], lost_frames());
+      } else if (pcs[i] != calls[i]) {
+        write_location(pcs[i], creator_frames(named[i].frames));
+      } else {
+        write_location(pcs[i], named[i].frames);
+      }
     }
   }
 
@@ -174,15 +183,24 @@ class encoder {
     return {{.function = name, .mangled = name, .file = {}, .line = 0, .inlined = false}};
   }
 
+  static std::vector<symbol::source_frame> creator_frames(
+      std::vector<symbol::source_frame> const& frames) {
+    symbol::source_frame creator = internal::creator_among(frames);
+    creator.function.insert(0, "created by ");
+    creator.inlined = false;
+    return {creator};
+  }
+
   void write_location(std::uintptr_t pc, std::vector<symbol::source_frame> const& frames) {
     std::vector<std::uint64_t> functions;
     for (symbol::source_frame const& f : frames) functions.push_back(function_id(f));
     protozero::pbf_writer message(to_, profile_field::location);
     message.add_uint64(location_field::id, location_ids_.at(pc));
-    if (std::uint64_t const mapping = mapping_id(pc); mapping != 0) {
+    std::uintptr_t const address = pc & ~creator_bit;
+    if (std::uint64_t const mapping = mapping_id(address); mapping != 0) {
       message.add_uint64(location_field::mapping_id, mapping);
     }
-    message.add_uint64(location_field::address, pc);
+    message.add_uint64(location_field::address, address);
     for (std::size_t i = 0; i < frames.size(); ++i) {
       protozero::pbf_writer line(message, location_field::line);
       line.add_uint64(line_field::function_id, functions[i]);

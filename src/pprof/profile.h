@@ -57,6 +57,13 @@ struct profile_data {
 inline constexpr std::uintptr_t lost_samples_pc = 1;
 inline constexpr std::string_view lost_samples_name = "runtime/pprof.lostProfileEvent";
 
+// creator_pc stands, at the end of a goroutine's stack, for the go() that started it: pprof shows
+// "created by" and the function that called it. created_by is where that go() returned to.
+inline constexpr std::uintptr_t creator_bit = std::uintptr_t{1} << 63;  // no pc has it
+constexpr std::uintptr_t creator_pc(std::uintptr_t created_by) noexcept {
+  return (created_by - 1) | creator_bit;
+}
+
 // encode symbolizes the pcs and writes profile.proto.
 // Blocks: the thread, while symbols are read: call it inside blocking().
 std::string encode(profile_data const& data);

@@ -24,9 +24,11 @@
 namespace vole::pprof {
 namespace {
 
-// Text holds return addresses: its readers take one off.
+// Text holds return addresses: its readers take one off. They would name the creator as a caller,
+// so it is left out.
 std::vector<std::uintptr_t> return_addresses(stack_sample const& s) {
   std::vector<std::uintptr_t> pcs = s.pcs;
+  std::erase_if(pcs, [](std::uintptr_t pc) { return (pc & creator_bit) != 0; });
   for (std::uintptr_t& pc : pcs) ++pc;
   return pcs;
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <string_view>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -14,7 +15,6 @@
 
 #include "runtime/scheduler.h"
 #include "runtime/signal.h"
-#include "symbol/symbolize.h"
 #include "symbol/unwind.h"
 
 namespace vole::internal {
@@ -34,6 +34,10 @@ worker* worker_running(goroutine const& g) {
   return s.found;
 }
 
+bool is_waiting(goroutine_state state) noexcept {
+  return state == goroutine_state::parked || state == goroutine_state::runnable;
+}
+
 // A parked stack is copied word by word while it may start to run: whoever moves it changes
 // `switches`.
 [[gnu::no_sanitize_address, gnu::no_sanitize_thread]] std::size_t walk_parked(goroutine& g,
@@ -50,8 +54,7 @@ worker* worker_running(goroutine const& g) {
                                reinterpret_cast<std::uintptr_t>(frame.sp),
                                reinterpret_cast<std::uintptr_t>(frame.fp)};
   std::size_t const depth = symbol::unwind_saved(from, {low, high}, {pcs, dump_depth_max});
-  goroutine_state const state = g.state.load(memory_order_relaxed);
-  bool const still = state == goroutine_state::parked || state == goroutine_state::runnable;
+  bool const still = is_waiting(g.state.load(memory_order_relaxed));
   return still && g.switches.load(memory_order_relaxed) == before ? depth : 0;
 }
 
@@ -61,15 +64,22 @@ struct visitor {
   goroutine* self;
 };
 
-void look(visitor const& v, goroutine& g) {
-  goroutine_snapshot s;
+// read_block fills in what the control block says; false: nobody lives there.
+bool read_block(goroutine const& g, goroutine_snapshot& s) noexcept {
   s.id = g.id.load(memory_order_relaxed);
   s.state = g.state.load(memory_order_relaxed);
-  if (s.state == goroutine_state::dead || s.id == 0) return;
+  if (s.state == goroutine_state::dead || s.id == 0) return false;
   s.parent_id = g.parent_id.load(memory_order_relaxed);
   s.why = g.why.load(memory_order_relaxed);
   s.created_by = reinterpret_cast<std::uintptr_t>(g.created_by.load(memory_order_relaxed));
   s.labels_id = g.labels_id.load(memory_order_relaxed);
+  return true;
+}
+
+void look(visitor const& v, goroutine& g) {
+  goroutine_snapshot s;
+  if (!read_block(g, s)) return;
+  if (&g == v.self) s.state = goroutine_state::running;
   if (s.state == goroutine_state::parked || s.state == goroutine_state::blocking) {
     duration const since(g.since.load(memory_order_relaxed));
     s.waiting = std::max(duration::zero(), internal::monotonic_now().time_since_epoch() - since);
@@ -110,6 +120,39 @@ char const* state_text(goroutine_snapshot const& g) {
   return "dead";
 }
 
+bool look_at_waiting(goroutine& g, goroutine_snapshot& to) noexcept {
+  constexpr int attempts = 3;
+  if (!read_block(g, to) || !is_waiting(to.state)) return false;
+  for (int i = 0; i < attempts; ++i) {
+    wait_reason const why = g.why.load(memory_order_relaxed);
+    goroutine_state const state = g.state.load(memory_order_relaxed);
+    to.depth = walk_parked(g, to.pcs);
+    if (to.depth == 0) continue;
+    if (is_waiting(state)) to.state = state;
+    to.why = why;
+    break;
+  }
+  return true;
+}
+
+bool look_at_blocking(goroutine& g, goroutine_snapshot& to) noexcept {
+  if (!read_block(g, to) || to.state != goroutine_state::blocking) return false;
+  auto const place = [&g] {
+    return symbol::registers{.pc = g.blocking_pc.load(memory_order_relaxed),
+                             .sp = g.blocking_sp.load(memory_order_relaxed),
+                             .fp = g.blocking_fp.load(memory_order_relaxed)};
+  };
+  symbol::registers const from = place();
+  symbol::stack_bounds const bounds{reinterpret_cast<std::uintptr_t>(g.stack_low),
+                                    reinterpret_cast<std::uintptr_t>(g.stack_high)};
+  to.depth = symbol::unwind_saved(from, bounds, {to.pcs, dump_depth_max});
+  symbol::registers const now = place();
+  bool const stayed = g.state.load(memory_order_relaxed) == goroutine_state::blocking &&
+                      now.pc == from.pc && now.sp == from.sp && now.fp == from.fp;
+  if (!stayed) to.depth = 0;
+  return true;
+}
+
 void for_each_goroutine(void (*visit)(void*, goroutine_snapshot const&), void* arg) noexcept {
   visitor v{visit, arg, current_goroutine()};
   the_scheduler().stacks().for_each_block(
@@ -134,17 +177,22 @@ void append_frames(std::string& to, std::uintptr_t const* pcs, std::size_t depth
   if (depth == dump_depth_max) to += "\t... further frames left out\n";
 }
 
+symbol::source_frame const& creator_among(std::span<symbol::source_frame const> frames) {
+  // By file as well: little debug information means names without their namespaces.
+  auto const is_go = [](symbol::source_frame const& f) {
+    std::string_view name = std::string_view(f.function).substr(0, f.function.find('<'));
+    name = name.substr(name.find_last_of(" :") + 1);
+    return (name == "go" || name == "try_go") && f.file.find("include/vole/") != f.file.npos;
+  };
+  std::size_t i = 0;
+  while (i + 1 < frames.size() && is_go(frames[i])) ++i;
+  return frames[i];
+}
+
 void append_creator(std::string& to, std::uintptr_t created_by, std::uint64_t parent_id) {
   if (created_by == 0) return;
   symbol::symbolized const s = symbol::symbolize(created_by - 1);
-  // go() is inlined: the creator is the first frame that is not vole's.
-  std::size_t i = 0;
-  while (i + 1 < s.frames.size() &&
-         (s.frames[i].function.find("vole::go<") != std::string::npos ||
-          s.frames[i].function.find("vole::try_go<") != std::string::npos)) {
-    ++i;
-  }
-  symbol::source_frame const& f = s.frames[i];
+  symbol::source_frame const& f = creator_among(s.frames);
   to += fmt::format("created by {}", f.function);
   if (parent_id != 0) to += fmt::format(" in goroutine {}", parent_id);
   to += fmt::format("\n\t{}:{}\n", f.file.empty() ? "?" : f.file, f.line);

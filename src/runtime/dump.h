@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A look at all goroutines, for dumps and profiles. Nobody is stopped: parked stacks are walked
-// from their saved
-// registers, running ones are asked by a signal; a goroutine that moves meanwhile is left without a
-// stack.
+// A look at goroutines, for dumps and profiles. Nobody is stopped: parked stacks are walked from
+// their saved registers, running ones are asked by a signal; a goroutine that moves meanwhile is
+// left without a stack.
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "runtime/goroutine.h"
+#include "symbol/symbolize.h"
 
 namespace vole::internal {
 
@@ -28,9 +29,18 @@ struct goroutine_snapshot {
   std::uintptr_t pcs[dump_depth_max];  // leaf first; callers are return addresses
 };
 
-// for_each_goroutine calls visit(arg, snapshot) for each that lives. From any thread, or goroutine.
+// for_each_goroutine calls visit(arg, snapshot) for each that lives. From any thread, or goroutine,
+// which is running whatever it does around this call.
 // Cost: about 1 us each, plus a signal for each that runs.
 void for_each_goroutine(void (*visit)(void* arg, goroutine_snapshot const& g), void* arg) noexcept;
+
+// look_at_waiting fills `to` with a goroutine that is parked or runnable; false: it is neither.
+// depth is 0 when it moved at each of three attempts. Sends no signal. Any thread, while it keeps
+// the stacks from being given back (stack_pool::walk_on).
+bool look_at_waiting(goroutine& g, goroutine_snapshot& to) noexcept;
+
+// look_at_blocking is the same for one inside blocking(): the place where it entered.
+bool look_at_blocking(goroutine& g, goroutine_snapshot& to) noexcept;
 
 // state_text is what a dump says of its state: "running", "chan receive".
 char const* state_text(goroutine_snapshot const& g);
@@ -43,6 +53,10 @@ std::string dump_text(std::vector<goroutine_snapshot> all, std::size_t bytes_max
 // by ..." likewise.
 void append_frames(std::string& to, std::uintptr_t const* pcs, std::size_t depth);
 void append_creator(std::string& to, std::uintptr_t created_by, std::uint64_t parent_id);
+
+// creator_among is the function that called go(), of the frames of a created_by: the first that is
+// none of vole's go(), which are inlined.
+symbol::source_frame const& creator_among(std::span<symbol::source_frame const> frames);
 
 // report_no_thread says once a minute that the limit is reached or the system refuses a thread.
 void report_no_thread(unsigned workers, unsigned limit) noexcept;

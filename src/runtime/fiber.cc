@@ -56,7 +56,9 @@ void* fiber_prepare(void* top, void (*fn)(void*), void* arg) noexcept {
 #endif
 }
 
-saved_frame fiber_saved_frame(void* sp) noexcept {
+// Of a goroutine that may be made to run meanwhile: see walk_parked in dump.cc.
+[[gnu::no_sanitize_address, gnu::no_sanitize_thread]] saved_frame fiber_saved_frame(
+    void* sp) noexcept {
   auto const* frame = static_cast<switch_frame const*>(sp);
 #if defined(__x86_64__)
   return {frame->pc, frame->rbp, static_cast<char*>(sp) + sizeof(switch_frame)};

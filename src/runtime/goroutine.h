@@ -71,9 +71,12 @@ struct alignas(64) goroutine {
   atomic<std::uint64_t> id{0};
   atomic<std::uint64_t> parent_id{0};
   atomic<void*> created_by{nullptr};
-  atomic<void*> saved_sp{nullptr};  // while parked: where the unwinder starts
   atomic<std::uint32_t> switches{
       0};  // a dump that sees it change between two looks drops that stack
+  // Where it entered blocking(), for the unwinder: what lies above stands still until it leaves.
+  atomic<std::uintptr_t> blocking_pc{0};
+  atomic<std::uintptr_t> blocking_sp{0};
+  atomic<std::uintptr_t> blocking_fp{0};
 
   // Profile labels (runtime/labels.h), inherited at spawn.
   labels::set* labels = nullptr;  // owned by the goroutine, which counts it

@@ -15,6 +15,9 @@
 namespace vole::internal {
 
 struct worker;
+namespace wall {
+struct mail;
+}
 
 // processor_state says who may touch the owner-only parts of a processor.
 enum class processor_state : std::uint8_t {
@@ -91,6 +94,7 @@ struct alignas(64) worker {
   // What the sampler and the overflow report need of the goroutine on this thread; read in signal
   // handlers.
   atomic<goroutine*> on_cpu{nullptr};
+  atomic<wall::mail*> mail{nullptr};  // see wall_sample.cc; null until it was asked once
 };
 
 // stamp_ready starts the clock of a goroutine's wait for a processor, stamp_some that of one

@@ -114,8 +114,16 @@ int run_main(int (*invoke)(void*), void* fn) {
   return status;
 }
 
-void blocking_begin() noexcept {
-  if (goroutine* const g = current_goroutine()) the_scheduler().enter_blocking(*g);
+[[gnu::noinline]] void blocking_begin() noexcept {
+  goroutine* const g = current_goroutine();
+  if (g == nullptr) return;
+  if (g->blocking_depth == 0) {
+    auto const* const frame = static_cast<std::uintptr_t const*>(__builtin_frame_address(0));
+    g->blocking_pc.store(frame[1], memory_order_relaxed);
+    g->blocking_sp.store(reinterpret_cast<std::uintptr_t>(frame + 2), memory_order_relaxed);
+    g->blocking_fp.store(frame[0], memory_order_relaxed);
+  }
+  the_scheduler().enter_blocking(*g);
 }
 
 void blocking_end() noexcept {

@@ -130,6 +130,7 @@ void take_sample(record& r, std::uint64_t weight, void const* machine) noexcept 
     bounds = {at.sp, reinterpret_cast<std::uintptr_t>(g->stack_high)};
     taken.goroutine_id = g->id.load(memory_order_relaxed);
     taken.labels_id = g->labels_id.load(memory_order_relaxed);
+    taken.created_by = reinterpret_cast<std::uintptr_t>(g->created_by.load(memory_order_relaxed));
   } else if (within(at.sp, r.stack_low.load(memory_order_relaxed),
                     r.stack_high.load(memory_order_relaxed))) {
     bounds = {at.sp, r.stack_high.load(memory_order_relaxed)};

@@ -19,6 +19,7 @@ inline constexpr std::size_t frames_max = 128;  // of one sample; outer frames a
 struct cpu_sample {
   std::uint64_t goroutine_id = 0;  // 0: the thread ran no goroutine
   std::uint64_t labels_id = 0;     // of that goroutine, see runtime/labels.h; 0: none
+  std::uintptr_t created_by = 0;   // of that goroutine: where its go() returned to; 0: not known
   std::uint64_t weight = 0;        // how many periods it stands for
   // The first is exact, the others are return addresses; valid during the call. Empty: the sample
   // was taken, but there was no room to keep where.

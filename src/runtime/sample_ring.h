@@ -5,7 +5,8 @@
 // INVARIANTS
 //   - head_ is written by the handler of one thread only, tail_ by whoever holds the sampler's
 //     lock. head_ - tail_ <= words; both only grow.
-//   - What lies in [tail_, head_) is whole entries: depth, weight, goroutine id, labels id, pcs.
+//   - What lies in [tail_, head_) is whole entries: depth, weight, goroutine id, labels id,
+//     creator, pcs.
 //   - A ring is never freed: a signal that comes late may still write to it.
 // LOCKS none on the writer's side: it runs in a signal handler.
 
@@ -32,6 +33,7 @@ class ring {
     put(at++, taken.weight);
     put(at++, taken.goroutine_id);
     put(at++, taken.labels_id);
+    put(at++, taken.created_by);
     for (std::uintptr_t const pc : taken.pcs) put(at++, pc);
     head_.store(at, memory_order_release);  // pairs with sample_ring.h:drain
     return true;
@@ -47,6 +49,7 @@ class ring {
       auto const depth = static_cast<std::size_t>(get(at));
       cpu_sample const taken{.goroutine_id = get(at + 2),
                              .labels_id = get(at + 3),
+                             .created_by = static_cast<std::uintptr_t>(get(at + 4)),
                              .weight = get(at + 1),
                              .pcs = std::span<std::uintptr_t const>(pcs, depth)};
       at += head_words;
@@ -64,7 +67,7 @@ class ring {
 
   // Half a second of the deepest stacks at 100 Hz; the reader comes ten times a second.
   static constexpr std::size_t words = 8192;
-  static constexpr std::size_t head_words = 4;
+  static constexpr std::size_t head_words = 5;
 
  private:
   void put(std::uint64_t at, std::uint64_t word) noexcept { cells_[at % words] = word; }

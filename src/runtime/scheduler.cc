@@ -106,7 +106,7 @@ void enter(worker& w, goroutine& g) noexcept {
   if (g.ready_at != 0) [[unlikely]]
     note_latency(*w.held, g);
   w.current = &g;
-  w.on_cpu.store(&g, memory_order_relaxed);
+  w.on_cpu.store(&g, memory_order_release);  // pairs with wall_sample.cc:look_at_threads
   g.state.store(goroutine_state::running, memory_order_relaxed);
   *w.exceptions = g.exceptions;
   *w.errno_at = g.saved_errno;

@@ -20,6 +20,7 @@
 #include "runtime/monitor.h"
 #include "runtime/sanitizer.h"
 #include "runtime/scheduler.h"
+#include "runtime/wall_sample.h"
 #include "symbol/symbolize.h"
 #include "symbol/unwind.h"
 
@@ -47,8 +48,7 @@ int capture_signal() noexcept {
   return SIGRTMIN + 6;
 }
 
-void on_capture(int, siginfo_t*, void* context) {
-  int const saved = errno;
+void answer_dump(void const* context) {
   int wanted = 1;
   // pairs with signal.cc:capture_running
   if (capture.state.compare_exchange_strong(wanted, 2, memory_order_acq_rel)) {
@@ -63,6 +63,16 @@ void on_capture(int, siginfo_t*, void* context) {
     }
     capture.state.store(3, memory_order_release);  // pairs with signal.cc:capture_running
     futex_wake(capture.state, 1);
+  }
+}
+
+void on_capture(int, siginfo_t* info, void* context) {
+  int const saved = errno;
+  worker* const w = current_worker();
+  if (info->si_code != SI_QUEUE) {
+    answer_dump(context);
+  } else if (w != nullptr) {
+    wall::answer(*w, context);
   }
   errno = saved;
 }
@@ -137,6 +147,16 @@ bool left_to_default(int signal) {
 }
 
 }  // namespace
+
+bool ask_for_wall_sample(worker& w) noexcept {
+  siginfo_t info{};
+  info.si_signo = capture_signal();
+  info.si_code = SI_QUEUE;  // the dump's has another
+  info.si_pid = ::getpid();
+  info.si_uid = ::getuid();
+  int const tid = w.tid.load(memory_order_relaxed);
+  return ::syscall(SYS_rt_tgsigqueueinfo, info.si_pid, tid, info.si_signo, &info) == 0;
+}
 
 void write_all(int fd, std::string_view text) noexcept {
   while (!text.empty()) {

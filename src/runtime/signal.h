@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // The runtime's signals: SIGQUIT (dump and exit), SIGSEGV and SIGBUS on a guard page (overflow
-// report), and one real-time
-// signal with which a dump asks a worker for the stack that it runs on. The profiler's SIGPROF
-// belongs to sample.
+// report), and one real-time signal with which a dump, or the wall sampler, asks a worker for the
+// stack that it runs on. The profiler's SIGPROF belongs to sample.
 
 #include <cstddef>
 #include <cstdint>
@@ -24,6 +23,9 @@ void restore_signals(sigset_t const& outer) noexcept;
 
 // write_all writes the whole text, or what the descriptor takes. Async-signal-safe.
 void write_all(int fd, std::string_view text) noexcept;
+
+// ask_for_wall_sample has the worker's thread call wall::answer; false: no signal could be queued.
+bool ask_for_wall_sample(worker& w) noexcept;
 
 // capture_running has the worker's thread write down the stack of the goroutine that it runs.
 // Returns how many pcs;

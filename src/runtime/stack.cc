@@ -19,12 +19,13 @@ namespace {
 
 constexpr std::size_t page_bytes = 4096;
 constexpr std::size_t slab_bytes = 16 << 20;
+constexpr std::size_t slots_max = 64;      // of a slab
 constexpr std::uint64_t depth_every = 16;  // of the stacks given back, one in so many is measured
 constexpr int madv_guard_install = 102;    // Linux 6.13; the C library here does not name it
 
 std::size_t slots_of(int size_class) {
   std::size_t const n = slab_bytes / stack_class_bytes[size_class];
-  return n > 64 ? 64 : n;
+  return n > slots_max ? slots_max : n;
 }
 
 // By effect, not by return value: emulators answer success to advice that they do not know.
@@ -50,6 +51,11 @@ std::size_t colour_of(std::size_t slot) {
   return (slot % 8) * 64;
 }
 
+goroutine* block_at(slab const& s, std::size_t slot) {
+  char* const top = s.base + (slot + 1) * stack_class_bytes[s.size_class];
+  return reinterpret_cast<goroutine*>(top - sizeof(goroutine) - colour_of(slot));
+}
+
 goroutine* build_block(slab& owner, std::size_t slot) noexcept {
   std::size_t const bytes = stack_class_bytes[owner.size_class];
   char* const low = owner.base + slot * bytes;
@@ -64,7 +70,7 @@ goroutine* build_block(slab& owner, std::size_t slot) noexcept {
   g->context.stack_low = g->stack_low;
   g->context.stack_bytes = static_cast<std::size_t>(g->stack_high - g->stack_low);
 #endif
-  // pairs with stack.cc:for_each_block
+  // pairs with stack.cc:for_each_block and walk_on
   owner.occupied[slot].store(true, memory_order_release);
   return g;
 }
@@ -236,8 +242,16 @@ void stack_pool::release_one(int size_class) noexcept {
   pool.cold.push_back(cold);
 }
 
+kept_blocks::kept_blocks(stack_pool& pool) noexcept : pool_(pool) {
+  pool_.readers_.fetch_add(1);
+  raw_lock const lock(pool_.mu_);  // a batch that has begun is through
+}
+kept_blocks::~kept_blocks() {
+  pool_.readers_.fetch_sub(1);
+}
+
 void stack_pool::for_each_block(void (*visit)(void*, goroutine&), void* arg) noexcept {
-  readers_.fetch_add(1);
+  kept_blocks const kept(*this);
   std::size_t index = 0;
   while (true) {
     slab* s = nullptr;
@@ -247,15 +261,47 @@ void stack_pool::for_each_block(void (*visit)(void*, goroutine&), void* arg) noe
     }
     if (s == nullptr) break;
     ++index;
-    std::size_t const bytes = stack_class_bytes[s->size_class];
     for (std::size_t i = 0; i < s->slots; ++i) {
       // pairs with stack.cc:build_block
-      if (!s->occupied[i].load(memory_order_acquire)) continue;
-      char* const at = s->base + (i + 1) * bytes - sizeof(goroutine) - colour_of(i);
-      visit(arg, *reinterpret_cast<goroutine*>(at));
+      if (s->occupied[i].load(memory_order_acquire)) visit(arg, *block_at(*s, i));
     }
   }
-  readers_.fetch_sub(1);
+}
+
+// note_slabs tells the cursor of some slabs that it does not know yet; false: it knows all.
+bool stack_pool::note_slabs(block_cursor& at) noexcept {
+  constexpr std::size_t most = 256;  // spawns wait for the lock
+  room_for(at.slabs, most);
+  raw_lock const lock(mu_);
+  std::size_t const end = std::min(slabs_.size(), at.slabs.size() + most);
+  for (std::size_t i = at.slabs.size(); i < end; ++i) {
+    at.slabs.push_back(slabs_[i].get());
+    at.slots += slabs_[i]->slots;
+  }
+  return end < slabs_.size();
+}
+
+std::size_t stack_pool::walk_on(block_cursor& at, void (*visit)(void*, goroutine&),
+                                bool (*enough)(void*), void* arg) noexcept {
+  constexpr std::size_t slots_per_question = 64;
+  kept_blocks const kept(*this);
+  while (note_slabs(at)) {
+  }
+  std::size_t passed = 0;
+  while (passed < at.slots) {
+    if (at.row >= at.slabs.size()) {
+      at.row = 0;
+      at.column = (at.column + 1) % slots_max;
+    }
+    slab const& s = *at.slabs[at.row++];
+    if (at.column >= s.slots) continue;
+    ++passed;
+    // pairs with stack.cc:build_block
+    bool const occupied = s.occupied[at.column].load(memory_order_acquire);
+    if (occupied) visit(arg, *block_at(s, at.column));
+    if ((occupied || passed % slots_per_question == 0) && enough(arg)) break;
+  }
+  return passed;
 }
 
 bool stack_pool::find(void const* address, char** low, std::size_t* bytes) noexcept {

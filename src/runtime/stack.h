@@ -43,6 +43,29 @@ struct slab {
   std::unique_ptr<atomic<bool>[]> occupied;
 };
 
+class stack_pool;
+
+// kept_blocks keeps every control block where it is: while one lives, none is given back and built
+// anew.
+class kept_blocks {
+ public:
+  explicit kept_blocks(stack_pool& pool) noexcept;
+  ~kept_blocks();
+  kept_blocks(kept_blocks const&) = delete;
+  kept_blocks& operator=(kept_blocks const&) = delete;
+
+ private:
+  stack_pool& pool_;
+};
+
+// block_cursor is a place in the order in which walk_on visits control blocks.
+struct block_cursor {
+  std::vector<slab*> slabs = {};  // those that there were at the last walk
+  std::size_t slots = 0;          // of these together
+  std::size_t row = 0;            // the slab that comes next,
+  std::size_t column = 0;         // and the slot in it
+};
+
 struct stack_counters {
   std::size_t pooled = 0;
   std::size_t cold = 0;
@@ -74,6 +97,13 @@ class stack_pool {
   // meanwhile.
   void for_each_block(void (*visit)(void* arg, goroutine& g), void* arg) noexcept;
 
+  // walk_on calls visit(arg, block) for the control blocks that come next after `at`, until enough
+  // says so or all were visited once, and returns how many slots it has passed, of at.slots. enough
+  // is called after each visit, and after many slots without a block. Neighbours in its order lie
+  // in different slabs, so that a part of it is a fair sample of all.
+  std::size_t walk_on(block_cursor& at, void (*visit)(void* arg, goroutine& g),
+                      bool (*enough)(void* arg), void* arg) noexcept;
+
   // find returns the stack whose reservation, guard included, holds the address; low is its lowest
   // byte.
   bool find(void const* address, char** low, std::size_t* bytes) noexcept;
@@ -88,6 +118,8 @@ class stack_pool {
   stack_counters counters() noexcept;
 
  private:
+  friend class kept_blocks;
+
   struct cold_stack {
     slab* owner;
     std::size_t slot;
@@ -100,6 +132,7 @@ class stack_pool {
     std::vector<cold_stack> cold;
   };
 
+  bool note_slabs(block_cursor& at) noexcept VOLE_EXCLUDES(mu_);
   bool add_slab(int size_class) noexcept VOLE_REQUIRES_LOCK(mu_);
   void guard(char* low) noexcept VOLE_REQUIRES_LOCK(mu_);
   void release_one(int size_class) noexcept VOLE_REQUIRES_LOCK(mu_);
@@ -114,7 +147,7 @@ class stack_pool {
   std::size_t blocks_max_ VOLE_GUARDED_BY(mu_) = SIZE_MAX;
   atomic<std::size_t> high_water_{0};  // bytes
   bool map_limit_reached_ VOLE_GUARDED_BY(mu_) = false;
-  atomic<int> readers_{0};  // for_each_block in progress: scavenge waits for its next turn
+  atomic<int> readers_{0};  // kept_blocks that live: scavenge waits for its next turn
 };
 
 }  // namespace vole::internal

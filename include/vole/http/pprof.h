@@ -14,6 +14,7 @@ namespace vole::http {
 //                 ?debug=0 proto, 1 counts per stack, 2 (goroutine) a dump of each; ?seconds=N:
 //                 what changed meanwhile
 //   profile       CPU profile over ?seconds=N (30)
+//   wall          the same for time that passes, waiting included; also at /debug/fgprof
 //   delta_NAME    heap, block or mutex: what changed since the same scraper came last
 //   symbol        names of program counters, in the query or the body of a POST: 0x1234+0x5678
 //   cmdline       the command line, arguments divided by NUL

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Wall profiles: adds up the wall sampler's looks and renders them.
+//
+// INVARIANTS  stacks is written by the sampler's deliveries only, which stop when the capture
+//             stops; it is read after that.
+// LOCKS  none here: the sampler's lock orders the deliveries.
+// REJECTED  what a goroutine waits for as its innermost frame: the frames say it already (recv,
+//           sleep), and pprof makes a frame of a label when asked (-tagleaf=wait_reason), but never
+//           a label of a frame.
+// Source: github.com/felixge/fgprof (sample types). Differs: runtime/wall_sample.h.
+
+#include <chrono>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "vole/errors.h"
+#include "vole/go.h"
+#include "vole/internal/clock.h"
+#include "vole/pprof.h"
+
+#include "pprof/goroutine.h"
+#include "pprof/profile.h"
+#include "pprof/text.h"
+#include "runtime/wall_sample.h"
+
+namespace vole::pprof {
+namespace {
+
+namespace wall = internal::wall;
+
+struct place {
+  std::vector<std::uintptr_t> pcs;
+  std::string_view reason;  // static text
+  std::uint64_t labels_id = 0;
+
+  bool operator==(place const&) const = default;
+};
+struct place_hash {
+  std::size_t operator()(place const& p) const noexcept {
+    return hash_stack(p.pcs) ^ std::hash<std::string_view>{}(p.reason) ^ p.labels_id;
+  }
+};
+// The time that was seen there, and the meaning of its labels, which does not outlive them by much.
+struct tally {
+  std::int64_t ns = 0;
+  std::vector<text_label> labels;
+};
+
+}  // namespace
+
+struct wall_profile::state {
+  std::chrono::system_clock::time_point begun;
+  time_point begun_monotonic;
+  std::unordered_map<place, tally, place_hash> stacks;
+  wall::wall_capture capture{
+      [](void* self, wall::wall_sample const& taken) { static_cast<state*>(self)->add(taken); },
+      this};
+
+  void add(wall::wall_sample const& taken) {
+    place at{.pcs = {taken.pcs.begin(), taken.pcs.end()},
+             .reason = taken.reason,
+             .labels_id = taken.labels_id};
+    if (taken.created_by != 0) at.pcs.push_back(creator_pc(taken.created_by));
+    if (at.pcs.empty()) at.pcs.push_back(lost_samples_pc);
+    auto const [found, fresh] = stacks.try_emplace(std::move(at));
+    if (fresh) found->second.labels = labels_with_reason(taken.labels_id, taken.reason);
+    found->second.ns += taken.ns;
+  }
+
+  profile_data data() const {
+    constexpr std::int64_t period_ns = wall::period.count();
+    profile_data all{.sample_types = {{"samples", "count"}, {"time", "nanoseconds"}},
+                     .period_type = {"wallclock", "nanoseconds"},
+                     .period = period_ns,
+                     .begun = begun,
+                     .lasted = internal::now() - begun_monotonic,
+                     .samples = {}};
+    for (auto const& [at, seen] : stacks) {
+      all.samples.push_back({.pcs = at.pcs,
+                             .values = {(seen.ns + period_ns / 2) / period_ns, seen.ns},
+                             .labels = seen.labels});
+    }
+    return all;
+  }
+};
+
+wall_profile::wall_profile(std::unique_ptr<state> own) noexcept : state_(std::move(own)) {}
+wall_profile::wall_profile(wall_profile&&) noexcept = default;
+wall_profile& wall_profile::operator=(wall_profile&&) noexcept = default;
+wall_profile::~wall_profile() = default;
+
+result<wall_profile> start_wall() {
+  auto own = std::make_unique<wall_profile::state>();
+  own->begun = std::chrono::system_clock::now();
+  own->begun_monotonic = internal::now();
+  if (int const failure = own->capture.start(); failure != 0) {
+    return errors::from_errno(failure, "start the thread of the wall profiler");
+  }
+  return wall_profile(std::move(own));
+}
+
+std::string wall_profile::stop(int debug) {
+  if (state_ == nullptr) return {};
+  std::unique_ptr<state> const own = std::move(state_);
+  return blocking([&] {
+    own->capture.stop();
+    profile_data const all = own->data();
+    return debug > 0 ? text_of("wall", all) : gzip(encode(all));
+  });
+}
+
+}  // namespace vole::pprof
