@@ -108,15 +108,15 @@ compare() {
   for ((round = 1; round <= rounds; ++round)); do
     port=18081
     for side in "$@"; do
-      [ -t 2 ] && printf '\rround %d/%d %-8s' "$round" "$rounds" "$side" >&2
+      [ -t 2 ] && printf '\rround %d/%d %-12s' "$round" "$rounds" "$side" >&2
       measure "$side" "$((port++))"
     done
   done
   [ -t 2 ] && printf '\r%30s\r' '' >&2
-  printf '%-8s %10s %9s %9s %12s   wrk -t1 -c%s -d%ss, %s rounds\n' server req/s 'p99 ms' 'RSS MB' 'CPU us/req' \
+  printf '%-12s %10s %9s %9s %12s   wrk -t1 -c%s -d%ss, %s rounds\n' server req/s 'p99 ms' 'RSS MB' 'CPU us/req' \
     "$connections" "$seconds" "$rounds"
   for side in "$@"; do
-    printf '%-8s %10s %9s %9s %12s\n' "$side" "$(median "$side" 2)" "$(median "$side" 3)" "$(median "$side" 4)" \
+    printf '%-12s %10s %9s %9s %12s\n' "$side" "$(median "$side" 2)" "$(median "$side" 3)" "$(median "$side" 4)" \
       "$(median "$side" 5)"
   done
 }

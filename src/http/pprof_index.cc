@@ -40,6 +40,7 @@ constexpr entry known[] = {
 // Those that no list of profiles holds.
 constexpr std::string_view pages[] = {"cmdline", "profile", "symbol", "trace", "wall"};
 constexpr std::string_view captures[] = {"profile", "wall"};
+constexpr std::string_view without_stacks = "threadcreate";  // no flame without them
 
 constexpr std::string_view head = R"(<!DOCTYPE html>
 <html lang="en">
@@ -48,6 +49,7 @@ constexpr std::string_view head = R"(<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>/debug/pprof/</title>
+<link rel="icon" href="data:,">
 <style>
 :root { --page: #fdfdfc; --text: #1c1b1a; --quiet: #5f5b57; --line: #d8d4cf; --link: #0a58ca; }
 @media (prefers-color-scheme: dark) {
@@ -108,6 +110,7 @@ std::string links(std::string_view name) {
                        at);
   }
   if (is_in(name, pages)) return {};
+  if (name == without_stacks) return fmt::format("<a href=\"{}?debug=1\">text</a>", at);
   return fmt::format(
       "<a href=\"{0}?format=flamegraph\">flame graph</a> <a href=\"{0}?debug=1\">text</a>", at);
 }

@@ -106,8 +106,11 @@ std::string cpu_profile::stop() {
   if (state_ == nullptr) return {};
   std::unique_ptr<state> const own = std::move(state_);
   own->capture.stop();
-  profile_data const all = own->data();
-  return blocking([&] { return gzip(encode(all)); });
+  profile_data all = own->data();
+  return blocking([&] {
+    add_up_equal(all);
+    return gzip(encode(all));
+  });
 }
 
 }  // namespace vole::pprof

@@ -106,6 +106,7 @@ class goroutine_source : public profile_source {
       for (std::uintptr_t& pc : s.pcs) --pc;
       all.samples.push_back(std::move(s));
     }
+    blocking([&all] { add_up_equal(all); });
     return all;
   }
 

@@ -25,6 +25,7 @@ namespace vole::pprof {
 namespace {
 
 using ::testing::ContainsRegex;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -225,6 +226,23 @@ TEST(pprof_labels, are_the_goroutines_and_its_childrens_and_end_with_the_scope) 
     found = true;
   }
   EXPECT_TRUE(found);
+  gate.close();
+  ended.wait();
+}
+
+TEST(pprof_labels, equal_ones_count_together) {
+  chan<int> const gate(0);
+  sync::wait_group ended;
+  for (int request = 0; request < 3; ++request) {
+    do_with_labels({{"tenant", "twin"}}, [&] { ended.go([&] { wait_at_the_gate(gate); }); });
+  }
+  testing::wait_until_parked(3);
+  read_profile const p(gunzip(lookup("goroutine")->write(0)));
+  std::vector<std::int64_t> counts;
+  for (read_sample const& s : p.samples) {
+    if (labels_of(p, s).contains("tenant=twin")) counts.push_back(s.values.at(0));
+  }
+  EXPECT_THAT(counts, ElementsAre(3));
   gate.close();
   ended.wait();
 }

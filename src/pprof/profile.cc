@@ -6,8 +6,9 @@
 //   - Ids of mappings, functions and locations start at 1 and are dense; string 0 is empty.
 //   - Every mapping says that its locations have functions, files, lines and inlined calls: so
 //     pprof neither looks for the program nor asks /symbol.
-//   - A function's name differs from its system_name where the latter is mangled: pprof then leaves
-// the name as it is.
+//   - A C++ function's name differs from its system_name, which is the linker's or empty: pprof
+//     leaves such a name as it is, and would else take "(anonymous namespace)" and template
+//     arguments out of it.
 // No shared state.
 // Source: github.com/google/pprof/proto/profile.proto (field numbers and their meaning).
 
@@ -208,9 +209,15 @@ class encoder {
     }
   }
 
+  // linker_name is empty where there is none: of an inlined call only what people read is known.
+  static std::string linker_name(symbol::source_frame const& f) {
+    bool const of_c = f.function.find_first_of(":<(") == std::string::npos;
+    return f.mangled == f.function && !of_c ? std::string() : f.mangled;
+  }
+
   // function_id writes the function when it is a new one.
   std::uint64_t function_id(symbol::source_frame const& f) {
-    std::string const& system = f.mangled.empty() ? f.function : f.mangled;
+    std::string const system = linker_name(f);
     std::string const key = system + '\0' + f.function + '\0' + f.file;
     auto const [at, fresh] = function_ids_.try_emplace(key, function_ids_.size() + 1);
     if (fresh) {
@@ -289,6 +296,10 @@ void subtract(profile_data& from, profile_data const& before) {
     auto const& [pcs, labels, numbers] = place;
     from.samples.push_back({.pcs = pcs, .values = values, .labels = labels, .numbers = numbers});
   }
+}
+
+void add_up_equal(profile_data& all) {
+  subtract(all, profile_data{});
 }
 
 std::string gzip(std::string_view bytes) {

@@ -72,6 +72,10 @@ std::string encode(profile_data const& data);
 // the same stack and labels; what stands at zero then is left out.
 void subtract(profile_data& from, profile_data const& before);
 
+// add_up_equal makes one sample of those that have the same stack and labels: goroutines may have
+// equal labels without sharing a set, as requests do.
+void add_up_equal(profile_data& all);
+
 // gzip compresses, fast rather than small.
 std::string gzip(std::string_view bytes);
 

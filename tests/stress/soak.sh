@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The concurrent rooms' tests again and again with 1, 2 and 8 processors, for ten minutes or the seconds given.
+# The concurrent rooms' tests again and again with 1, 2 and 8 processors, for ten minutes or the seconds given; then
+# folio under load with every profile captured at the same time, for as long.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 source cmake/setup.sh
 seconds=${1:-600}
 install_packages build test
-build release vole_runtime_test vole_chan_test vole_sync_test vole_context_test
+build release vole_runtime_test vole_chan_test vole_sync_test vole_context_test folio vole_tool
 end=$((SECONDS + seconds))
 passed=0
 failed=0
@@ -24,5 +25,11 @@ while ((SECONDS < end)); do
     done
   done
 done
+if python3 -B tests/stress/profiles_soak.py build/release/examples/folio/folio build/release/cmd/vole/vole "$seconds"; then
+  passed=$((passed + 1))
+else
+  failed=$((failed + 1))
+  say "soak: the profiles of folio failed, as said above"
+fi
 echo "$passed passed, $failed failed"
 ((failed == 0))
