@@ -301,12 +301,12 @@ void sampler::harvest() noexcept {
 }
 
 void sampler::wait_for_answers() noexcept {
-  time_point const deadline = internal::now() + patience;
+  time_point const deadline = internal::monotonic_now() + patience;
   for (mail* const m : mails_) {
     while (true) {
       // pairs with wall_sample.cc:answer
       int const state = m->state.load(memory_order_acquire);
-      if (state == closed || state == answered || internal::now() >= deadline) break;
+      if (state == closed || state == answered || internal::monotonic_now() >= deadline) break;
       static_cast<void>(futex_wait(m->state, state, deadline));
     }
   }
@@ -389,7 +389,7 @@ void sampler::look_at_stacks(slice now) noexcept {
 }
 
 void sampler::look_at_all(goroutine const* except) noexcept {
-  slice const now{last_look_, internal::now()};
+  slice const now{last_look_, internal::monotonic_now()};
   last_look_ = now.to;
   except_ = except;
   ++counted_.looks_total;
@@ -415,12 +415,12 @@ void* sampler::thread_main(void* arg) noexcept {
 }
 
 void sampler::run(std::uint32_t generation) noexcept {
-  time_point next = internal::now();
+  time_point next = internal::monotonic_now();
   while (true) {
     // At any moment between a half and one and a half of the period: what happens at a fixed rate
     // is then seen in each of its moments.
     auto const jitter = duration(fast_rand() % static_cast<std::uint64_t>(period.count()));
-    next = std::max(next + period / 2 + jitter, internal::now());
+    next = std::max(next + period / 2 + jitter, internal::monotonic_now());
     while (generation_.load(memory_order_relaxed) == generation &&
            futex_wait(generation_, generation, next)) {
     }
@@ -453,10 +453,10 @@ int sampler::start(wall_capture& capture) noexcept {
   raw_lock const lock(mu_);
   if (captures_ == nullptr) {
     if (int const failure = start_thread(); failure != 0) return failure;
-    last_look_ = internal::now();
+    last_look_ = internal::monotonic_now();
     for (mail* const m : mails_) m->kept = false;
   }
-  capture.begun_ = internal::now();
+  capture.begun_ = internal::monotonic_now();
   capture.active_ = true;
   capture.next_ = captures_;
   captures_ = &capture;
