@@ -82,7 +82,7 @@ enum : protozero::pbf_tag_type { id = 1, name = 2, system_name = 3, filename = 4
 
 class encoder {
  public:
-  explicit encoder(profile_data const& data) : data_(data), modules_(symbol::modules()) {}
+  explicit encoder(profile_data const& data) : data_(data), modules_(symbol::known_modules()) {}
 
   std::string run() {
     string_id("");

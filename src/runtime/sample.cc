@@ -13,8 +13,11 @@
 //   - The handler reads memory only between the interrupted stack pointer and the end of the stack
 //     it belongs to: that of the goroutine on this worker, or of the thread. A stack pointer in
 //     neither (between two fibers, on a foreign stack) gives a sample of one frame.
+//   - The unwind tables that the handler reads are refreshed before the first timer is armed and
+//     then with every look of the collector: code that was loaded since is walked by frame pointers.
 // LOCKS  sampler::mu_ (leaf) guards all but the records' atomics. The handler takes no lock,
-//        allocates nothing and touches no thread-local variable but errno.
+//        allocates nothing, calls neither loader nor libgcc and touches no thread-local variable but
+//        errno.
 // ORDERING a record's atomics are written before the timer is armed; the kernel orders that with
 //        the handler. In the ring: sample_ring.h.
 // REJECTED  setitimer: one timer for all threads gives up to 80/20 between two that work equally
@@ -53,7 +56,9 @@
 #include "runtime/sample_ring.h"
 #include "runtime/signal.h"
 #include "runtime/thread_stack.h"
+#include "symbol/modules.h"
 #include "symbol/unwind.h"
+#include "symbol/unwind_tables.h"
 
 #if !defined(sigev_notify_thread_id)  // glibc before 2.39 does not name it
 #define sigev_notify_thread_id _sigev_un._tid
@@ -139,7 +144,7 @@ void take_sample(record& r, std::uint64_t weight, void const* machine) noexcept 
     r.unknown_sp.store(at.sp, memory_order_relaxed);
   }
   std::uintptr_t pcs[frames_max];
-  taken.pcs = {pcs, symbol::unwind_interrupted(at, bounds, pcs)};
+  taken.pcs = {pcs, symbol::unwind_sampled(at, bounds, pcs)};
   ring* const samples = r.samples.load(memory_order_acquire);  // pairs with sample.cc:arm
   if (!samples->push(taken)) {
     r.lost.fetch_add(weight, memory_order_relaxed);
@@ -219,6 +224,12 @@ void let_sigprof_in() noexcept {
   ::sigemptyset(&only_ours);
   ::sigaddset(&only_ours, SIGPROF);
   ::pthread_sigmask(SIG_UNBLOCK, &only_ours, nullptr);
+}
+
+// learn_modules keeps up with what is loaded and unloaded: how to walk its code, and what it was.
+void learn_modules() noexcept {
+  symbol::refresh_unwind_tables();
+  symbol::note_modules();
 }
 
 pid_t this_tid() noexcept {
@@ -405,6 +416,7 @@ void* sampler::collector_main(void* arg) noexcept {
 void sampler::collect(std::uint32_t generation) noexcept {
   while (true) {
     static_cast<void>(futex_wait(generation_, generation, internal::now() + collect_interval));
+    learn_modules();
     raw_lock const lock(mu_);
     if (generation_.load(memory_order_relaxed) != generation) return;
     drain_all();
@@ -414,6 +426,7 @@ void sampler::collect(std::uint32_t generation) noexcept {
 }
 
 int sampler::start(cpu_capture& capture) noexcept {
+  learn_modules();
   raw_lock const lock(mu_);
   if (captures_ == nullptr) {
     if (int const failure = install_handler(); failure != 0) return failure;

@@ -44,6 +44,7 @@
 #include <cxxabi.h>
 
 #include "runtime/env.h"
+#include "runtime/fork_locks.h"
 #include "runtime/goroutine_local.h"
 #include "runtime/labels.h"
 #include "runtime/monitor.h"
@@ -154,6 +155,7 @@ void scheduler::start() noexcept {
   }
   install_signal_handlers();
   install_stack_host();
+  guard_forks();
   monitor::start();
   started_.store(true, memory_order_release);  // pairs with scheduler.h:started
 }

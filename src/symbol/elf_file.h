@@ -23,7 +23,8 @@ class elf_file {
   std::string build_id() const;                   // hex; empty if there is none
   bool has_section(std::string_view name) const;  // ".debug_info" also finds it compressed
   // The debug file that belongs to this one, which lies at `path`: by build id, else by debuglink,
-  // its contents checked against build id or checksum.
+  // its contents checked against build id or checksum. Under the folders of VOLE_DEBUG_FILES and
+  // /usr/lib/debug, by debuglink also beside the file.
   std::optional<elf_file> find_debug_file(std::string const& path) const;
 
  private:

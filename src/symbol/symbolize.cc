@@ -189,7 +189,7 @@ class symbolizer {
   void read_modules() VOLE_REQUIRES_LOCK(mu_) {
     std::uint64_t const generation = modules_generation();
     if (!modules_.empty() && generation == generation_) return;
-    modules_ = modules();
+    modules_ = known_modules();
     generation_ = generation;
   }
 
