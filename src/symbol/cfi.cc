@@ -155,7 +155,11 @@ class row_machine {
   cfi_row row_;
   saved_register initial_fp_;  // after the instructions that come first
   saved_register initial_return_pc_;
-  cfi_row saved_[saved_max];
+  // Not zeroed for every function: few save anything.
+  union saved_rows {
+    saved_rows() {}
+    cfi_row rows[saved_max];
+  } saved_;
   std::size_t saved_count_ = 0;
   saved_register ignored_;
 };
@@ -176,11 +180,11 @@ bool row_machine::run_extended(std::uint8_t code, dwarf_bytes* in) {
       return true;
     case cfa_remember_state:
       if (saved_count_ == saved_max) return false;
-      saved_[saved_count_++] = row_;
+      saved_.rows[saved_count_++] = row_;
       return true;
     case cfa_restore_state:
       if (saved_count_ == 0) return false;
-      row_ = saved_[--saved_count_];
+      row_ = saved_.rows[--saved_count_];
       return true;
     case cfa_gnu_args_size:
       in->uleb();

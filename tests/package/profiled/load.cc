@@ -96,7 +96,7 @@ void in_openssl() {
   EVP_EncryptInit_ex(cipher, EVP_aes_256_gcm(), nullptr, key, iv);
   EVP_EncryptUpdate(cipher, out.data(), &size, plain.data(), static_cast<int>(plain.size()));
   EVP_CIPHER_CTX_free(cipher);
-  static EVP_PKEY* const pair = EVP_EC_gen("P-256");
+  static EVP_PKEY* const pair = EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256");
   EVP_MD_CTX* const signing = EVP_MD_CTX_new();
   EVP_DigestSignInit(signing, nullptr, EVP_sha256(), nullptr, pair);
   for (int i = 0; i < 10; ++i) {

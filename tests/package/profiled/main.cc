@@ -57,7 +57,7 @@ error take_cpu(std::string const& path) {
       auto const until = std::chrono::steady_clock::now() + each;
       while (std::chrono::steady_clock::now() < until) {
         work();
-        yield();
+        runtime::yield();
       }
     });
   }
