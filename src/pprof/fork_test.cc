@@ -77,7 +77,7 @@ class busy_process : public ::testing::Test {
 }
 
 TEST_F(busy_process, its_children_find_no_lock_held) {
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < 50; ++i) {
     pid_t const child = ::fork();
     ASSERT_GE(child, 0);
     if (child == 0) child_main();

@@ -249,7 +249,9 @@ class encoder {
 }  // namespace
 
 std::string encode(profile_data const& data) {
-  return encoder(data).run();
+  std::string bytes = encoder(data).run();
+  symbol::give_back_symbol_memory();
+  return bytes;
 }
 
 void subtract(profile_data& from, profile_data const& before) {

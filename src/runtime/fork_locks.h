@@ -6,8 +6,8 @@
 //
 // INVARIANTS
 //   - Until guard_forks() has been called nothing has been counted, so no lock is held.
-// LOCKS  in this order: labels, then waits and unlocks, then the heap's. Labels allocate under their
-//        lock, so the heap's is the last.
+// LOCKS  in this order: labels, then waits and unlocks, then the heap's. Labels allocate under
+//        their lock, so the heap's is the last.
 
 #include "vole/internal/annotations.h"
 

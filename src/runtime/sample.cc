@@ -14,10 +14,11 @@
 //     it belongs to: that of the goroutine on this worker, or of the thread. A stack pointer in
 //     neither (between two fibers, on a foreign stack) gives a sample of one frame.
 //   - The unwind tables that the handler reads are refreshed before the first timer is armed and
-//     then with every look of the collector: code that was loaded since is walked by frame pointers.
+//     then with every look of the collector: code that was loaded since is walked by frame
+//     pointers.
 // LOCKS  sampler::mu_ (leaf) guards all but the records' atomics. The handler takes no lock,
-//        allocates nothing, calls neither loader nor libgcc and touches no thread-local variable but
-//        errno.
+//        allocates nothing, calls neither loader nor libgcc and touches no thread-local variable
+//        but errno.
 // ORDERING a record's atomics are written before the timer is armed; the kernel orders that with
 //        the handler. In the ring: sample_ring.h.
 // REJECTED  setitimer: one timer for all threads gives up to 80/20 between two that work equally

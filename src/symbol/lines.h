@@ -6,8 +6,8 @@
 // compilation unit (lines alone are about 100 bytes a row), so a reader lives for a batch of
 // addresses and is thrown away: see units().
 // REJECTED
-//   - dwarf_getscopes for each address, dwarf_getscopes_die for each name: they visit every entry of
-//     the unit, milliseconds in C++. Here a unit is walked at most once.
+//   - dwarf_getscopes for each address, dwarf_getscopes_die for each name: they visit every entry
+//     of the unit, milliseconds in C++. Here a unit is walked at most once.
 //   - libdwfl: finds debug files over the network when DEBUGINFOD_URLS is set, and searches symbols
 //     linearly.
 

@@ -25,9 +25,9 @@ struct module {
 // modules lists the executable mappings: the main program first, then in load order.
 std::vector<module> modules();
 
-// known_modules lists them, and after them those that an earlier call (or note_modules) saw and that
-// have been unloaded since, as far as nothing else lies where they lay: a profile has stacks from
-// the time when they were there.
+// known_modules lists them, and after them those that an earlier call (or note_modules) saw and
+// that have been unloaded since, as far as nothing else lies where they lay: a profile has stacks
+// from the time when they were there.
 std::vector<module> known_modules();
 
 // note_modules remembers what is loaded now. A look at the loader's counters when nothing was

@@ -168,8 +168,7 @@ class symbolizer {
     for (std::size_t const i : order) out[i] = symbolize_one(pcs[i]);
     std::size_t units = 0;
     for (auto& [key, symbols] : symbols_) units += symbols.close_lines();
-    // The C library keeps what was freed, tens of MiB after a first profile.
-    if (units >= units_worth_a_trim) ::malloc_trim(0);
+    if (units >= units_worth_a_trim) much_was_read_ = true;
     return out;
   }
 
@@ -181,6 +180,14 @@ class symbolizer {
     function_symbol const* const symbol = symbols_of(*where).find(pc - where->bias);
     if (symbol == nullptr) return fmt::format("{}+{:#x}", base_name(where->path), pc - where->bias);
     return without_clone(demangle(symbol->name));
+  }
+
+  void give_back() VOLE_EXCLUDES(mu_) {
+    {
+      internal::raw_lock const lock(mu_);
+      if (!std::exchange(much_was_read_, false)) return;
+    }
+    ::malloc_trim(0);
   }
 
   void release() VOLE_EXCLUDES(mu_) {
@@ -226,6 +233,7 @@ class symbolizer {
   std::map<std::string, module_symbols> symbols_ VOLE_GUARDED_BY(mu_);  // by build id, else by path
   std::size_t results_bytes_ VOLE_GUARDED_BY(mu_) = 0;
   std::uint64_t generation_ VOLE_GUARDED_BY(mu_) = 0;  // of modules_
+  bool much_was_read_ VOLE_GUARDED_BY(mu_) = false;    // of DWARF, since the last give_back
 };
 
 // Never destroyed: a dump may be asked for while static objects are being taken down.
@@ -246,6 +254,10 @@ symbolized symbolize(std::uintptr_t pc) {
 
 std::string symbol_name(std::uintptr_t pc) {
   return the_symbolizer().name(pc);
+}
+
+void give_back_symbol_memory() {
+  the_symbolizer().give_back();
 }
 
 void release_symbols() {

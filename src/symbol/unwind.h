@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Who called whom: walks one stack by the unwind tables (symbol/cfi.h) and, where there is no
-// table, by frame pointers. No locks, no allocation. The sampler's handler walks by tables that were
-// read before (symbol/unwind_tables.h); all others read them where they lie.
+// table, by frame pointers. No locks, no allocation. The sampler's handler walks by tables that
+// were read before (symbol/unwind_tables.h); all others read them where they lie.
 //
 // INVARIANTS
 //   - The stack is read only inside the bounds that the caller gives, so a broken chain ends the

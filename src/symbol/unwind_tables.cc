@@ -405,7 +405,7 @@ unwind_tables_view::unwind_tables_view() noexcept {
 }
 
 unwind_tables_view::~unwind_tables_view() {
-  // What was read was read before. Pairs with unwind_tables.cc:free_retired
+  // release: what was read was read before; pairs with unwind_tables.cc:free_retired
   walks.fetch_sub(1, internal::memory_order_release);
 }
 

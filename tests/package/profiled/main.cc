@@ -21,18 +21,30 @@
 
 using namespace vole;
 
+extern "C" {
+[[gnu::weak]] int mallctl(char const*, void*, std::size_t*, void*, std::size_t);
+[[gnu::weak]] bool mi_is_in_heap_region(void const*);
+}
+
 namespace {
 
 void write_file(std::string const& path, std::string const& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
 }
 
-// allocator_in_use asks the allocators that could be there whether this block is theirs.
+using mallctl_fn = int (*)(char const*, void*, std::size_t*, void*, std::size_t);
+using is_mine_fn = bool (*)(void const*);
+
+// find is a function of an allocator that is linked, or else preloaded; null if it is neither.
+template <class Fn>
+Fn find(Fn linked, char const* name) {
+  return linked != nullptr ? linked : reinterpret_cast<Fn>(::dlsym(RTLD_DEFAULT, name));
+}
+
+// allocator_in_use asks the allocators that could be there whether a block is theirs.
 std::string_view allocator_in_use() {
-  using mallctl_fn = int (*)(char const*, void*, std::size_t*, void*, std::size_t);
-  auto* const ask_jemalloc = reinterpret_cast<mallctl_fn>(::dlsym(RTLD_DEFAULT, "mallctl"));
-  auto* const ask_mimalloc =
-      reinterpret_cast<bool (*)(void const*)>(::dlsym(RTLD_DEFAULT, "mi_is_in_heap_region"));
+  auto* const ask_jemalloc = find<mallctl_fn>(&mallctl, "mallctl");
+  auto* const ask_mimalloc = find<is_mine_fn>(&mi_is_in_heap_region, "mi_is_in_heap_region");
   auto const taken_from_jemalloc = [&] {
     std::uint64_t bytes = 0;
     std::size_t size = sizeof bytes;
@@ -52,7 +64,8 @@ error take_cpu(std::string const& path) {
   constexpr auto each = std::chrono::milliseconds(1500);
   auto cpu = VOLE_TRY(pprof::start_cpu(), "start a CPU profile");
   sync::wait_group ended;
-  for (load const& work : all_loads()) {
+  auto const loads = all_loads();
+  for (load const& work : loads) {
     ended.go([&work = work.run, each] {
       auto const until = std::chrono::steady_clock::now() + each;
       while (std::chrono::steady_clock::now() < until) {
