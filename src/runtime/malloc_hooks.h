@@ -9,8 +9,8 @@
 
 namespace vole::internal {
 
-// Refer to the hooks, so that the linker takes them, also where a shared allocator that comes before
-// has such functions.
+// Refer to the hooks, so that the linker takes them, also where a shared allocator that comes
+// before them has such functions.
 extern bool const malloc_hooks_linked;
 extern bool const new_hooks_linked;
 

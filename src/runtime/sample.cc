@@ -10,8 +10,8 @@
 //   - A record belongs to one thread, tid, from add() to forget(). Records and their rings are
 //     never freed, since a late signal still names them; a record may be given to another thread,
 //     so the handler holds tid against its own.
-//   - The handler reads memory only between the interrupted stack pointer and the end of the stack
-//     it belongs to: that of the goroutine on this worker, or of the thread. A stack pointer in
+//   - The handler reads memory only from the red zone below the interrupted stack pointer, where an
+//     epilogue's rules look, to the end of the stack it belongs to: that of the goroutine on this worker, or of the thread. A stack pointer in
 //     neither (between two fibers, on a foreign stack) gives a sample of one frame.
 //   - The unwind tables that the handler reads are refreshed before the first timer is armed and
 //     then with every look of the collector: code that was loaded since is walked by frame
@@ -125,6 +125,13 @@ bool within(std::uintptr_t at, std::uintptr_t low, std::uintptr_t high) noexcept
   return at >= low && at < high;
 }
 
+// The 128 bytes below the stack pointer are the interrupted function's, too: a signal leaves them.
+symbol::stack_bounds from_red_zone(std::uintptr_t sp, std::uintptr_t low,
+                                   std::uintptr_t high) noexcept {
+  constexpr std::uintptr_t red_zone_bytes = 128;
+  return {sp - low > red_zone_bytes ? sp - red_zone_bytes : low, high};
+}
+
 void take_sample(record& r, std::uint64_t weight, void const* machine) noexcept {
   symbol::registers const at = symbol::interrupted(machine);
   symbol::stack_bounds bounds{};
@@ -133,12 +140,14 @@ void take_sample(record& r, std::uint64_t weight, void const* machine) noexcept 
   goroutine* const g = w == nullptr ? nullptr : w->on_cpu.load(memory_order_relaxed);
   if (g != nullptr && within(at.sp, reinterpret_cast<std::uintptr_t>(g->stack_low),
                              reinterpret_cast<std::uintptr_t>(g->stack_high))) {
-    bounds = {at.sp, reinterpret_cast<std::uintptr_t>(g->stack_high)};
+    bounds = from_red_zone(at.sp, reinterpret_cast<std::uintptr_t>(g->stack_low),
+                           reinterpret_cast<std::uintptr_t>(g->stack_high));
     taken.goroutine_id = g->id.load(memory_order_relaxed);
     taken.labels_id = g->labels_id.load(memory_order_relaxed);
   } else if (within(at.sp, r.stack_low.load(memory_order_relaxed),
                     r.stack_high.load(memory_order_relaxed))) {
-    bounds = {at.sp, r.stack_high.load(memory_order_relaxed)};
+    bounds = from_red_zone(at.sp, r.stack_low.load(memory_order_relaxed),
+                           r.stack_high.load(memory_order_relaxed));
   } else if (w == nullptr) {
     r.thread_area.store(reinterpret_cast<std::uintptr_t>(__builtin_thread_pointer()),
                         memory_order_relaxed);

@@ -182,7 +182,8 @@ cfi_step apply(cfi_row const& row, registers* regs, stack_bounds bounds) noexcep
   // The caller's frame lies above this one: each step climbs.
   if (cfa <= regs->sp || cfa > bounds.high) return cfi_step::unknown;
 
-  registers caller{.pc = regs->link, .sp = cfa, .fp = regs->fp, .link = 0};
+  registers caller{
+      .pc = regs->link, .sp = cfa, .fp = regs->fp, .link = 0, .machine = regs->machine};
   if (row.return_pc.where == saved_register::place::same && regs->link == 0)
     return cfi_step::unknown;
   if (!read_saved(row.return_pc, cfa, *regs, bounds, &caller.pc)) return cfi_step::unknown;
@@ -193,6 +194,7 @@ cfi_step apply(cfi_row const& row, registers* regs, stack_bounds bounds) noexcep
     return cfi_step::unknown;
   }
   caller.pc = code_address(caller.pc);
+  if (row.signal_frame) caller.machine = nullptr;
   *regs = caller;
   return row.signal_frame ? cfi_step::stepped_to_interrupted : cfi_step::stepped;
 }

@@ -2,8 +2,7 @@
 // A library that the tests load and unload: code that keeps no frame pointer, and uses the register
 // for something else.
 
-#include "symbol/plugin_test.h"
-
+// Calls fn without a frame pointer.
 extern "C" void vole_plugin_call(void (*fn)()) {
 #if defined(__x86_64__)
   asm volatile("movl $1, %%ebp" ::: "rbp");
@@ -12,6 +11,7 @@ extern "C" void vole_plugin_call(void (*fn)()) {
   asm volatile("" ::: "memory");
 }
 
+// The same, from a function that aligns its stack.
 extern "C" void vole_plugin_call_aligned(void (*fn)()) {
   alignas(64) char room[64];
   asm volatile("" : : "r"(&room) : "memory");

@@ -31,8 +31,8 @@ struct registers {
   std::uintptr_t sp = 0;
   std::uintptr_t fp = 0;
   std::uintptr_t link = 0;  // aarch64: x30, where a leaf returns to; elsewhere 0
-  // The handler's third argument while these are the interrupted code's own registers, else null:
-  // the tables of some functions name others than the above.
+  // The handler's third argument, or null: the tables of some functions name registers other than
+  // the above, which are then taken to be as they were where the signal came.
   void const* machine = nullptr;
 };
 

@@ -253,7 +253,8 @@ cfi_step module_table::step(registers* regs, std::uintptr_t lookup_pc,
   std::uintptr_t const cfa = (kind == above_sp ? regs->sp : regs->fp) + cfa_words * word_size;
   // The caller's frame lies above this one: each step climbs.
   if (cfa <= regs->sp || cfa > bounds.high) return cfi_step::unknown;
-  registers caller{.pc = regs->link, .sp = cfa, .fp = regs->fp, .link = 0};
+  registers caller{
+      .pc = regs->link, .sp = cfa, .fp = regs->fp, .link = 0, .machine = regs->machine};
   std::uintptr_t const return_words = packed & 0xff;
   if (return_words == kept) {
     if (regs->link == 0) return cfi_step::unknown;
@@ -413,7 +414,15 @@ cfi_step unwind_tables_view::step(registers* regs, std::uintptr_t lookup_pc,
                                   stack_bounds bounds) noexcept {
   if (tables_ == nullptr) return cfi_step::unknown;
   if (last_ == nullptr || !last_->holds(lookup_pc)) last_ = tables_->find(lookup_pc);
-  return last_ == nullptr ? cfi_step::unknown : last_->step(regs, lookup_pc, bounds);
+  if (last_ == nullptr) return cfi_step::unknown;
+  registers const before = *regs;
+  cfi_step const step = last_->step(regs, lookup_pc, bounds);
+  // A row may name a register that a function between has changed: then it leads nowhere.
+  bool const astray = step == cfi_step::stepped && regs->pc != 0 && !last_->holds(regs->pc) &&
+                      tables_->find(regs->pc) == nullptr;
+  if (!astray) return step;
+  *regs = before;
+  return cfi_step::unknown;
 }
 
 }  // namespace vole::symbol

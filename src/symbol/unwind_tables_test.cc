@@ -17,7 +17,6 @@
 #include "vole/internal/atomic.h"
 
 #include "symbol/modules.h"
-#include "symbol/plugin_test.h"
 #include "symbol/symbolize.h"
 #include "symbol/unwind.h"
 
@@ -168,8 +167,10 @@ void on_step(int, siginfo_t*, void* context) {
   walk by_tables;
   walk in_place;
   registers const from = interrupted(context);
-  by_tables.count = unwind_sampled(from, bounds, by_tables.pcs);
-  in_place.count = unwind_interrupted(from, bounds, in_place.pcs);
+  constexpr std::uintptr_t red_zone_bytes = 128;  // all that the sampler reads below
+  stack_bounds const as_sampled{from.sp - red_zone_bytes, bounds.high};
+  by_tables.count = unwind_sampled(from, as_sampled, by_tables.pcs);
+  in_place.count = unwind_interrupted(from, as_sampled, in_place.pcs);
   if (stepped.steps++ == 0) stepped.outermost = by_tables.pcs[by_tables.count - 1];
   bool const whole = by_tables.pcs[by_tables.count - 1] == stepped.outermost;
   bool const same = std::ranges::equal(by_tables.stack(), in_place.stack());
