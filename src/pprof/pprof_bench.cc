@@ -6,10 +6,13 @@
 #include <vector>
 
 #include "vole/bench.h"
+#include "vole/internal/unlock_sample.h"
 #include "vole/pprof.h"
 
 #include "pprof/profile.h"
+#include "runtime/contention.h"
 #include "runtime/sample_ring.h"
+#include "runtime/stack_table.h"
 
 using namespace vole;
 
@@ -41,6 +44,33 @@ VOLE_BENCH(ring_push_drain_32_frames) {
     }
   }
   bench::keep(seen);
+}
+
+// A stack that is counted again, as each sample of heap, block and mutex is.
+VOLE_BENCH(stack_table_known_32_frames) {
+  auto const table = std::make_unique<internal::stack_table>();
+  std::vector<std::uintptr_t> const pcs(32, 4711);
+  while (b.loop()) ++table->at(pcs, 0).counts[0];
+  bench::keep(table->size());
+}
+
+// At the default budget nearly none of so many is chosen.
+VOLE_BENCH(wait_not_chosen) {
+  while (b.loop()) {
+    internal::contention::wait_sample const wait(internal::wait_reason::chan_send);
+    wait.end(__builtin_return_address(0));
+  }
+}
+VOLE_BENCH(unlock_not_chosen) {
+  while (b.loop()) {
+    internal::unlock_sample unlock;
+    unlock.add(time_point{});
+    unlock.charge();
+  }
+}
+
+VOLE_BENCH(label_scope) {
+  while (b.loop()) pprof::label_scope const labels{{"tenant", "acme"}};
 }
 
 }  // namespace

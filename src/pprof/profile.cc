@@ -84,7 +84,7 @@ enum : protozero::pbf_tag_type { id = 1, name = 2, system_name = 3, filename = 4
 
 class encoder {
  public:
-  explicit encoder(profile_data const& data) : data_(data), modules_(symbol::modules()) {}
+  explicit encoder(profile_data const& data) : data_(data), modules_(symbol::known_modules()) {}
 
   std::string run() {
     string_id("");
@@ -274,7 +274,9 @@ class encoder {
 }  // namespace
 
 std::string encode(profile_data const& data) {
-  return encoder(data).run();
+  std::string bytes = encoder(data).run();
+  symbol::give_back_symbol_memory();
+  return bytes;
 }
 
 void subtract(profile_data& from, profile_data const& before) {

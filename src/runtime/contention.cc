@@ -10,6 +10,7 @@
 #include "vole/internal/unlock_sample.h"
 
 #include "base/rand.h"
+#include "runtime/fork_locks.h"
 #include "runtime/own_stack.h"
 
 namespace vole::internal::contention {
@@ -60,6 +61,8 @@ class tally {
   void count(std::int64_t events, std::int64_t ns, void const* from) noexcept VOLE_EXCLUDES(mu_) {
     std::uintptr_t pcs[stack_table::depth_max];
     std::size_t const depth = unwind_own_stack(pcs, from);
+    guard_forks();
+    if (this_thread_forks()) return;  // the lock is held, by itself
     raw_lock const lock(mu_);
     stack_bucket& at = table_.at({pcs, depth}, 0);
     at.counts[0] += events;
@@ -73,6 +76,8 @@ class tally {
     raw_lock const lock(mu_);
     return table_.size();
   }
+  void lock_for_fork() noexcept VOLE_ACQUIRE(mu_) { mu_.lock(); }
+  void unlock_after_fork() noexcept VOLE_RELEASE(mu_) { mu_.unlock(); }
 
  private:
   raw_mutex mu_;
@@ -100,6 +105,15 @@ void set_samples_per_second(int most) noexcept {
                                                 void const* from) noexcept {
   std::int64_t const ns = (internal::monotonic_now() - begun).count();
   waits.count(weight, ns * weight, from);
+}
+
+void before_fork() noexcept {
+  waits.lock_for_fork();
+  unlocks.lock_for_fork();
+}
+void after_fork() noexcept {
+  unlocks.unlock_after_fork();
+  waits.unlock_after_fork();
 }
 
 void for_each_wait(void (*visit)(void*, stack_bucket const&), void* arg) {

@@ -11,7 +11,7 @@
 // INVARIANTS
 //   - A wait is chosen before it begins, so that only chosen ones read the clock.
 //   - A thread's countdown is its own; the tables are shared.
-// LOCKS      a raw lock for each table, leaf.
+// LOCKS      a raw lock for each table, leaf, held over fork (runtime/fork_locks.h).
 // REJECTED   Go's way, which takes each event that is longer than a rate: it reads the clock twice
 //            for every wait, and it costs 5 % of a busy program, so it is off when it is needed.
 

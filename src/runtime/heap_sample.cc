@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <cmath>
 #include <limits>
-#include <pthread.h>
 #include <sys/mman.h>
 #include <utility>
 
@@ -18,6 +17,7 @@
 #include "vole/internal/raw_mutex.h"
 
 #include "base/rand.h"
+#include "runtime/fork_locks.h"
 #include "runtime/own_stack.h"
 
 namespace vole::internal::heap {
@@ -36,9 +36,6 @@ struct recording_scope {
   recording_scope() noexcept { recording = true; }
   ~recording_scope() { recording = false; }
 };
-
-// This thread forks and holds mu for it; what runs in pthread_atfork handlers may call free.
-[[gnu::tls_model("initial-exec")]] constinit thread_local bool forking = false;
 
 // How many buckets a stack may have: one for each of eight sizes between a power of two and the
 // next, and each rate. Go keeps its size classes apart for the same reason: the scale depends on
@@ -187,7 +184,6 @@ constinit raw_mutex mu;
 constinit stack_table by_stack VOLE_GUARDED_BY(mu);
 constinit block_table live;  // changed under mu
 constinit std::uint16_t filter_counts[1U << filter_log2] VOLE_GUARDED_BY(mu) = {};
-constinit bool atfork_set VOLE_GUARDED_BY(mu) = false;
 
 void raise_filter(void* block) noexcept VOLE_REQUIRES_LOCK(mu) {
   std::uint32_t const bit = filter_bit(block);
@@ -217,15 +213,6 @@ void enter(void* block, taken_block const& what) noexcept VOLE_REQUIRES_LOCK(mu)
   // The address was freed behind our back, past the hooks.
   count_freed(stale);
   if (stale.at == nullptr) raise_filter(block);
-}
-
-void before_fork() noexcept VOLE_NO_THREAD_SAFETY_ANALYSIS {
-  mu.lock();
-  forking = true;
-}
-void after_fork() noexcept VOLE_NO_THREAD_SAFETY_ANALYSIS {
-  forking = false;
-  mu.unlock();
 }
 
 taken_block take_locked(void* block) noexcept VOLE_REQUIRES_LOCK(mu) {
@@ -263,7 +250,7 @@ std::size_t rate() noexcept {
     if (rate > 1) next = s.bytes.load(memory_order_relaxed) + distance(rate);
     // seq_cst, both: pairs with malloc_count.cc:look_again
     s.sample_at.store(next);
-    if (rate_now.load() == rate) return due && rate > 0 && !recording && !forking;
+    if (rate_now.load() == rate) return due && rate > 0 && !recording && !this_thread_forks();
   }
 }
 
@@ -272,23 +259,20 @@ std::size_t rate() noexcept {
   recording_scope const scope;
   std::uintptr_t pcs[stack_table::depth_max];
   std::size_t const depth = unwind_own_stack(pcs, from);
-  bool first = false;
+  guard_forks();
   {
     raw_lock const lock(mu);
     stack_bucket& at = by_stack.at({pcs, depth}, tag_of(bytes, rate()));
     at.counts[0] += 1;
     at.counts[1] += static_cast<std::int64_t>(bytes);
     enter(block, {&at, bytes});
-    first = !std::exchange(atfork_set, true);
   }
-  // The child may find mu held by a thread that it does not have.
-  if (first) ::pthread_atfork(&before_fork, &after_fork, &after_fork);
   errno = saved_errno;
 }
 
 [[gnu::noinline]] taken_block take(void* block) noexcept VOLE_NO_THREAD_SAFETY_ANALYSIS {
   if (!live.may_hold(reinterpret_cast<std::uintptr_t>(block))) return {};
-  if (forking) return take_locked(block);
+  if (this_thread_forks()) return take_locked(block);
   int const saved_errno = errno;
   mu.lock();
   taken_block const was = take_locked(block);
@@ -299,11 +283,19 @@ std::size_t rate() noexcept {
 
 void put_back(void* block, taken_block const& was) noexcept VOLE_NO_THREAD_SAFETY_ANALYSIS {
   if (was.at == nullptr) return;
-  if (!forking) mu.lock();
+  bool const locked = this_thread_forks();
+  if (!locked) mu.lock();
   was.at->counts[2] -= 1;
   was.at->counts[3] -= static_cast<std::int64_t>(was.bytes);
   enter(block, was);
-  if (!forking) mu.unlock();
+  if (!locked) mu.unlock();
+}
+
+void before_fork() noexcept {
+  mu.lock();
+}
+void after_fork() noexcept {
+  mu.unlock();
 }
 
 std::vector<stack_counts> snapshot() {

@@ -14,7 +14,7 @@
 //     right about its own address even while others change the table; the version says when the
 //     table moved under it.
 //   - No memory of this comes from malloc, and nothing is recorded while recording.
-// LOCKS  heap::mu (leaf, held over fork) guards the tables and the filter's counts.
+// LOCKS  heap::mu (leaf, held over fork: fork_locks.h) guards the tables and the filter's counts.
 // REJECTED  a header before each sampled block: aligned_alloc, foreign free and malloc_usable_size
 //           would see it. Sampled blocks on pages of their own, as tcmalloc and jemalloc keep them:
 //           that is for the allocator itself. A hash set instead of the filter: its cache misses

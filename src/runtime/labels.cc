@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// LOCKS     registry::mu (leaf) guards known and ended.
+// LOCKS     registry::mu (leaf, held over fork: fork_locks.h) guards known and ended.
 // ORDERING  a set's count: the last release sees all uses before the others (acq_rel with itself).
 
 #include "runtime/labels.h"
@@ -13,6 +13,7 @@
 #include "vole/internal/clock.h"
 #include "vole/internal/raw_mutex.h"
 
+#include "runtime/fork_locks.h"
 #include "runtime/goroutine.h"
 
 namespace vole::internal::labels {
@@ -72,6 +73,7 @@ set* make(set const* base, std::span<std::pair<std::string_view, std::string_vie
       made->pairs.emplace(at, key, value);
     }
   }
+  guard_forks();
   registry& r = the_registry();
   raw_lock const lock(r.mu);
   made->id = ++r.last_id;
@@ -121,6 +123,13 @@ set* set_of(goroutine const& g) noexcept {
 void put(goroutine& g, set* now) noexcept {
   g.labels = now;
   g.labels_id.store(id_of(now), memory_order_relaxed);  // no partner: the id alone is shared
+}
+
+void before_fork() noexcept {
+  the_registry().mu.lock();
+}
+void after_fork() noexcept {
+  the_registry().mu.unlock();
 }
 
 }  // namespace vole::internal::labels

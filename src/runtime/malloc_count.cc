@@ -25,7 +25,7 @@ constinit slot& shared_slot = slots[slots_max - 1];
 constinit atomic<std::uint32_t> slots_taken{0};
 
 // Who reads the counters wants the hooks in the program, whatever the order of its libraries.
-[[gnu::used]] bool const* const needs_hooks = &malloc_hooks_linked;
+[[gnu::used]] bool const* const needs_hooks[] = {&malloc_hooks_linked, &new_hooks_linked};
 
 // Null: all are taken.
 slot* take_slot() noexcept {

@@ -9,8 +9,10 @@
 
 namespace vole::internal {
 
-// Refers to the hooks, so that the linker takes them.
+// Refer to the hooks, so that the linker takes them, also where a shared allocator that comes
+// before them has such functions.
 extern bool const malloc_hooks_linked;
+extern bool const new_hooks_linked;
 
 // The allocator behind the hooks: libc's, or the one that is linked as a shared library or
 // preloaded. Found at the first call of any.

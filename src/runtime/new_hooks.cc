@@ -11,7 +11,12 @@
 #include <cstdlib>
 #include <new>
 
+#include "runtime/malloc_hooks.h"
 #include "runtime/sanitizer.h"
+
+namespace vole::internal {
+bool const new_hooks_linked = true;
+}
 
 #if !VOLE_ASAN && !VOLE_TSAN
 

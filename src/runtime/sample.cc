@@ -10,11 +10,15 @@
 //   - A record belongs to one thread, tid, from add() to forget(). Records and their rings are
 //     never freed, since a late signal still names them; a record may be given to another thread,
 //     so the handler holds tid against its own.
-//   - The handler reads memory only between the interrupted stack pointer and the end of the stack
-//     it belongs to: that of the goroutine on this worker, or of the thread. A stack pointer in
+//   - The handler reads memory only from the red zone below the interrupted stack pointer, where an
+//     epilogue's rules look, to the end of the stack it belongs to: that of the goroutine on this worker, or of the thread. A stack pointer in
 //     neither (between two fibers, on a foreign stack) gives a sample of one frame.
+//   - The unwind tables that the handler reads are refreshed before the first timer is armed and
+//     then with every look of the collector: code that was loaded since is walked by frame
+//     pointers.
 // LOCKS  sampler::mu_ (leaf) guards all but the records' atomics. The handler takes no lock,
-//        allocates nothing and touches no thread-local variable but errno.
+//        allocates nothing, calls neither loader nor libgcc and touches no thread-local variable
+//        but errno.
 // ORDERING a record's atomics are written before the timer is armed; the kernel orders that with
 //        the handler. In the ring: sample_ring.h.
 // REJECTED  setitimer: one timer for all threads gives up to 80/20 between two that work equally
@@ -53,7 +57,9 @@
 #include "runtime/sample_ring.h"
 #include "runtime/signal.h"
 #include "runtime/thread_stack.h"
+#include "symbol/modules.h"
 #include "symbol/unwind.h"
+#include "symbol/unwind_tables.h"
 
 #if !defined(sigev_notify_thread_id)  // glibc before 2.39 does not name it
 #define sigev_notify_thread_id _sigev_un._tid
@@ -119,6 +125,13 @@ bool within(std::uintptr_t at, std::uintptr_t low, std::uintptr_t high) noexcept
   return at >= low && at < high;
 }
 
+// The 128 bytes below the stack pointer are the interrupted function's, too: a signal leaves them.
+symbol::stack_bounds from_red_zone(std::uintptr_t sp, std::uintptr_t low,
+                                   std::uintptr_t high) noexcept {
+  constexpr std::uintptr_t red_zone_bytes = 128;
+  return {sp - low > red_zone_bytes ? sp - red_zone_bytes : low, high};
+}
+
 void take_sample(record& r, std::uint64_t weight, void const* machine) noexcept {
   symbol::registers const at = symbol::interrupted(machine);
   symbol::stack_bounds bounds{};
@@ -127,20 +140,22 @@ void take_sample(record& r, std::uint64_t weight, void const* machine) noexcept 
   goroutine* const g = w == nullptr ? nullptr : w->on_cpu.load(memory_order_relaxed);
   if (g != nullptr && within(at.sp, reinterpret_cast<std::uintptr_t>(g->stack_low),
                              reinterpret_cast<std::uintptr_t>(g->stack_high))) {
-    bounds = {at.sp, reinterpret_cast<std::uintptr_t>(g->stack_high)};
+    bounds = from_red_zone(at.sp, reinterpret_cast<std::uintptr_t>(g->stack_low),
+                           reinterpret_cast<std::uintptr_t>(g->stack_high));
     taken.goroutine_id = g->id.load(memory_order_relaxed);
     taken.labels_id = g->labels_id.load(memory_order_relaxed);
     taken.created_by = reinterpret_cast<std::uintptr_t>(g->created_by.load(memory_order_relaxed));
   } else if (within(at.sp, r.stack_low.load(memory_order_relaxed),
                     r.stack_high.load(memory_order_relaxed))) {
-    bounds = {at.sp, r.stack_high.load(memory_order_relaxed)};
+    bounds = from_red_zone(at.sp, r.stack_low.load(memory_order_relaxed),
+                           r.stack_high.load(memory_order_relaxed));
   } else if (w == nullptr) {
     r.thread_area.store(reinterpret_cast<std::uintptr_t>(__builtin_thread_pointer()),
                         memory_order_relaxed);
     r.unknown_sp.store(at.sp, memory_order_relaxed);
   }
   std::uintptr_t pcs[frames_max];
-  taken.pcs = {pcs, symbol::unwind_interrupted(at, bounds, pcs)};
+  taken.pcs = {pcs, symbol::unwind_sampled(at, bounds, pcs)};
   ring* const samples = r.samples.load(memory_order_acquire);  // pairs with sample.cc:arm
   if (!samples->push(taken)) {
     r.lost.fetch_add(weight, memory_order_relaxed);
@@ -220,6 +235,12 @@ void let_sigprof_in() noexcept {
   ::sigemptyset(&only_ours);
   ::sigaddset(&only_ours, SIGPROF);
   ::pthread_sigmask(SIG_UNBLOCK, &only_ours, nullptr);
+}
+
+// learn_modules keeps up with what is loaded and unloaded: how to walk its code, and what it was.
+void learn_modules() noexcept {
+  symbol::refresh_unwind_tables();
+  symbol::note_modules();
 }
 
 pid_t this_tid() noexcept {
@@ -407,6 +428,7 @@ void sampler::collect(std::uint32_t generation) noexcept {
   while (true) {
     static_cast<void>(
         futex_wait(generation_, generation, internal::monotonic_now() + collect_interval));
+    learn_modules();
     raw_lock const lock(mu_);
     if (generation_.load(memory_order_relaxed) != generation) return;
     drain_all();
@@ -416,6 +438,7 @@ void sampler::collect(std::uint32_t generation) noexcept {
 }
 
 int sampler::start(cpu_capture& capture) noexcept {
+  learn_modules();
   raw_lock const lock(mu_);
   if (captures_ == nullptr) {
     if (int const failure = install_handler(); failure != 0) return failure;

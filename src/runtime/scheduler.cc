@@ -46,6 +46,7 @@
 #include "runtime/bubble.h"
 #include "runtime/env.h"
 #include "runtime/escaped.h"
+#include "runtime/fork_locks.h"
 #include "runtime/goroutine_local.h"
 #include "runtime/labels.h"
 #include "runtime/monitor.h"
@@ -157,6 +158,7 @@ void scheduler::start() noexcept {
   install_signal_handlers();
   report_termination();
   install_stack_host();
+  guard_forks();
   monitor::start();
   started_.store(true, memory_order_release);  // pairs with scheduler.h:started
 }

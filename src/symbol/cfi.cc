@@ -1,171 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "symbol/cfi.h"
 
-#include <cstddef>
 #include <cstring>
 #include <dlfcn.h>
-#include <iterator>
 #include <limits>
 #include <string_view>
-
-#include "symbol/stack_word.h"
 
 namespace vole::symbol {
 namespace {
 
-// DWARF's numbers of the registers that are tracked.
-#if defined(__x86_64__)
-constexpr std::uint64_t fp_number = 6;
-constexpr std::uint64_t sp_number = 7;
-constexpr std::uint64_t return_number = 16;
-#else
-constexpr std::uint64_t fp_number = 29;
-constexpr std::uint64_t sp_number = 31;
-constexpr std::uint64_t return_number = 30;
-#endif
+using place = saved_register::place;
 
-// Pointer encodings of .eh_frame.
-enum : std::uint8_t {
-  enc_omit = 0xff,
-  enc_size_mask = 0x07,
-  enc_udata2 = 0x02,
-  enc_udata4 = 0x03,
-  enc_udata8 = 0x04,
-  enc_signed = 0x08,
-  enc_relative_mask = 0x70,
-  enc_pcrel = 0x10,
-  enc_datarel_sdata4 = 0x3b,
-};
-
-// A cursor over table bytes. Once it has run past its end it reads zeros and is bad.
-class bytes {
- public:
-  bytes() = default;
-  bytes(unsigned char const* from, unsigned char const* end) : at_(from), end_(end) {}
-
-  bool at_end() const { return at_ >= end_; }
-  bool bad() const { return bad_; }
-  unsigned char const* at() const { return at_; }
-
-  template <class T>
-  T fixed() {
-    T value{};
-    if (static_cast<std::size_t>(end_ - at_) < sizeof(T)) {
-      fail();
-      return value;
-    }
-    std::memcpy(&value, at_, sizeof(T));
-    at_ += sizeof(T);
-    return value;
-  }
-  std::uint64_t uleb() {
-    std::uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-      auto const byte = fixed<std::uint8_t>();
-      value |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
-      if ((byte & 0x80) == 0) break;
-    }
-    return value;
-  }
-  std::int64_t sleb() {
-    std::uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-      auto const byte = fixed<std::uint8_t>();
-      value |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
-      if ((byte & 0x80) != 0) continue;
-      if ((byte & 0x40) != 0 && shift + 7 < 64) value |= ~std::uint64_t{0} << (shift + 7);
-      break;
-    }
-    return static_cast<std::int64_t>(value);
-  }
-  // pointer reads a value in one of .eh_frame's encodings; relative: whether its base is added.
-  std::uint64_t pointer(std::uint8_t encoding, bool relative) {
-    auto const base = reinterpret_cast<std::uintptr_t>(at_);
-    bool const is_signed = (encoding & enc_signed) != 0;
-    std::uint64_t value = 0;
-    switch (encoding & enc_size_mask) {
-      case 0:  // a whole word
-      case enc_udata8:
-        value = fixed<std::uint64_t>();
-        break;
-      case enc_udata2:
-        value = is_signed ? static_cast<std::uint64_t>(std::int64_t{fixed<std::int16_t>()})
-                          : fixed<std::uint16_t>();
-        break;
-      case enc_udata4:
-        value = is_signed ? static_cast<std::uint64_t>(std::int64_t{fixed<std::int32_t>()})
-                          : fixed<std::uint32_t>();
-        break;
-      default:
-        fail();
-    }
-    std::uint8_t const base_kind = encoding & enc_relative_mask;
-    if (relative && base_kind == enc_pcrel) value += base;
-    if (relative && base_kind != enc_pcrel && base_kind != 0) fail();
-    return value;
-  }
-  bytes take(std::uint64_t size) {
-    if (size > static_cast<std::uint64_t>(end_ - at_)) {
-      fail();
-      return {};
-    }
-    bytes const part(at_, at_ + size);
-    at_ += size;
-    return part;
-  }
-  std::string_view text() {
-    auto const* const from = at_;
-    while (fixed<std::uint8_t>() != 0) {
-    }
-    return {reinterpret_cast<char const*>(from),
-            static_cast<std::size_t>(at_ - from - (bad_ ? 0 : 1))};
-  }
-
- private:
-  void fail() {
-    bad_ = true;
-    at_ = end_;
-  }
-
-  unsigned char const* at_ = nullptr;
-  unsigned char const* end_ = nullptr;
-  bool bad_ = false;
-};
-
-// How the caller's value of one register is found.
-struct rule {
-  enum class kind : std::uint8_t { same, at_cfa_offset, undefined, other } how = kind::same;
-  std::int64_t offset = 0;
-};
-
-// One row of the table: how to find the canonical frame address (the caller's sp) and the
-// registers.
-struct row {
-  std::uint64_t cfa_register = 0;
-  std::int64_t cfa_offset = 0;
-  bytes cfa_expression;  // used instead when has_expression
-  bool has_expression = false;
-  rule fp;
-  rule return_pc;
-};
-
-// What a function's table says: FDE and CIE of the pc.
-struct function_table {
-  std::uintptr_t start = 0;
-  std::uint64_t code_align = 1;
-  std::int64_t data_align = 1;
-  std::uint8_t encoding = 0;  // of pointers
-  bool signal_frame = false;
-  bytes common;  // instructions that come first
-  bytes own;
-};
+// read_length reads how long the entry at `at` is, which begins after the length; 0: it is the end,
+// or of the 64-bit kind that nobody writes.
+std::uint32_t read_length(unsigned char const* at) {
+  std::uint32_t length = 0;
+  std::memcpy(&length, at, sizeof(length));
+  return length == std::numeric_limits<std::uint32_t>::max() ? 0 : length;
+}
 
 // read_cie parses what a function's table shares with others.
 bool read_cie(unsigned char const* at, function_table* table, bool* has_augmentation) {
-  bytes head(at, at + sizeof(std::uint32_t));
-  auto const length = head.fixed<std::uint32_t>();
-  if (length == 0 || length == std::numeric_limits<std::uint32_t>::max()) return false;
-  bytes in(head.at(), head.at() + length);
+  std::uint32_t const length = read_length(at);
+  if (length == 0) return false;
+  unsigned char const* const body = at + sizeof(length);
+  dwarf_bytes in(body, body + length);
   if (in.fixed<std::uint32_t>() != 0) return false;  // not a CIE
   auto const version = in.fixed<std::uint8_t>();
   std::string_view const augmentation = in.text();
@@ -176,7 +35,7 @@ bool read_cie(unsigned char const* at, function_table* table, bool* has_augmenta
   if (returns_in != return_number) return false;
   *has_augmentation = augmentation.starts_with('z');
   if (*has_augmentation) {
-    bytes data = in.take(in.uleb());
+    dwarf_bytes data = in.take(in.uleb());
     for (char const letter : augmentation.substr(1)) {
       if (letter == 'R') {
         table->encoding = data.fixed<std::uint8_t>();
@@ -191,135 +50,9 @@ bool read_cie(unsigned char const* at, function_table* table, bool* has_augmenta
     }
     if (data.bad()) return false;
   }
-  table->common = bytes(in.at(), head.at() + length);
+  table->common = dwarf_bytes(in.at(), body + length);
   return !in.bad();
 }
-
-// find_fde searches the sorted table of a module's .eh_frame_hdr; null if it has none for pc.
-unsigned char const* find_fde(std::uintptr_t pc) {
-  dl_find_object object;
-  if (::_dl_find_object(reinterpret_cast<void*>(pc), &object) != 0) return nullptr;
-  auto const* const header = static_cast<unsigned char const*>(object.dlfo_eh_frame);
-  if (header == nullptr || header[0] != 1 || header[3] != enc_datarel_sdata4) return nullptr;
-  auto const* const end = static_cast<unsigned char const*>(object.dlfo_map_end);
-  bytes in(header + 4, end);
-  in.pointer(header[1], true);
-  if (header[2] == enc_omit) return nullptr;
-  std::uint64_t const count = in.pointer(header[2], true);
-  struct entry {
-    std::int32_t start, fde;  // relative to header
-  };
-  bytes const entries = in.take(count * sizeof(entry));
-  if (in.bad() || count == 0) return nullptr;
-  auto const offset = static_cast<std::int64_t>(pc - reinterpret_cast<std::uintptr_t>(header));
-  auto const entry_at = [&](std::uint64_t i) {
-    entry found;
-    std::memcpy(&found, entries.at() + i * sizeof(entry), sizeof(entry));
-    return found;
-  };
-  std::uint64_t low = 0;
-  std::uint64_t high =
-      count;  // entries before low start at or before pc, those from high on after it
-  while (low < high) {
-    std::uint64_t const middle = low + (high - low) / 2;
-    if (entry_at(middle).start <= offset) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  return low == 0 ? nullptr : header + entry_at(low - 1).fde;
-}
-
-bool find_table(std::uintptr_t pc, function_table* table) {
-  unsigned char const* const fde = find_fde(pc);
-  if (fde == nullptr) return false;
-  bytes head(fde, fde + sizeof(std::uint32_t));
-  auto const length = head.fixed<std::uint32_t>();
-  if (length == 0 || length == std::numeric_limits<std::uint32_t>::max()) return false;
-  bytes in(head.at(), head.at() + length);
-  unsigned char const* const cie_field = in.at();
-  auto const cie_distance = in.fixed<std::uint32_t>();
-  bool has_augmentation = false;
-  if (cie_distance == 0 || !read_cie(cie_field - cie_distance, table, &has_augmentation))
-    return false;
-  table->start = in.pointer(table->encoding, true);
-  std::uint64_t const size = in.pointer(table->encoding, false);
-  if (pc < table->start || pc - table->start >= size) return false;
-  if (has_augmentation) in.take(in.uleb());
-  table->own = bytes(in.at(), head.at() + length);
-  return !in.bad();
-}
-
-// The machine that turns a table's instructions into the row of one pc.
-class row_machine {
- public:
-  row_machine(function_table const& table, std::uintptr_t pc) : table_(table), pc_(pc) {}
-
-  bool run() {
-    if (!run(table_.common)) return false;
-    initial_ = row_;
-    return run(table_.own);
-  }
-  row const& result() const { return row_; }
-
- private:
-  static constexpr std::size_t saved_max = 4;
-
-  rule* rule_of(std::uint64_t number) {
-    if (number == fp_number) return &row_.fp;
-    if (number == return_number) return &row_.return_pc;
-    return &ignored_;
-  }
-  rule const& initial_rule_of(std::uint64_t number) const {
-    return number == fp_number ? initial_.fp : initial_.return_pc;
-  }
-  void saved_at(std::uint64_t number, std::int64_t factored) {
-    *rule_of(number) = {rule::kind::at_cfa_offset, factored * table_.data_align};
-  }
-  // advance moves to a later place in the function; false once that is beyond pc.
-  bool advance(std::uint64_t delta) {
-    location_ += delta * table_.code_align;
-    return location_ <= pc_ - table_.start;
-  }
-
-  // Returns false for an instruction that it does not know.
-  bool run(bytes in) {
-    while (!in.at_end()) {
-      auto const code = in.fixed<std::uint8_t>();
-      std::uint8_t const low = code & 0x3f;
-      switch (code >> 6) {
-        case 1:  // advance_loc
-          if (!advance(low)) return true;
-          break;
-        case 2:  // offset
-          saved_at(low, static_cast<std::int64_t>(in.uleb()));
-          break;
-        case 3:  // restore
-          *rule_of(low) = initial_rule_of(low);
-          break;
-        default: {
-          bool beyond = false;
-          if (!run_extended(low, &in, &beyond)) return false;
-          if (beyond) return true;
-        }
-      }
-    }
-    return !in.bad();
-  }
-
-  bool run_extended(std::uint8_t code, bytes* in, bool* beyond);
-  bool run_cfa(std::uint8_t code, bytes* in);
-
-  function_table const& table_;
-  std::uintptr_t pc_;
-  std::uint64_t location_ = 0;
-  row row_;
-  row initial_;
-  row saved_[saved_max];
-  std::size_t saved_count_ = 0;
-  rule ignored_;
-};
 
 enum cfa_code : std::uint8_t {
   cfa_nop = 0x00,
@@ -346,200 +79,282 @@ enum cfa_code : std::uint8_t {
   cfa_gnu_args_size = 0x2e,
 };
 
-bool row_machine::run_extended(std::uint8_t code, bytes* in, bool* beyond) {
+// The machine that turns a table's instructions into rows.
+class row_machine {
+ public:
+  row_machine(function_table const& table, row_visitor visit, void* arg)
+      : table_(table), visit_(visit), arg_(arg) {
+    row_.signal_frame = table.signal_frame;
+  }
+
+  bool run() {
+    if (!run(table_.common)) return false;
+    initial_fp_ = row_.fp;
+    initial_return_pc_ = row_.return_pc;
+    if (!run(table_.own)) return false;
+    if (!ended_) visit_(arg_, location_, table_.size, row_);
+    return true;
+  }
+
+ private:
+  static constexpr std::size_t saved_max = 4;
+
+  saved_register* rule_of(std::uint64_t number) {
+    if (number == fp_number) return &row_.fp;
+    if (number == return_number) return &row_.return_pc;
+    return &ignored_;
+  }
+  saved_register const& initial_rule_of(std::uint64_t number) const {
+    return number == fp_number ? initial_fp_ : initial_return_pc_;
+  }
+  static dwarf_expression expression(dwarf_bytes* in) {
+    dwarf_bytes const bytes = in->take(in->uleb());
+    return {bytes.at(), static_cast<std::uint32_t>(bytes.left())};
+  }
+  void saved_at(std::uint64_t number, std::int64_t factored) {
+    *rule_of(number) = {factored * table_.data_align, {}, place::at_cfa_offset};
+  }
+  // advance moves to a later place in the function: what stood up to there is a row.
+  void advance(std::uint64_t delta) {
+    std::uint64_t const from = location_;
+    location_ += delta * table_.code_align;
+    ended_ = !visit_(arg_, from, location_, row_);
+  }
+
+  // Returns false for an instruction that it does not know.
+  bool run(dwarf_bytes in) {
+    while (!in.at_end() && !ended_) {
+      auto const code = in.fixed<std::uint8_t>();
+      std::uint8_t const low = code & 0x3f;
+      switch (code >> 6) {
+        case 1:  // advance_loc
+          advance(low);
+          break;
+        case 2:  // offset
+          saved_at(low, static_cast<std::int64_t>(in.uleb()));
+          break;
+        case 3:  // restore
+          *rule_of(low) = initial_rule_of(low);
+          break;
+        default:
+          if (!run_extended(low, &in)) return false;
+      }
+    }
+    return !in.bad();
+  }
+
+  bool run_extended(std::uint8_t code, dwarf_bytes* in);
+  bool run_rule(std::uint8_t code, dwarf_bytes* in);
+  void run_cfa(std::uint8_t code, dwarf_bytes* in);
+
+  function_table const& table_;
+  row_visitor visit_;
+  void* arg_;
+  bool ended_ = false;  // the visitor has had enough
+  std::uint64_t location_ = 0;
+  cfi_row row_;
+  saved_register initial_fp_;  // after the instructions that come first
+  saved_register initial_return_pc_;
+  // Not zeroed for every function: few save anything.
+  union saved_rows {
+    saved_rows() {}
+    cfi_row rows[saved_max];
+  } saved_;
+  std::size_t saved_count_ = 0;
+  saved_register ignored_;
+};
+
+bool row_machine::run_extended(std::uint8_t code, dwarf_bytes* in) {
   switch (code) {
     case cfa_nop:
     case cfa_aarch64_negate_ra_state:  // the signature is masked out of every pc
       return true;
     case cfa_advance_loc1:
-      *beyond = !advance(in->fixed<std::uint8_t>());
+      advance(in->fixed<std::uint8_t>());
       return true;
     case cfa_advance_loc2:
-      *beyond = !advance(in->fixed<std::uint16_t>());
+      advance(in->fixed<std::uint16_t>());
       return true;
     case cfa_advance_loc4:
-      *beyond = !advance(in->fixed<std::uint32_t>());
+      advance(in->fixed<std::uint32_t>());
       return true;
-    case cfa_offset_extended: {
-      std::uint64_t const number = in->uleb();
-      saved_at(number, static_cast<std::int64_t>(in->uleb()));
-      return true;
-    }
-    case cfa_offset_extended_sf: {
-      std::uint64_t const number = in->uleb();
-      saved_at(number, in->sleb());
-      return true;
-    }
-    case cfa_restore_extended: {
-      std::uint64_t const number = in->uleb();
-      *rule_of(number) = initial_rule_of(number);
-      return true;
-    }
-    case cfa_undefined:
-      rule_of(in->uleb())->how = rule::kind::undefined;
-      return true;
-    case cfa_same_value:
-      rule_of(in->uleb())->how = rule::kind::same;
-      return true;
-    case cfa_register: {
-      std::uint64_t const number = in->uleb();
-      in->uleb();
-      rule_of(number)->how = rule::kind::other;
-      return true;
-    }
-    case cfa_expression:
-    case cfa_val_expression: {
-      std::uint64_t const number = in->uleb();
-      in->take(in->uleb());
-      rule_of(number)->how = rule::kind::other;
-      return true;
-    }
     case cfa_remember_state:
       if (saved_count_ == saved_max) return false;
-      saved_[saved_count_++] = row_;
+      saved_.rows[saved_count_++] = row_;
       return true;
     case cfa_restore_state:
       if (saved_count_ == 0) return false;
-      row_ = saved_[--saved_count_];
+      row_ = saved_.rows[--saved_count_];
       return true;
     case cfa_gnu_args_size:
       in->uleb();
       return true;
+    case cfa_def_cfa:
+    case cfa_def_cfa_sf:
+    case cfa_def_cfa_register:
+    case cfa_def_cfa_offset:
+    case cfa_def_cfa_offset_sf:
+    case cfa_def_cfa_expression:
+      run_cfa(code, in);
+      return true;
     default:
-      return run_cfa(code, in);
+      return run_rule(code, in);
   }
 }
 
-// The instructions that say where the frame address is.
-bool row_machine::run_cfa(std::uint8_t code, bytes* in) {
+// The instructions that say where one register is.
+bool row_machine::run_rule(std::uint8_t code, dwarf_bytes* in) {
+  std::uint64_t const number = in->uleb();
+  saved_register* const rule = rule_of(number);
   switch (code) {
-    case cfa_def_cfa:
-      row_.cfa_register = in->uleb();
-      row_.cfa_offset = static_cast<std::int64_t>(in->uleb());
-      row_.has_expression = false;
+    case cfa_offset_extended:
+      saved_at(number, static_cast<std::int64_t>(in->uleb()));
       return true;
-    case cfa_def_cfa_sf:
-      row_.cfa_register = in->uleb();
-      row_.cfa_offset = in->sleb() * table_.data_align;
-      row_.has_expression = false;
+    case cfa_offset_extended_sf:
+      saved_at(number, in->sleb());
       return true;
-    case cfa_def_cfa_register:
-      row_.cfa_register = in->uleb();
-      row_.has_expression = false;
+    case cfa_restore_extended:
+      *rule = initial_rule_of(number);
       return true;
-    case cfa_def_cfa_offset:
-      row_.cfa_offset = static_cast<std::int64_t>(in->uleb());
+    case cfa_undefined:
+      *rule = {0, {}, place::undefined};
       return true;
-    case cfa_def_cfa_offset_sf:
-      row_.cfa_offset = in->sleb() * table_.data_align;
+    case cfa_same_value:
+      *rule = {0, {}, place::same};
       return true;
-    case cfa_def_cfa_expression:
-      row_.cfa_expression = in->take(in->uleb());
-      row_.has_expression = true;
+    case cfa_expression:
+      *rule = {0, expression(in), place::at_expression};
+      return true;
+    case cfa_val_expression:
+      *rule = {0, expression(in), place::by_expression};
+      return true;
+    case cfa_register:
+      in->uleb();
+      *rule = {0, {}, place::other};
       return true;
     default:
       return false;
   }
 }
 
-bool register_value(registers const& regs, std::uint64_t number, std::uint64_t* value) {
-  if (number == sp_number) {
-    *value = regs.sp;
-  } else if (number == fp_number) {
-    *value = regs.fp;
-  } else if (number == return_number) {
-    *value = regs.pc;  // x86-64: the pc itself, which the tables of call stubs look at
-  } else {
-    return false;
+// The instructions that say where the frame address is.
+void row_machine::run_cfa(std::uint8_t code, dwarf_bytes* in) {
+  switch (code) {
+    case cfa_def_cfa:
+      row_.cfa_register = in->uleb();
+      row_.cfa_offset = static_cast<std::int64_t>(in->uleb());
+      row_.has_expression = false;
+      break;
+    case cfa_def_cfa_sf:
+      row_.cfa_register = in->uleb();
+      row_.cfa_offset = in->sleb() * table_.data_align;
+      row_.has_expression = false;
+      break;
+    case cfa_def_cfa_register:
+      row_.cfa_register = in->uleb();
+      break;
+    case cfa_def_cfa_offset:
+      row_.cfa_offset = static_cast<std::int64_t>(in->uleb());
+      break;
+    case cfa_def_cfa_offset_sf:
+      row_.cfa_offset = in->sleb() * table_.data_align;
+      break;
+    default:  // cfa_def_cfa_expression
+      row_.cfa_expression = expression(in);
+      row_.has_expression = true;
   }
-  return true;
 }
 
-// evaluate runs the few operations that linkers use in the tables of call stubs (.plt) and libc in
-// its signal frame.
-bool evaluate(bytes in, registers const& regs, std::uint64_t* value) {
-  constexpr std::uint8_t const1u = 0x08, and_op = 0x1a, minus = 0x1c, plus = 0x22,
-                         plus_uconst = 0x23, shl = 0x24, ge = 0x2a, lit0 = 0x30, lit31 = 0x4f,
-                         breg0 = 0x70, breg31 = 0x8f;
-  std::uint64_t stack[8];
-  std::size_t depth = 0;
-  while (!in.at_end()) {
-    auto const op = in.fixed<std::uint8_t>();
-    std::uint64_t pushed = 0;
-    if (op >= lit0 && op <= lit31) {
-      pushed = op - lit0;
-    } else if (op >= breg0 && op <= breg31) {
-      auto const offset = static_cast<std::uint64_t>(in.sleb());
-      if (!register_value(regs, op - breg0, &pushed)) return false;
-      pushed += offset;
-    } else if (op == const1u) {
-      pushed = in.fixed<std::uint8_t>();
-    } else if (op == plus_uconst) {
-      if (depth < 1) return false;
-      pushed = stack[--depth] + in.uleb();
-    } else {
-      if (depth < 2) return false;
-      std::uint64_t const right = stack[--depth];
-      std::uint64_t const left = stack[--depth];
-      if (op == and_op) {
-        pushed = left & right;
-      } else if (op == plus) {
-        pushed = left + right;
-      } else if (op == minus) {
-        pushed = left - right;
-      } else if (op == shl && right < 64) {
-        pushed = left << right;
-      } else if (op == ge) {
-        pushed = static_cast<std::int64_t>(left) >= static_cast<std::int64_t>(right) ? 1 : 0;
-      } else {
-        return false;
-      }
-    }
-    if (depth == std::size(stack)) return false;
-    stack[depth++] = pushed;
-  }
-  if (depth != 1 || in.bad()) return false;
-  *value = stack[0];
-  return true;
+// find_function finds the table of the function that holds pc.
+bool find_function(std::uintptr_t pc, function_table* table) {
+  dl_find_object object;
+  if (::_dl_find_object(reinterpret_cast<void*>(pc), &object) != 0) return false;
+  if (object.dlfo_eh_frame == nullptr) return false;
+  fde_index const index(static_cast<unsigned char const*>(object.dlfo_eh_frame),
+                        static_cast<unsigned char const*>(object.dlfo_map_end));
+  unsigned char const* const fde = index.find(pc);
+  return fde != nullptr && read_function(fde, table) && pc >= table->start &&
+         pc - table->start < table->size;
 }
 
 }  // namespace
 
+fde_index::fde_index(unsigned char const* header, unsigned char const* end) noexcept
+    : header_(header) {
+  if (header[0] != 1 || header[2] == enc_omit || header[3] != enc_datarel_sdata4) return;
+  dwarf_bytes in(header + 4, end);
+  in.pointer(header[1], true);
+  std::uint64_t const count = in.pointer(header[2], true);
+  if (in.bad() || count > in.left() / sizeof(entry)) return;
+  entries_ = in.at();
+  size_ = count;
+}
+
+fde_index::entry fde_index::entry_at(std::size_t i) const noexcept {
+  entry found;
+  std::memcpy(&found, entries_ + i * sizeof(entry), sizeof(entry));
+  return found;
+}
+
+dwarf_bytes fde_index::bytes() const noexcept {
+  return {entries_, entries_ + size_ * sizeof(entry)};
+}
+
+unsigned char const* fde_index::find(std::uintptr_t pc) const noexcept {
+  auto const offset = static_cast<std::int64_t>(pc - reinterpret_cast<std::uintptr_t>(header_));
+  std::size_t low = 0;
+  std::size_t high = size_;
+  // Entries before low start at or before pc, those from high on after it.
+  while (low < high) {
+    std::size_t const middle = low + (high - low) / 2;
+    if (entry_at(middle).start <= offset) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low == 0 ? nullptr : at(low - 1);
+}
+
+bool read_function(unsigned char const* fde, function_table* table) noexcept {
+  std::uint32_t const length = read_length(fde);
+  if (length == 0) return false;
+  unsigned char const* const cie_field = fde + sizeof(length);
+  dwarf_bytes in(cie_field, cie_field + length);
+  auto const cie_distance = in.fixed<std::uint32_t>();
+  bool has_augmentation = false;
+  if (cie_distance == 0 || !read_cie(cie_field - cie_distance, table, &has_augmentation))
+    return false;
+  table->start = in.pointer(table->encoding, true);
+  table->size = in.pointer(table->encoding, false);
+  if (has_augmentation) in.take(in.uleb());
+  table->own = dwarf_bytes(in.at(), cie_field + length);
+  return !in.bad();
+}
+
+bool for_each_row(function_table const& table, row_visitor visit, void* arg) noexcept {
+  return row_machine(table, visit, arg).run();
+}
+
 cfi_step step_by_cfi(registers* regs, std::uintptr_t lookup_pc, stack_bounds bounds) noexcept {
   function_table table;
-  if (!find_table(lookup_pc, &table) || table.signal_frame) return cfi_step::unknown;
-  row_machine machine(table, lookup_pc);
-  if (!machine.run()) return cfi_step::unknown;
-  row const& found = machine.result();
-  if (found.return_pc.how == rule::kind::undefined) return cfi_step::outermost;
-
-  std::uint64_t cfa = 0;
-  if (found.has_expression) {
-    if (!evaluate(found.cfa_expression, *regs, &cfa)) return cfi_step::unknown;
-  } else {
-    if (!register_value(*regs, found.cfa_register, &cfa)) return cfi_step::unknown;
-    cfa += static_cast<std::uint64_t>(found.cfa_offset);
-  }
-  // The caller's frame lies above this one: each step climbs.
-  if (cfa <= regs->sp || cfa > bounds.high) return cfi_step::unknown;
-
-  registers caller{.pc = regs->link, .sp = cfa, .fp = regs->fp, .link = 0};
-  auto const saved = [&](rule const& where, std::uintptr_t* value) {
-    return read_stack(bounds, cfa + static_cast<std::uint64_t>(where.offset), value);
-  };
-  if (found.return_pc.how == rule::kind::at_cfa_offset) {
-    if (!saved(found.return_pc, &caller.pc)) return cfi_step::unknown;
-  } else if (found.return_pc.how != rule::kind::same || regs->link == 0) {
-    return cfi_step::unknown;
-  }
-  if (found.fp.how == rule::kind::at_cfa_offset) {
-    if (!saved(found.fp, &caller.fp)) return cfi_step::unknown;
-  } else if (found.fp.how != rule::kind::same) {
-    caller.fp = 0;
-  }
-  caller.pc = code_address(caller.pc);
-  *regs = caller;
-  return cfi_step::stepped;
+  if (!find_function(lookup_pc, &table)) return cfi_step::unknown;
+  struct {
+    std::uint64_t offset;
+    registers* regs;
+    stack_bounds bounds;
+    cfi_step step;
+  } wanted{lookup_pc - table.start, regs, bounds, cfi_step::unknown};
+  for_each_row(
+      table,
+      [](void* arg, std::uint64_t, std::uint64_t to, cfi_row const& row) {
+        auto& at = *static_cast<decltype(&wanted)>(arg);
+        if (at.offset >= to) return true;
+        at.step = apply(row, at.regs, at.bounds);
+        return false;
+      },
+      &wanted);
+  return wanted.step;
 }
 
 }  // namespace vole::symbol

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "symbol/elf_file.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstdlib>
 #include <elfutils/libdwelf.h>
 #include <fcntl.h>
 #include <fstream>
 #include <gelf.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -16,7 +19,20 @@
 namespace vole::symbol {
 namespace {
 
-constexpr std::string_view debug_root = "/usr/lib/debug";
+// debug_roots lists where debug files are looked for: the folders of VOLE_DEBUG_FILES, separated by
+// colons, and the system's.
+std::vector<std::string> debug_roots() {
+  std::vector<std::string> roots;
+  char const* const own = std::getenv("VOLE_DEBUG_FILES");
+  std::string_view left = own == nullptr ? "" : own;
+  while (!left.empty()) {
+    std::string_view const root = left.substr(0, left.find(':'));
+    left.remove_prefix(std::min(root.size() + 1, left.size()));
+    if (!root.empty()) roots.emplace_back(root);
+  }
+  roots.emplace_back("/usr/lib/debug");
+  return roots;
+}
 
 bool libelf_ready() {
   static bool const ready = ::elf_version(EV_CURRENT) != EV_NONE;
@@ -78,6 +94,15 @@ std::optional<elf_file> elf_file::in_memory(char* image, std::size_t size) {
   return file;
 }
 
+void elf_file::drop_pages() const {
+  std::size_t size = 0;
+  char* const image = ::elf_rawfile(get(), &size);
+  auto const page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  bool const from_page = reinterpret_cast<std::uintptr_t>(image) % page == 0;
+  // A hint that never loses what is written: kernels before 5.4 do not know it.
+  if (image != nullptr && from_page) ::madvise(image, size, MADV_PAGEOUT);
+}
+
 std::string elf_file::build_id() const {
   void const* bytes = nullptr;
   ssize_t const size = ::dwelf_elf_gnu_build_id(get(), &bytes);
@@ -109,18 +134,21 @@ std::optional<elf_file::debug_link> elf_file::link() const {
 
 std::optional<elf_file> elf_file::find_debug_file(std::string const& path) const {
   std::string const id = build_id();
-  if (id.size() > 2) {
-    auto found =
-        open(fmt::format("{}/.build-id/{}/{}.debug", debug_root, id.substr(0, 2), id.substr(2)));
+  std::vector<std::string> const roots = debug_roots();
+  for (std::string const& root : roots) {
+    if (id.size() <= 2) break;
+    auto found = open(fmt::format("{}/.build-id/{}/{}.debug", root, id.substr(0, 2), id.substr(2)));
     if (found && found->build_id() == id) return found;
   }
   auto const linked = link();
   if (!linked) return std::nullopt;
   std::string const directory = directory_of(path);
-  for (std::string const& candidate :
-       {fmt::format("{}/{}", directory, linked->file),
-        fmt::format("{}/.debug/{}", directory, linked->file),
-        fmt::format("{}{}/{}", debug_root, directory, linked->file)}) {
+  std::vector<std::string> candidates = {fmt::format("{}/{}", directory, linked->file),
+                                         fmt::format("{}/.debug/{}", directory, linked->file)};
+  for (std::string const& root : roots) {
+    candidates.push_back(fmt::format("{}{}/{}", root, directory, linked->file));
+  }
+  for (std::string const& candidate : candidates) {
     auto found = open(candidate);
     if (!found) continue;
     std::string const found_id = found->build_id();

@@ -2,7 +2,6 @@
 #include "symbol/lines.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <dwarf.h>
 #include <iterator>
 #include <ranges>
@@ -91,7 +90,7 @@ std::vector<source_frame> line_reader::frames_at(std::uint64_t address) {
     place.file = path_of(*in, ::dwarf_linesrc(line, nullptr, nullptr));
   }
   Dwarf_Die function;
-  if (!find_function(*in, address, &function)) {
+  if (!find_function(in, address, &function)) {
     if (!place.file.empty()) frames.push_back(std::move(place));
     return frames;
   }
@@ -122,9 +121,18 @@ line_reader::unit* line_reader::unit_at(std::uint64_t address) {
     found = ::dwarf_haspc(&die, address) == 1;
   }
   if (!found) return nullptr;
+  unit* const in = &unit_of(die);
+  if (in->functions.empty()) {
+    collect(&in->die, in);
+    std::ranges::sort(in->functions, {}, &function_range::low);
+  }
+  return in;
+}
+
+line_reader::unit& line_reader::unit_of(Dwarf_Die die) {
   auto const [at, is_new] = units_.try_emplace(::dwarf_dieoffset(&die));
   unit& made = at->second;
-  if (!is_new) return &made;
+  if (!is_new) return made;
   made.die = die;
   std::size_t file_count = 0;
   ::dwarf_getsrcfiles(&made.die, &made.files, &file_count);
@@ -133,45 +141,61 @@ line_reader::unit* line_reader::unit_at(std::uint64_t address) {
     char const* const text = ::dwarf_formstring(&directory);
     made.directory = text == nullptr ? "" : text;
   }
-  collect(&made.die, &made);
-  std::ranges::sort(made.functions, {}, &function_range::low);
-  return &made;
+  return made;
 }
 
 void line_reader::collect(Dwarf_Die* parent, unit* into) {
   for_each_child(parent, [&](Dwarf_Die& child) {
     int const tag = ::dwarf_tag(&child);
     if (tag == DW_TAG_namespace) collect(&child, into);
-    if (tag != DW_TAG_subprogram) return true;
-    Dwarf_Addr base = 0;
-    Dwarf_Addr low = 0;
-    Dwarf_Addr high = 0;
-    std::ptrdiff_t at = 0;
-    while ((at = ::dwarf_ranges(&child, at, &base, &low, &high)) > 0) {
-      into->functions.push_back({low, high, ::dwarf_dieoffset(&child)});
+    if (tag == DW_TAG_subprogram) add_ranges(&child, into);
+    return true;
+  });
+}
+
+void line_reader::add_ranges(Dwarf_Die* function, unit* into) {
+  Dwarf_Addr base = 0;
+  Dwarf_Addr low = 0;
+  Dwarf_Addr high = 0;
+  std::ptrdiff_t at = 0;
+  while ((at = ::dwarf_ranges(function, at, &base, &low, &high)) > 0) {
+    into->functions.push_back({low, high, ::dwarf_dieoffset(function)});
+  }
+}
+
+// walk finds the scopes of a unit, and the functions that stand in others or in classes.
+void line_reader::walk(unit* in) {
+  in->scopes.push_back({::dwarf_dieoffset(&in->die), no_scope});
+  in->functions.clear();
+  walk_below(&in->die, 0, in);
+  std::ranges::sort(in->functions, {}, &function_range::low);
+}
+
+void line_reader::walk_below(Dwarf_Die* parent, std::size_t outer, unit* into) {
+  for_each_child(parent, [&](Dwarf_Die& child) {
+    int const tag = ::dwarf_tag(&child);
+    bool const is_scope = tag == DW_TAG_namespace || tag == DW_TAG_subprogram || is_class(tag);
+    if (tag == DW_TAG_subprogram) add_ranges(&child, into);
+    if (is_scope) {
+      into->scopes.push_back({::dwarf_dieoffset(&child), outer});
+      walk_below(&child, into->scopes.size() - 1, into);
+    } else if (tag == DW_TAG_lexical_block) {
+      walk_below(&child, outer, into);
     }
     return true;
   });
 }
 
-bool line_reader::find_function(unit const& in, std::uint64_t address, Dwarf_Die* function) {
-  auto const after = std::ranges::upper_bound(in.functions, address, {}, &function_range::low);
-  if (after != in.functions.begin() && address < std::prev(after)->high) {
-    return ::dwarf_offdie(dwarf_.get(), std::prev(after)->die, function) != nullptr;
-  }
-  // A function inside another's entry or a class's: rare enough for the slow search.
-  Dwarf_Die unit_die = in.die;
-  Dwarf_Die* scopes = nullptr;
-  int const count = ::dwarf_getscopes(&unit_die, address, &scopes);
-  bool found = false;
-  for (int i = 0; i < count && !found; ++i) {
-    if (::dwarf_tag(&scopes[i]) != DW_TAG_subprogram || ::dwarf_haspc(&scopes[i], address) != 1)
-      continue;
-    *function = scopes[i];
-    found = true;
-  }
-  std::free(scopes);
-  return found;
+bool line_reader::find_function(unit* in, std::uint64_t address, Dwarf_Die* function) {
+  auto const found = [&] {
+    auto const after = std::ranges::upper_bound(in->functions, address, {}, &function_range::low);
+    return after != in->functions.begin() && address < std::prev(after)->high &&
+           ::dwarf_offdie(dwarf_.get(), std::prev(after)->die, function) != nullptr;
+  };
+  if (found()) return true;
+  if (!in->scopes.empty()) return false;
+  walk(in);
+  return found();
 }
 
 void line_reader::name(Dwarf_Die* function, source_frame* frame) {
@@ -190,27 +214,31 @@ void line_reader::name(Dwarf_Die* function, source_frame* frame) {
 
 std::string line_reader::qualified_name(Dwarf_Die* function) {
   Dwarf_Die origin = origin_of(*function);
-  auto const [at, is_new] = qualified_.try_emplace(origin.addr);
-  if (!is_new) return at->second;
-  std::string& text = at->second;
-  Dwarf_Die* scopes = nullptr;
-  int const count = ::dwarf_getscopes_die(&origin, &scopes);
-  for (int i = count - 1; i >= 0; --i) {
-    int const tag = ::dwarf_tag(&scopes[i]);
-    if (tag == DW_TAG_subprogram && i > 0) {
+  auto const made = qualified_.find(origin.addr);
+  if (made != qualified_.end()) return made->second;
+  Dwarf_Die unit_die;
+  ::dwarf_diecu(&origin, &unit_die, nullptr, nullptr);
+  unit& in = unit_of(unit_die);
+  if (in.scopes.empty()) walk(&in);
+  std::string text;
+  auto const self =
+      std::ranges::lower_bound(in.scopes, ::dwarf_dieoffset(&origin), {}, &scope::die);
+  bool const known = self != in.scopes.end() && self->die == ::dwarf_dieoffset(&origin);
+  std::size_t outer = known ? self->outer : no_scope;
+  for (; outer != no_scope && outer != 0; outer = in.scopes[outer].outer) {
+    Dwarf_Die around;
+    if (::dwarf_offdie(dwarf_.get(), in.scopes[outer].die, &around) == nullptr) break;
+    if (::dwarf_tag(&around) == DW_TAG_subprogram) {
       // A local class: its function's own entry knows the namespaces better than where it stands.
-      source_frame outer;
-      name(&scopes[i], &outer);
-      text = outer.function;
-      continue;
+      source_frame function_around;
+      name(&around, &function_around);
+      text = function_around.function + "::" + text;
+      break;
     }
-    if (tag != DW_TAG_namespace && tag != DW_TAG_subprogram && !is_class(tag)) continue;
-    if (!text.empty()) text += "::";
-    text += part_name(&scopes[i]);
+    text = part_name(&around) + "::" + text;
   }
-  std::free(scopes);
-  if (text.empty()) text = part_name(&origin);
-  return text;
+  text += part_name(&origin);
+  return qualified_.insert_or_assign(origin.addr, std::move(text)).first->second;
 }
 
 std::string line_reader::path_of(unit const& in, char const* file) const {

@@ -6,7 +6,8 @@
 // compilation unit (lines alone are about 100 bytes a row), so a reader lives for a batch of
 // addresses and is thrown away: see units().
 // REJECTED
-//   - dwarf_getscopes for each address: it visits every entry of the unit, milliseconds in C++.
+//   - dwarf_getscopes for each address, dwarf_getscopes_die for each name: they visit every entry
+//     of the unit, milliseconds in C++. Here a unit is walked at most once.
 //   - libdwfl: finds debug files over the network when DEBUGINFOD_URLS is set, and searches symbols
 //     linearly.
 
@@ -43,16 +44,27 @@ class line_reader {
     std::uint64_t high = 0;
     Dwarf_Off die = 0;
   };
+  // A namespace, class or function, and the one that it stands in.
+  struct scope {
+    Dwarf_Off die = 0;
+    std::size_t outer = no_scope;  // index in unit::scopes
+  };
+  static constexpr std::size_t no_scope = static_cast<std::size_t>(-1);
   struct unit {
     Dwarf_Die die{};
     Dwarf_Files* files = nullptr;
     std::string directory;
     std::vector<function_range> functions;  // by low; they do not overlap
+    std::vector<scope> scopes;              // by die; empty until the unit has been walked
   };
 
   unit* unit_at(std::uint64_t address);
+  unit& unit_of(Dwarf_Die die);
   void collect(Dwarf_Die* parent, unit* into);
-  bool find_function(unit const& in, std::uint64_t address, Dwarf_Die* function);
+  void add_ranges(Dwarf_Die* function, unit* into);
+  void walk(unit* in);
+  void walk_below(Dwarf_Die* parent, std::size_t outer, unit* into);
+  bool find_function(unit* in, std::uint64_t address, Dwarf_Die* function);
   void name(Dwarf_Die* function, source_frame* frame);
   std::string qualified_name(Dwarf_Die* function);
   std::string path_of(unit const& in, char const* file) const;

@@ -10,6 +10,10 @@
 #include <sstream>
 #include <string_view>
 #include <unistd.h>
+#include <utility>
+
+#include "vole/internal/annotations.h"
+#include "vole/internal/raw_mutex.h"
 
 #include "vole/internal/format.h"
 
@@ -109,7 +113,68 @@ int read_generation(dl_phdr_info* info, std::size_t, void* out) {
   return 1;  // one module is enough: the counts are the process's
 }
 
+bool overlap(module const& a, module const& b) {
+  return a.start < b.end && b.start < a.end;
+}
+
+// What was loaded at the last look, and what was unloaded before it.
+class module_memory {
+ public:
+  void note() VOLE_EXCLUDES(mu_) {
+    internal::raw_lock const lock(mu_);
+    look();
+  }
+
+  std::vector<module> known() VOLE_EXCLUDES(mu_) {
+    internal::raw_lock const lock(mu_);
+    look();
+    std::vector<module> all = loaded_;
+    for (module const& m : unloaded_) {
+      if (std::ranges::none_of(all, [&](module const& there) { return overlap(there, m); }))
+        all.push_back(m);
+    }
+    return all;
+  }
+
+ private:
+  static constexpr std::size_t unloaded_max = 64;
+
+  void look() VOLE_REQUIRES_LOCK(mu_) {
+    std::uint64_t const generation = modules_generation();
+    if (!loaded_.empty() && generation == generation_) return;
+    std::vector<module> fresh = modules();
+    for (module& m : loaded_) {
+      auto const same = [&](module const& there) {
+        return there.start == m.start && there.build_id == m.build_id && there.path == m.path;
+      };
+      if (std::ranges::none_of(fresh, same)) unloaded_.insert(unloaded_.begin(), std::move(m));
+    }
+    if (unloaded_.size() > unloaded_max) unloaded_.resize(unloaded_max);
+    loaded_ = std::move(fresh);
+    generation_ = generation;
+  }
+
+  internal::raw_mutex mu_;
+  std::vector<module> loaded_ VOLE_GUARDED_BY(mu_);
+  std::vector<module> unloaded_ VOLE_GUARDED_BY(mu_);  // the latest first
+  std::uint64_t generation_ VOLE_GUARDED_BY(mu_) = 0;  // not later than loaded_
+};
+
+// Never destroyed: a dump may be asked for while static objects are being taken down.
+module_memory& the_memory() {
+  static module_memory& one = *new module_memory;
+  return one;
+}
+
 }  // namespace
+
+std::vector<module> known_modules() {
+  return the_memory().known();
+}
+
+void note_modules() {
+  the_memory().note();
+}
 
 std::uint64_t modules_generation() {
   std::uint64_t generation = 0;

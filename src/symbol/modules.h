@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Which files are mapped where: the program and its shared libraries. Reads the loader's list
-// afresh at each call; no shared state. Takes the loader's lock and allocates: not for signal
-// handlers.
+// Which files are mapped where: the program and its shared libraries, and those that were unloaded
+// lately. Takes the loader's lock and allocates: not for signal handlers.
+//
+// LOCKS  a raw lock over the list of the unloaded, with the loader's below it.
 
 #include <cstdint>
 #include <string>
@@ -23,6 +24,15 @@ struct module {
 
 // modules lists the executable mappings: the main program first, then in load order.
 std::vector<module> modules();
+
+// known_modules lists them, and after them those that an earlier call (or note_modules) saw and
+// that have been unloaded since, as far as nothing else lies where they lay: a profile has stacks
+// from the time when they were there.
+std::vector<module> known_modules();
+
+// note_modules remembers what is loaded now. A look at the loader's counters when nothing was
+// loaded or unloaded since the last time.
+void note_modules();
 
 // modules_generation is another number after every load or unload of a module.
 std::uint64_t modules_generation();

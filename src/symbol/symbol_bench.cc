@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <ucontext.h>
 #include <vector>
 
 #include "vole/bench.h"
@@ -10,6 +11,7 @@
 #include "symbol/modules.h"
 #include "symbol/symbolize.h"
 #include "symbol/unwind.h"
+#include "symbol/unwind_tables.h"
 
 namespace vole::symbol {
 namespace {
@@ -45,6 +47,36 @@ VOLE_BENCH(unwind_16_frames) {
   });
   bench::keep(levels);
   b.report_metric(static_cast<double>(frames), "frames");
+}
+
+// From a frame's registers, as a signal finds them: by published tables and by those in place.
+using walk_fn = std::size_t (*)(registers const&, stack_bounds, std::span<std::uintptr_t>) noexcept;
+void climb_16_frames(bench::benchmark& b, walk_fn walk) {
+  std::array<std::uintptr_t, depth> pcs{};
+  std::size_t frames = 0;
+  refresh_unwind_tables();
+  int const levels = nested(depth, [&] {
+    int local = 0;
+    stack_bounds const bounds = around(&local);
+    ucontext_t here;
+    ::getcontext(&here);
+    while (b.loop()) frames = walk(interrupted(&here), bounds, pcs);
+  });
+  bench::keep(levels);
+  b.report_metric(static_cast<double>(frames), "frames");
+}
+
+VOLE_BENCH(unwind_sampled_16_frames) {
+  climb_16_frames(b, &unwind_sampled);
+}
+VOLE_BENCH(unwind_interrupted_16_frames) {
+  climb_16_frames(b, &unwind_interrupted);
+}
+
+VOLE_BENCH(refresh_unwind_tables_known) {
+  refresh_unwind_tables();
+  while (b.loop()) refresh_unwind_tables();
+  b.report_metric(static_cast<double>(unwind_tables_bytes()), "table-B");
 }
 
 // Return addresses of a real stack, as a profile has them.

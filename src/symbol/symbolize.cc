@@ -12,6 +12,7 @@
 #include "symbol/symbolize.h"
 
 #include <algorithm>
+#include <malloc.h>
 #include <map>
 #include <numeric>
 #include <optional>
@@ -34,6 +35,7 @@ namespace {
 
 constexpr std::size_t results_bytes_max = std::size_t{32} << 20;
 constexpr std::size_t units_max = 64;
+constexpr std::size_t units_worth_a_trim = 8;
 
 struct resolved {
   std::uint64_t function_start = 0;  // file address; 0 when unknown
@@ -103,7 +105,15 @@ class module_symbols {
   function_symbol const* find(std::uint64_t address) const {
     return names_ ? names_->find(address) : nullptr;
   }
-  void close_lines() { reader_.reset(); }
+  // close_lines gives back what the reading of lines took; returns how many units it had read.
+  std::size_t close_lines() {
+    std::size_t const units = std::exchange(units_read_, 0) + (reader_ ? reader_->units() : 0);
+    reader_.reset();
+    if (units == 0) return 0;
+    if (file_) file_->drop_pages();
+    if (debug_file_) debug_file_->drop_pages();
+    return units;
+  }
   void forget_results() { results_.clear(); }
 
  private:
@@ -123,7 +133,10 @@ class module_symbols {
   }
   line_reader* open_lines() {
     if (lines_ == nullptr) return nullptr;
-    if (reader_ && reader_->units() >= units_max) reader_.reset();
+    if (reader_ && reader_->units() >= units_max) {
+      units_read_ += reader_->units();
+      reader_.reset();
+    }
     if (!reader_) reader_.emplace(*lines_);
     return &*reader_;
   }
@@ -134,6 +147,7 @@ class module_symbols {
   elf_file const* lines_ = nullptr;  // file_ or debug_file_: the one with .debug_info
   std::optional<symtab> names_;
   std::optional<line_reader> reader_;
+  std::size_t units_read_ = 0;  // by readers that this batch has closed
   std::unordered_map<std::uint64_t, resolved> results_;
 };
 
@@ -152,7 +166,9 @@ class symbolizer {
     }
     read_modules();
     for (std::size_t const i : order) out[i] = symbolize_one(pcs[i]);
-    for (auto& [key, symbols] : symbols_) symbols.close_lines();
+    std::size_t units = 0;
+    for (auto& [key, symbols] : symbols_) units += symbols.close_lines();
+    if (units >= units_worth_a_trim) much_was_read_ = true;
     return out;
   }
 
@@ -164,6 +180,14 @@ class symbolizer {
     function_symbol const* const symbol = symbols_of(*where).find(pc - where->bias);
     if (symbol == nullptr) return fmt::format("{}+{:#x}", base_name(where->path), pc - where->bias);
     return without_clone(demangle(symbol->name));
+  }
+
+  void give_back() VOLE_EXCLUDES(mu_) {
+    {
+      internal::raw_lock const lock(mu_);
+      if (!std::exchange(much_was_read_, false)) return;
+    }
+    ::malloc_trim(0);
   }
 
   void release() VOLE_EXCLUDES(mu_) {
@@ -189,7 +213,7 @@ class symbolizer {
   void read_modules() VOLE_REQUIRES_LOCK(mu_) {
     std::uint64_t const generation = modules_generation();
     if (!modules_.empty() && generation == generation_) return;
-    modules_ = modules();
+    modules_ = known_modules();
     generation_ = generation;
   }
 
@@ -209,6 +233,7 @@ class symbolizer {
   std::map<std::string, module_symbols> symbols_ VOLE_GUARDED_BY(mu_);  // by build id, else by path
   std::size_t results_bytes_ VOLE_GUARDED_BY(mu_) = 0;
   std::uint64_t generation_ VOLE_GUARDED_BY(mu_) = 0;  // of modules_
+  bool much_was_read_ VOLE_GUARDED_BY(mu_) = false;    // of DWARF, since the last give_back
 };
 
 // Never destroyed: a dump may be asked for while static objects are being taken down.
@@ -229,6 +254,10 @@ symbolized symbolize(std::uintptr_t pc) {
 
 std::string symbol_name(std::uintptr_t pc) {
   return the_symbolizer().name(pc);
+}
+
+void give_back_symbol_memory() {
+  the_symbolizer().give_back();
 }
 
 void release_symbols() {

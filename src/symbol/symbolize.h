@@ -43,6 +43,11 @@ symbolized symbolize(std::uintptr_t pc);
 // symbol_name is the readable function name alone, from the symbol table: no DWARF is read.
 std::string symbol_name(std::uintptr_t pc);
 
+// give_back_symbol_memory asks the C library to return to the system what the reading of DWARF took
+// and has freed: it keeps tens of MiB after a first profile. No effect when little was read since
+// the last time.
+void give_back_symbol_memory();
+
 // release_symbols gives back the memory that symbolize keeps; the next call reads afresh.
 void release_symbols();
 

@@ -5,6 +5,7 @@
 
 #include "symbol/cfi.h"
 #include "symbol/stack_word.h"
+#include "symbol/unwind_tables.h"
 
 namespace vole::symbol {
 namespace {
@@ -22,17 +23,18 @@ bool step_by_frame(registers* regs, stack_bounds bounds) noexcept {
 }
 
 // climb appends the callers of `at`, whose own pc is in `to` already. is_call: at.pc is a return
-// address.
-std::size_t climb(registers at, bool is_call, stack_bounds bounds,
-                  std::span<std::uintptr_t> to) noexcept {
+// address. step: one step by unwind tables.
+template <class Step>
+std::size_t climb(registers at, bool is_call, stack_bounds bounds, std::span<std::uintptr_t> to,
+                  Step&& step_by_table) noexcept {
   std::size_t count = 1;
   while (count < to.size()) {
-    cfi_step const step = step_by_cfi(&at, is_call ? at.pc - 1 : at.pc, bounds);
+    cfi_step const step = step_by_table(&at, is_call ? at.pc - 1 : at.pc, bounds);
     if (step == cfi_step::outermost) break;
     if (step == cfi_step::unknown && !step_by_frame(&at, bounds)) break;
     if (at.pc == 0) break;  // the mark at the bottom of a stack
     to[count++] = at.pc;
-    is_call = true;
+    is_call = step != cfi_step::stepped_to_interrupted;
   }
   return count;
 }
@@ -45,9 +47,14 @@ registers interrupted(void const* ucontext) noexcept {
   return {.pc = static_cast<std::uintptr_t>(machine.gregs[REG_RIP]),
           .sp = static_cast<std::uintptr_t>(machine.gregs[REG_RSP]),
           .fp = static_cast<std::uintptr_t>(machine.gregs[REG_RBP]),
-          .link = 0};
+          .link = 0,
+          .machine = ucontext};
 #else
-  return {.pc = machine.pc, .sp = machine.sp, .fp = machine.regs[29], .link = machine.regs[30]};
+  return {.pc = machine.pc,
+          .sp = machine.sp,
+          .fp = machine.regs[29],
+          .link = machine.regs[30],
+          .machine = ucontext};
 #endif
 }
 
@@ -55,14 +62,25 @@ std::size_t unwind_interrupted(registers const& from, stack_bounds bounds,
                                std::span<std::uintptr_t> to) noexcept {
   if (to.empty() || from.pc == 0) return 0;
   to[0] = from.pc;
-  return climb(from, false, bounds, to);
+  return climb(from, false, bounds, to, &step_by_cfi);
+}
+
+std::size_t unwind_sampled(registers const& from, stack_bounds bounds,
+                           std::span<std::uintptr_t> to) noexcept {
+  if (to.empty() || from.pc == 0) return 0;
+  to[0] = from.pc;
+  unwind_tables_view tables;
+  return climb(from, false, bounds, to,
+               [&](registers* regs, std::uintptr_t lookup_pc, stack_bounds in) {
+                 return tables.step(regs, lookup_pc, in);
+               });
 }
 
 std::size_t unwind_saved(registers const& from, stack_bounds bounds,
                          std::span<std::uintptr_t> to) noexcept {
   if (to.empty() || from.pc == 0) return 0;
   to[0] = from.pc;
-  return climb(from, true, bounds, to);
+  return climb(from, true, bounds, to, &step_by_cfi);
 }
 
 std::size_t unwind_here(stack_bounds bounds, std::span<std::uintptr_t> to) noexcept {
@@ -71,7 +89,7 @@ std::size_t unwind_here(stack_bounds bounds, std::span<std::uintptr_t> to) noexc
   registers at{.pc = 0, .sp = fp, .fp = fp, .link = 0};
   if (!step_by_frame(&at, bounds)) return 0;
   to[0] = at.pc;
-  return climb(at, true, bounds, to);
+  return climb(at, true, bounds, to, &step_by_cfi);
 }
 
 }  // namespace vole::symbol

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Who called whom: walks one stack by the unwind tables (symbol/cfi.h) and, where there is no
-// table, by frame pointers. No shared state, no locks, no allocation: it may run in any signal
-// handler.
+// table, by frame pointers. No locks, no allocation. The sampler's handler walks by tables that
+// were read before (symbol/unwind_tables.h); all others read them where they lie.
 //
 // INVARIANTS
 //   - The stack is read only inside the bounds that the caller gives, so a broken chain ends the
@@ -31,6 +31,9 @@ struct registers {
   std::uintptr_t sp = 0;
   std::uintptr_t fp = 0;
   std::uintptr_t link = 0;  // aarch64: x30, where a leaf returns to; elsewhere 0
+  // The handler's third argument, or null: the tables of some functions name registers other than
+  // the above, which are then taken to be as they were where the signal came.
+  void const* machine = nullptr;
 };
 
 // interrupted reads the registers of the code that a signal stopped from the handler's third
@@ -40,9 +43,17 @@ registers interrupted(void const* ucontext) noexcept;
 // unwind_interrupted walks from registers that a signal may have caught anywhere, also between a
 // function's first instruction and the one that makes its frame. Returns the number of pcs written
 // to `to`: the interrupted one, then return addresses, innermost first.
-// Safety:  async-signal-safe. Cost: about 100 ns a frame.
+// Safety:  async-signal-safe, by glibc's word for _dl_find_object; no module may be unloaded
+//          meanwhile that the stack leads through.
 std::size_t unwind_interrupted(registers const& from, stack_bounds bounds,
                                std::span<std::uintptr_t> to) noexcept;
+
+// unwind_sampled is the same for a profile: it reads the published tables and the stack, and calls
+// nothing. Code of a module that came after the last refresh_unwind_tables is walked by frame
+// pointers.
+// Safety:  async-signal-safe.
+std::size_t unwind_sampled(registers const& from, stack_bounds bounds,
+                           std::span<std::uintptr_t> to) noexcept;
 
 // unwind_saved walks from the registers of a stack that has been switched away from.
 std::size_t unwind_saved(registers const& from, stack_bounds bounds,
