@@ -11,8 +11,9 @@
 //     never freed, since a late signal still names them; a record may be given to another thread,
 //     so the handler holds tid against its own.
 //   - The handler reads memory only from the red zone below the interrupted stack pointer, where an
-//     epilogue's rules look, to the end of the stack it belongs to: that of the goroutine on this worker, or of the thread. A stack pointer in
-//     neither (between two fibers, on a foreign stack) gives a sample of one frame.
+//     epilogue's rules look, to the end of the stack it belongs to: that of the goroutine on this
+//     worker, or of the thread. A stack pointer in neither (between two fibers, on a foreign stack)
+//     gives a sample of one frame.
 //   - The unwind tables that the handler reads are refreshed before the first timer is armed and
 //     then with every look of the collector: code that was loaded since is walked by frame
 //     pointers.
