@@ -80,10 +80,9 @@ class group {
 
   template <class Fn>
   void launch(Fn&& fn) {
-    vole::go([this, fn = std::forward<Fn>(fn)]() mutable {
+    vole::go([this, fn = internal::call_once(std::forward<Fn>(fn))]() mutable {
       member const counted{*this};
-      auto last = std::move(fn);
-      if (error err = call(last)) fail(std::move(err));
+      if (error err = call(fn)) fail(std::move(err));
     });
   }
   template <class Fn>

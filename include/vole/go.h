@@ -3,11 +3,13 @@
 // Goroutines: go() starts one, run() makes the first, blocking() marks a call that stops its
 // thread.
 
+#include <concepts>
 #include <cstddef>
 #include <cstring>
 #include <exception>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string_view>
 #include <system_error>
 #include <type_traits>
@@ -65,6 +67,32 @@ void invoke_closure(void* at) {
     ~destroyer() { fn.~F(); }
   } const destroy{fn};
   fn();
+}
+
+// called_once is a function that is gone, with all that it captured, once it was called, however
+// that ends. A move of it would not do: what a lambda captured as const is copied.
+template <class F>
+class called_once {
+ public:
+  template <class Fn>
+  explicit called_once(std::in_place_t, Fn&& fn) : held_(std::forward<Fn>(fn)) {}
+
+  template <class... Args>
+    requires std::invocable<F&, Args...>
+  decltype(auto) operator()(Args&&... args) {
+    struct end {
+      std::optional<F>& held;
+      ~end() { held.reset(); }
+    } const at_end{held_};
+    return (*held_)(std::forward<Args>(args)...);
+  }
+
+ private:
+  std::optional<F> held_;
+};
+template <class Fn>
+called_once<std::decay_t<Fn>> call_once(Fn&& fn) {
+  return called_once<std::decay_t<Fn>>(std::in_place, std::forward<Fn>(fn));
 }
 
 }  // namespace internal

@@ -179,10 +179,9 @@ class scope {
   template <class Fn>
   void go(Fn&& fn) {
     running_.add(1);
-    vole::go([this, fn = std::forward<Fn>(fn)]() mutable {
+    vole::go([this, fn = internal::call_once(std::forward<Fn>(fn))]() mutable {
       member const counted{running_};
-      auto last = std::move(fn);  // gone, with all it captured, before the scope stops counting
-      call(last);
+      call(fn);
     });
   }
 
@@ -190,10 +189,9 @@ class scope {
   template <class Fn>
   auto spawn(Fn&& fn) {
     running_.add(1);
-    return vole::spawn([this, fn = std::forward<Fn>(fn)]() mutable {
+    return vole::spawn([this, fn = internal::call_once(std::forward<Fn>(fn))]() mutable {
       member const counted{running_};
-      auto last = std::move(fn);
-      return call(last);
+      return call(fn);
     });
   }
 

@@ -7,6 +7,7 @@
 #include "vole/chan.h"
 #include "vole/errgroup.h"
 #include "vole/internal/atomic.h"
+#include "vole/runtime.h"
 #include "vole/singleflight.h"
 #include "vole/task.h"
 #include "vole/testing.h"
@@ -134,6 +135,32 @@ TEST(errgroup_death, refuses_a_limit_too_late_or_too_low) {
         g.set_limit(1);
       },
       "before the first go");
+}
+
+// What is captured from a const variable is const itself: moving from it would leave a copy behind.
+TEST(errgroup, captures_are_gone_when_wait_returns) {
+  for (int round = 0; round < 300; ++round) {
+    auto const held = std::make_shared<int>(1);
+    errgroup::group g(live());
+    g.go([held]() -> error {
+      runtime::yield();
+      return nullptr;
+    });
+    EXPECT_FALSE(g.wait());
+    EXPECT_EQ(held.use_count(), 1);
+  }
+}
+
+TEST(scope, captures_are_gone_when_it_is_left) {
+  for (int round = 0; round < 300; ++round) {
+    auto const held = std::make_shared<int>(1);
+    {
+      scope s(live());
+      s.go([held] { runtime::yield(); });
+      task<int> const dropped = s.spawn([held] { return *held; });
+    }
+    EXPECT_EQ(held.use_count(), 1);
+  }
 }
 
 TEST(task, gets_what_the_function_returned) {

@@ -61,10 +61,9 @@ class wait_group {
   template <class Fn>
   void go(spawn_options const& options, Fn&& fn) {
     add(1);
-    vole::go(options, [this, fn = std::forward<Fn>(fn)]() mutable {
+    vole::go(options, [this, fn = internal::call_once(std::forward<Fn>(fn))]() mutable {
       member const counted{*this};
-      auto last = std::move(fn);
-      last();
+      fn();
     });
   }
 
