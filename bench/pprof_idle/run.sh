@@ -3,7 +3,7 @@
 # What profiles cost: a service of vole and one of Go, with nothing sampled (off), as they are by default (on),
 # and while a CPU profile is taken (capture); for Go also with its block and mutex profiles on (all), which vole has
 # on by default. First at rest, then under the same load, in turn; prints the medians.
-#   bench/pprof_idle/run.sh [-r rounds] [-d seconds] [-c connections] [-b build-dir]
+#   bench/pprof_idle/run.sh [-r rounds] [-d seconds] [-c connections] [-b build-dir] [vole_off go_on ...]
 # At rest: processor time per second. Under load: requests per second, 99th percentile, memory, processor time per request.
 # Ends with 0, or with 2 when it cannot run.
 set -euo pipefail
@@ -45,7 +45,9 @@ at_rest() {
   printf '%-13s %12.1f us/s\n' "$1" "$(awk -v n=$((after - before)) -v s="$seconds" 'BEGIN {print n / s / 1000}')"
 }
 
-sides=(vole_off vole_on vole_capture go_off go_on go_all go_capture)
+shift $((OPTIND - 1))
+sides=("$@")
+((${#sides[@]})) || sides=(vole_off vole_on vole_capture go_off go_on go_all go_capture)
 echo "at rest"
 port=18081
 for side in "${sides[@]}"; do at_rest "$side" "$((port++))"; done

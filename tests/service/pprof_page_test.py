@@ -118,7 +118,11 @@ def a_kept_page_needs_no_server():
 
 def every_profile_has_a_page():
     """With what a delta has lost, too; names that would be markup do no harm (std::vector<...>, operator<)."""
-    with Profiled(PROGRAM, "lock") as shop, Browser() as browser:
+    with Profiled(PROGRAM, "heap") as shop, Browser() as browser:
+        shop.fill("heap", "keep_receipt")
+        shop.switch("lock")
+        for name in ("block", "mutex"):
+            shop.fill(name, "count_money")
         for name in ("goroutine", "heap", "allocs", "block", "mutex", "threadcreate", "goroutineleak",
                      "goroutine?seconds=1"):
             page = shop.url(P + name + ("&" if "?" in name else "?") + "format=flamegraph")

@@ -31,25 +31,16 @@ PROFILES = {
 LABELLED = ("profile", "goroutine")  # samples carry the customer's name
 
 
-def fill(shop, page, function):
-    """Waits until the fault shows."""
-    def filled():
-        """the fault shows in the profile"""
-        return function in shop.get(P + page.split("?")[0] + "?debug=1").body.decode()
-    if not page.startswith("profile"):
-        wait_until(filled, seconds=60)
-
-
 def profile(name):
     fault, page, function = PROFILES[name]
     with Profiled(PROGRAM, fault) as first, Profiled(PROGRAM, fault) as second:
         fetched = os.path.join(first.folder, "fetched.pb.gz")
-        fill(first, page, function)
+        first.fill(page, function)
         first.pprof("-proto", "-output", fetched, first.url(P + page))  # as pprof fetches it
         read_everything(first, fetched, function)
         if name in LABELLED:
             read_by_label(first, fetched, function)
-        fill(second, page, function)
+        second.fill(page, function)
         after_a_restart(first, first.file("first.pb.gz", P + page), second.file("second.pb.gz", P + page))
 
 
@@ -164,7 +155,7 @@ def text_forms_are_read_and_named_by_pprof():
     need_go()
     with Profiled(PROGRAM, "heap") as shop:
         for name, function in (("goroutine", "shop_again_and_again"), ("heap", "keep_receipt")):
-            fill(shop, name, function)
+            shop.fill(name, function)
             environment = dict(os.environ, PPROF_TMPDIR=shop.folder)
             done = subprocess.run(["go", "tool", "pprof", "-top", "-cum", shop.url(P + name + "?debug=1")],
                                   capture_output=True, text=True, timeout=60, env=environment, check=True)

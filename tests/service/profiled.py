@@ -67,6 +67,14 @@ class Profiled:
     def url(self, path):
         return f"http://{self.address}{path}"
 
+    def fill(self, page, function):
+        """Waits until the fault shows."""
+        def filled():
+            """the fault shows in the profile"""
+            return function in self.get(P + page.split("?")[0] + "?debug=1").body.decode()
+        if not page.startswith("profile"):
+            wait_until(filled, seconds=60)
+
     def switch(self, fault):
         answer = call(self.public, "PUT", f"/fault/{fault}")
         assert answer.status == 200, answer.body

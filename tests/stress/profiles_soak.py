@@ -138,7 +138,7 @@ def nothing_is_left(folio):
 
 
 def main():
-    program, vole, seconds = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    program, vole, seconds = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), int(sys.argv[3])
     folio = Folio(program, "sqlite:./folio.db", "--feed-pace", "100ms")
     with folio:
         soak = Soak(folio, vole, seconds)
