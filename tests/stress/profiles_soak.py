@@ -58,7 +58,8 @@ class Soak:
                 answer = call(self.folio.admin, "GET", page, headers={"User-Agent": f"soak-{worker}"}, timeout=60)
             except (OSError, http.client.HTTPException) as e:
                 return self.failed(page, repr(e))
-            if answer.status != 200 or not answer.body:
+            # A dump of no suspects is empty.
+            if answer.status != 200 or not (answer.body or "goroutineleak?debug=2" in page):
                 return self.failed(page, answer.status, answer.body[:200])
             with self.lock:
                 self.captures += 1
