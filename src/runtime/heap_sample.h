@@ -17,8 +17,8 @@
 // LOCKS  heap::mu (leaf, held over fork: fork_locks.h) guards the tables and the filter's counts.
 // REJECTED  a header before each sampled block: aligned_alloc, foreign free and malloc_usable_size
 //           would see it. Sampled blocks on pages of their own, as tcmalloc and jemalloc keep them:
-//           that is for the allocator itself. A hash set instead of the filter: its cache misses
-//           cost 5 ns per free.
+//           that is for the allocator itself. A hash set instead of the filter: a cache miss
+//           for nearly every free.
 // Source: Go runtime/mprof.go (MemProfileRate), runtime/pprof/protomem.go (scaleHeapSample).
 
 #include <cstddef>
@@ -55,7 +55,6 @@ inline std::uint32_t filter_bit(void const* block) noexcept {
 }
 
 // maybe_sampled: false for nearly all blocks that were not sampled, true for all that were.
-// Cost: less than 1 ns.
 inline bool maybe_sampled(void const* block) noexcept {
   std::uint32_t const bit = filter_bit(block);
   // relaxed, no partner: this block's bit was set by who allocated it

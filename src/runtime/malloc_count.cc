@@ -9,8 +9,8 @@
 //   - Sums are monotonic: each counter only grows.
 // LOCKS none. ORDERING all relaxed but sample_at: a counter orders nothing, and a reader that wants
 //   to see the blocks of other threads has synchronised with them by other means before.
-// REJECTED counters hashed by thread into shared slots with fetch_add: 10 ns per allocation instead
-//   of 1.
+// REJECTED counters hashed by thread into shared slots with fetch_add: two locked instructions for
+//   each allocation.
 
 #include "runtime/malloc_count.h"
 

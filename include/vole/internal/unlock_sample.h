@@ -17,7 +17,7 @@ class unlock_sample {
     since_ns_ += since.time_since_epoch().count();
     ++waiters_;
   }
-  // charge counts them to the caller of the function that calls it. Cost: 2 ns if not chosen.
+  // charge counts them to the caller of the function that calls it. Cost: 4 ns if not chosen.
   [[gnu::always_inline]] void charge() const noexcept {
     if (waiters_ > 0) charge_to(__builtin_return_address(0));
   }
