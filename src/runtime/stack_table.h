@@ -33,7 +33,8 @@ class stack_table {
   stack_table(stack_table const&) = delete;
   stack_table& operator=(stack_table const&) = delete;
 
-  // at is the bucket of this stack and tag. Never fails. Cost: about 60 ns for one known, of 32 frames.
+  // at is the bucket of this stack and tag. Never fails.
+  // Cost: about 60 ns for one known, of 32 frames.
   stack_bucket& at(std::span<std::uintptr_t const> pcs, std::uint64_t tag) noexcept;
 
   // for_each calls visit(bucket) for all.
