@@ -18,7 +18,6 @@
 
 #include "vole/errors.h"
 #include "vole/go.h"
-#include "vole/internal/clock.h"
 #include "vole/pprof.h"
 
 #include "pprof/goroutine.h"
@@ -53,7 +52,6 @@ struct tally {
 
 struct wall_profile::state {
   std::chrono::system_clock::time_point begun;
-  time_point begun_monotonic;
   std::unordered_map<place, tally, place_hash> stacks;
   wall::wall_capture capture{
       [](void* self, wall::wall_sample const& taken) { static_cast<state*>(self)->add(taken); },
@@ -76,7 +74,7 @@ struct wall_profile::state {
                      .period_type = {"wallclock", "nanoseconds"},
                      .period = period_ns,
                      .begun = begun,
-                     .lasted = internal::now() - begun_monotonic,
+                     .lasted = capture.lasted(),
                      .samples = {}};
     for (auto const& [at, seen] : stacks) {
       all.samples.push_back({.pcs = at.pcs,
@@ -95,7 +93,6 @@ wall_profile::~wall_profile() = default;
 result<wall_profile> start_wall() {
   auto own = std::make_unique<wall_profile::state>();
   own->begun = std::chrono::system_clock::now();
-  own->begun_monotonic = internal::now();
   if (int const failure = own->capture.start(); failure != 0) {
     return errors::from_errno(failure, "start the thread of the wall profiler");
   }

@@ -276,6 +276,27 @@ TEST(pprof_wall, captures_overlap_and_each_has_its_own_time) {
   expect_share(time_with(of_outer, "wait_at", "chan receive"), of_outer.duration_nanos, 1);
 }
 
+// All of them are looked at each time, however slow the machine is at that moment.
+TEST(pprof_wall, few_goroutines_have_exactly_the_time_that_has_passed) {
+  constexpr int goroutines = wall::few_goroutines - 2;
+  chan<int> const gate(0);
+  sync::wait_group ended;
+  for (int i = 0; i < goroutines; ++i) ended.go([&] { wait_at(gate); });
+  testing::wait_until_parked(goroutines);
+  for (int i = 0; i < 10; ++i) {
+    wall_profile wall = begin();
+    {
+      capture_time const some(20 * ms);
+      some.over.recv();
+    }
+    read_profile const p = end(wall);
+    auto const seen = static_cast<double>(time_with(p, "wait_at", "chan receive"));
+    EXPECT_NEAR(seen / goroutines, static_cast<double>(p.duration_nanos), 1000);  // rounding
+  }
+  gate.close();
+  ended.wait();
+}
+
 TEST(pprof_wall, one_that_is_dropped_ends) {
   {
     wall_profile const wall = begin();

@@ -342,11 +342,15 @@ void sampler::look_at_thread(worker& w, goroutine& g, slice now) noexcept {
   }
 }
 
-// enough says whether the time of this look is used up. To read the clock takes half as long as to
-// look at a goroutine, so it is read now and then.
+// enough says whether the time of this look is used up. Where there are few goroutines all are
+// looked at, whatever it takes: a page fault must not make one of them stand for the others. To
+// read the clock takes half as long as to look at one, so it is read now and then.
 bool sampler::enough() noexcept {
+  constexpr unsigned places_max = 1024;  // that may be empty before the clock counts
   constexpr unsigned per_reading = 8;
-  if (++questions_asked_ % per_reading != 0) return false;
+  ++questions_asked_;
+  bool const few = looks_.size() + questions_.size() < few_goroutines;
+  if ((few && questions_asked_ < places_max) || questions_asked_ % per_reading != 0) return false;
   return cpu_ns_of(CLOCK_THREAD_CPUTIME_ID) >= until_cpu_ns_;
 }
 
@@ -396,8 +400,10 @@ void sampler::look_at_all(goroutine const* except) noexcept {
   harvest();
   std::int64_t const begun_cpu_ns = cpu_ns_of(CLOCK_THREAD_CPUTIME_ID);
   until_cpu_ns_ = begun_cpu_ns + (look_max / 2).count();
+  questions_asked_ = 0;
   look_at_threads(now);
   until_cpu_ns_ = begun_cpu_ns + look_max.count();
+  questions_asked_ = 0;
   look_at_stacks(now);
 }
 
@@ -468,6 +474,7 @@ void sampler::stop(wall_capture& capture) noexcept {
   raw_lock const lock(mu_);
   if (!capture.active_) return;
   look_at_all(current_goroutine());
+  capture.lasted_ = last_look_ - capture.begun_;
   wait_for_answers();
   harvest();
   // The others get these answers when they come.

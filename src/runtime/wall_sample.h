@@ -4,9 +4,10 @@
 // times a second and hands what it finds to all captures.
 //
 // THE RULE that bounds its cost: a look at the goroutines ends after look_max of processor time,
-// which is 1.5 % of one processor, however many there are. The next one goes on where it ended.
-// What was looked at stands for the rest: one in so many was seen, so each counts for so many. A
-// goroutine that is not looked at each time has, on average, the share that it deserves.
+// which is 1.5 % of one processor, and not before it has seen few_goroutines. The next one goes on
+// where it ended. What was looked at stands for the rest: one in so many was seen, so each counts
+// for so many. A goroutine that is not looked at each time has, on average, the share that it
+// deserves.
 //
 // WHO IS INTERRUPTED  Goroutines that wait (for something, or for a processor) are read where they
 //   lie, those inside blocking() where they entered it. A thread is asked by a signal only if it
@@ -33,6 +34,7 @@ inline constexpr int hz = 99;  // on average; fgprof's
 inline constexpr duration period = duration(std::chrono::seconds(1)) / hz;
 // A sanitizer makes a look many times as expensive.
 inline constexpr duration look_max = std::chrono::microseconds(VOLE_ASAN || VOLE_TSAN ? 5000 : 150);
+inline constexpr std::size_t few_goroutines = 32;
 
 // One goroutine at one look.
 struct wall_sample {
@@ -65,6 +67,8 @@ class wall_capture {
   // stop looks once more, at all but the caller, and then delivers nothing more. No effect when not
   // started. Blocks: the thread, for up to 10 ms, until the threads that it asked have answered.
   void stop() noexcept;
+  // lasted is the time from start() to the last look; of one that was stopped.
+  duration lasted() const noexcept { return lasted_; }
 
  private:
   friend class sampler;
@@ -73,6 +77,7 @@ class wall_capture {
   void* arg_;
   bool active_ = false;
   time_point begun_{};
+  duration lasted_{};
   wall_capture* next_ = nullptr;  // in sampler::captures_
 };
 
