@@ -27,8 +27,10 @@ esac
 
 # What runs again under the sanitizers: everything that is concurrent by itself.
 sanitized=(base errors runtime chan chan_oracle sync context go)
-# ThreadSanitizer runs as many tests at once as there are processors; the tests themselves are parallel.
-jobs=$(nproc)
+# Some tests only wait; those under the sanitizers are parallel themselves.
+jobs=$(($(nproc) + 1))
+# ThreadSanitizer sleeps for a second at the end of each program otherwise.
+export TSAN_OPTIONS="atexit_sleep_ms=0 ${TSAN_OPTIONS:-}"
 
 install_packages build test
 mkdir -p build/logs

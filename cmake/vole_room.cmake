@@ -53,8 +53,8 @@ function(vole_compile_options target)
 endfunction()
 
 # vole_headers_once(target options...): foreign headers that most files include, compiled once for all
-# targets with the same options: REUSE_FROM. A file that forgets one is found by the clang check of
-# tests/house, which goes without.
+# targets with the same options: REUSE_FROM. That vole's own headers name what they use is held by
+# house.headers_alone, which goes without.
 function(vole_headers_once target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "OPTIONS;LIBRARIES;HEADERS")
   file(WRITE ${PROJECT_BINARY_DIR}/${target}.cc "")

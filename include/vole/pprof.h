@@ -63,9 +63,9 @@ class [[nodiscard]] cpu_profile {
 // start_cpu begins to capture where processor time is spent: every thread is looked at for each 10
 // ms that it uses.
 // Errors:  the system gives no timer or no thread (system_error).  Safety: any goroutine or thread.
-// Cost:    a signal and 20 ns a frame for each sample, 100 samples a second for each busy processor.
-//          The first capture reads the unwind tables of all modules: 20 ms and 2.5 MB for a program
-//          of folio's size; they are kept.
+// Cost:    a signal and 20 ns a frame for each sample, 100 samples a second for each busy core. The
+//          first capture reads the unwind tables of all modules, which are kept: 20 ms and 2.5 MB
+//          for a program of folio's size.
 result<cpu_profile> start_cpu();
 
 // wall_profile is the same for time that passes, waiting included. Dropping it ends the capture.

@@ -13,9 +13,8 @@
 #include <utility>
 
 #include "vole/internal/annotations.h"
-#include "vole/internal/raw_mutex.h"
-
 #include "vole/internal/format.h"
+#include "vole/internal/raw_mutex.h"
 
 namespace vole::symbol {
 namespace {
