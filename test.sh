@@ -27,8 +27,8 @@ esac
 
 # What runs again under the sanitizers: everything that is concurrent by itself.
 sanitized=(base errors runtime chan chan_oracle sync context go)
-# Some tests only wait; those under the sanitizers are parallel themselves.
-jobs=$(($(nproc) + 1))
+# Many tests only wait, for a capture or a server.
+jobs=$((2 * $(nproc)))
 # ThreadSanitizer sleeps for a second at the end of each program otherwise.
 export TSAN_OPTIONS="atexit_sleep_ms=0 ${TSAN_OPTIONS:-}"
 
