@@ -35,7 +35,7 @@ compare() {
     "$build/tests/stress/vole_planted_$new" >"$work/out" 2>&1 || status=$?
   local seconds
   seconds=$(awk -v a="$begun" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')
-  longest=$(awk -v a="$longest" -v b="$seconds" 'BEGIN { print a > b ? a : b }')
+  longest=$(awk -v a="$longest" -v b="$seconds" 'BEGIN { print (a > b ? a : b) }')
   local row
   row=$(grep '^Planted' "$work/out" | tr -s ' ') || { cat "$work/out"; exit 2; }
   verdict=$(sed -E 's/^.* [0-9]+ (slower|faster|no difference|cannot tell)$/\1/' <<<"$row")
