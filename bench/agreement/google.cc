@@ -5,14 +5,15 @@
 
 #include "kernels.h"
 
-#define VOLE_MEASURE(kernel)                           \
-  void kernel(benchmark::State& state) {               \
-    agreement::inputs in;                              \
-    for (auto _ : state) {                             \
-      benchmark::DoNotOptimize(agreement::kernel(in)); \
-      benchmark::ClobberMemory();                      \
-    }                                                  \
-  }                                                    \
+#define VOLE_MEASURE(kernel)                                 \
+  void kernel(benchmark::State& state) {                     \
+    auto const made = std::make_unique<agreement::inputs>(); \
+    agreement::inputs& in = *made;                           \
+    for (auto _ : state) {                                   \
+      benchmark::DoNotOptimize(agreement::kernel(in));       \
+      benchmark::ClobberMemory();                            \
+    }                                                        \
+  }                                                          \
   BENCHMARK(kernel);
 
 namespace {

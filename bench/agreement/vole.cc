@@ -5,12 +5,14 @@
 
 #include "kernels.h"
 
-#define VOLE_MEASURE(kernel)                    \
-  VOLE_BENCH(kernel) {                          \
-    agreement::inputs in;                       \
-    while (b.loop()) {                          \
-      vole::bench::keep(agreement::kernel(in)); \
-    }                                           \
+#define VOLE_MEASURE(kernel)                                 \
+  VOLE_BENCH(kernel) {                                       \
+    auto const made = std::make_unique<agreement::inputs>(); \
+    agreement::inputs& in = *made;                           \
+    while (b.loop()) {                                       \
+      vole::bench::keep(agreement::kernel(in));              \
+      vole::bench::clobber();                                \
+    }                                                        \
   }
 
 namespace {

@@ -153,7 +153,7 @@ void run_while_burning(Act act) {
   std::latch begun(1);
   std::uint64_t used = 0;
   std::uint64_t const signals = read_counters().signals_total;
-  std::thread burner = worker_thread<Which>(begun, 1000, &used);
+  std::thread burner = worker_thread<Which>(begun, 2500, &used);
   ASSERT_EQ(all.capture.start(), 0);
   begun.count_down();
   for (int i = 0; i < 20; ++i) act();
