@@ -24,6 +24,7 @@
 
 #include "runtime/env.h"
 #include "runtime/latch_test.h"
+#include "runtime/netpoll.h"
 #include "runtime/netpoller.h"
 #include "runtime/sanitizer.h"
 #include "runtime/stack.h"
@@ -316,6 +317,17 @@ TEST(seed, the_same_schedules_the_same_and_another_another) {
     orders.insert(order);
   }
   EXPECT_GE(orders.size(), 7U);
+}
+
+// A nudge is a deadline in the far past; a poller that begins to wait just then must not sleep.
+TEST(netpoller, a_deadline_at_the_beginning_of_time_is_over) {
+  netpoller poller;
+  poller.open();
+  for (time_point const past : {time_point::min(), time_point{}, monotonic_now()}) {
+    goroutine_chain nothing;
+    EXPECT_GE(poller.poll(nothing, &past), past);
+    EXPECT_EQ(nothing.count, 0U);
+  }
 }
 
 // A pair that wakes each other for ever keeps taking the next slot of its processor.
