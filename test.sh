@@ -28,7 +28,7 @@ esac
 # What runs again under the sanitizers: everything that is concurrent by itself.
 sanitized=(base errors runtime chan chan_oracle sync context go)
 # Many tests only wait, for a capture or a server.
-jobs=$((2 * $(nproc)))
+jobs=$(($(nproc) + 1))
 # ThreadSanitizer sleeps for a second at the end of each program otherwise.
 export TSAN_OPTIONS="atexit_sleep_ms=0 ${TSAN_OPTIONS:-}"
 
