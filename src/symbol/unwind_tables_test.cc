@@ -18,23 +18,13 @@
 
 #include "symbol/modules.h"
 #include "symbol/symbolize.h"
+#include "symbol/thread_bounds_test.h"
 #include "symbol/unwind.h"
 
 namespace vole::symbol {
 namespace {
 
 constexpr std::size_t frames_max = 64;
-
-stack_bounds bounds_of_this_thread() {
-  pthread_attr_t attributes;
-  void* low = nullptr;
-  std::size_t size = 0;
-  ::pthread_getattr_np(::pthread_self(), &attributes);
-  ::pthread_attr_getstack(&attributes, &low, &size);
-  ::pthread_attr_destroy(&attributes);
-  auto const from = reinterpret_cast<std::uintptr_t>(low);
-  return {from, from + size};
-}
 
 struct walk {
   std::array<std::uintptr_t, frames_max> pcs{};

@@ -7,7 +7,6 @@
 #include <cstdlib>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <pthread.h>
 #include <random>
 #include <signal.h>
 #include <span>
@@ -17,22 +16,12 @@
 #include <vector>
 
 #include "symbol/symbolize.h"
+#include "symbol/thread_bounds_test.h"
 
 namespace vole::symbol {
 namespace {
 
 constexpr std::size_t frames_max = 64;
-
-stack_bounds bounds_of_this_thread() {
-  pthread_attr_t attributes;
-  void* low = nullptr;
-  std::size_t size = 0;
-  ::pthread_getattr_np(::pthread_self(), &attributes);
-  ::pthread_attr_getstack(&attributes, &low, &size);
-  ::pthread_attr_destroy(&attributes);
-  auto const from = reinterpret_cast<std::uintptr_t>(low);
-  return {from, from + size};
-}
 
 // The functions on a stack, innermost first, without what was inlined.
 std::vector<std::string> names_of(std::span<std::uintptr_t const> pcs) {
