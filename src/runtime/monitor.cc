@@ -28,7 +28,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
-#include <pthread.h>
 #include <string>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -122,15 +121,8 @@ void set_slice(int tid, duration slice) noexcept {
 }  // namespace
 
 void monitor::start() noexcept {
-  pthread_attr_t attr;
-  ::pthread_attr_init(&attr);
-  ::pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-  sigset_t const outer = block_all_signals();
-  pthread_t thread;
-  int const failure = ::pthread_create(&thread, &attr, &monitor::main, nullptr);
-  restore_signals(outer);
-  ::pthread_attr_destroy(&attr);
-  if (failure != 0) panic("start runtime: no thread to be had for the monitor");
+  if (start_thread(&monitor::main, nullptr) != 0)
+    panic("start runtime: no thread to be had for the monitor");
 }
 
 void monitor::wake_if_asleep() noexcept {

@@ -82,7 +82,6 @@ struct alignas(64) worker {
   goroutine* wired = nullptr;    // the only goroutine that this thread runs
   goroutine* pending = nullptr;  // taken from the queue by next_local, to be run by the loop
   std::uint32_t index = 0;
-  pthread_t thread{};
   atomic<int> tid{0};
 
   // The sleep of a worker without work. Guarded by scheduler::mu_ until it is woken.

@@ -39,7 +39,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <dirent.h>
-#include <memory>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -231,13 +230,6 @@ sampler& the_sampler() noexcept {
   return instance;
 }
 
-void let_sigprof_in() noexcept {
-  sigset_t only_ours;
-  ::sigemptyset(&only_ours);
-  ::sigaddset(&only_ours, SIGPROF);
-  ::pthread_sigmask(SIG_UNBLOCK, &only_ours, nullptr);
-}
-
 // learn_modules keeps up with what is loaded and unloaded: how to walk its code, and what it was.
 void learn_modules() noexcept {
   symbol::refresh_unwind_tables();
@@ -249,6 +241,13 @@ pid_t this_tid() noexcept {
 }
 
 }  // namespace
+
+void let_sigprof_in() noexcept {
+  sigset_t only_ours;
+  ::sigemptyset(&only_ours);
+  ::sigaddset(&only_ours, SIGPROF);
+  ::pthread_sigmask(SIG_UNBLOCK, &only_ours, nullptr);
+}
 
 record* sampler::add(pid_t tid) noexcept {
   record* r = nullptr;
@@ -399,17 +398,8 @@ int sampler::install_handler() noexcept {
 }
 
 int sampler::start_collector() noexcept {
-  auto* const generation = new std::uint32_t(generation_.load(memory_order_relaxed));
-  pthread_attr_t attr;
-  ::pthread_attr_init(&attr);
-  ::pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-  pthread_t thread{};
-  sigset_t const outer = block_all_signals();
-  int const failure = ::pthread_create(&thread, &attr, &collector_main, generation);
-  restore_signals(outer);
-  ::pthread_attr_destroy(&attr);
-  if (failure != 0) delete generation;
-  return failure;
+  std::uintptr_t const generation = generation_.load(memory_order_relaxed);
+  return internal::start_thread(&collector_main, reinterpret_cast<void*>(generation));
 }
 
 void sampler::end_collector() noexcept {
@@ -418,10 +408,9 @@ void sampler::end_collector() noexcept {
 }
 
 void* sampler::collector_main(void* arg) noexcept {
-  std::unique_ptr<std::uint32_t const> const generation(static_cast<std::uint32_t*>(arg));
   ::pthread_setname_np(::pthread_self(), "vole-sampler");
   let_sigprof_in();  // its own work belongs into the profile; all other signals stay blocked
-  the_sampler().collect(*generation);
+  the_sampler().collect(static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(arg)));
   return nullptr;
 }
 

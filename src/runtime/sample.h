@@ -32,6 +32,9 @@ struct cpu_sample {
 // sampled.
 void thread_started() noexcept;
 
+// let_sigprof_in has the calling thread sampled although it blocks all other signals.
+void let_sigprof_in() noexcept;
+
 // cpu_clock_of is the kernel's name for the processor-time clock of a thread of this process.
 clockid_t cpu_clock_of(pid_t tid) noexcept;
 

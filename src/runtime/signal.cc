@@ -203,16 +203,19 @@ void prepare_thread_for_signals() noexcept {
   ::sigaltstack(&alternate, nullptr);
 }
 
-sigset_t block_all_signals() noexcept {
+int start_thread(void* (*main)(void*), void* arg) noexcept {
+  pthread_attr_t attr;
+  ::pthread_attr_init(&attr);
+  ::pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
   sigset_t all;
   sigset_t outer;
-  sigfillset(&all);
+  ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &outer);
-  return outer;
-}
-
-void restore_signals(sigset_t const& outer) noexcept {
+  pthread_t thread{};
+  int const failure = ::pthread_create(&thread, &attr, main, arg);
   ::pthread_sigmask(SIG_SETMASK, &outer, nullptr);
+  ::pthread_attr_destroy(&attr);
+  return failure;
 }
 
 std::size_t capture_running(worker& w, std::uint64_t goroutine_id, std::uintptr_t* pcs,

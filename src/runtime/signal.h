@@ -18,8 +18,9 @@ void install_signal_handlers() noexcept;
 // Each worker's own alternate stack: an overflow leaves no room on the goroutine's.
 void prepare_thread_for_signals() noexcept;
 
-sigset_t block_all_signals() noexcept;
-void restore_signals(sigset_t const& outer) noexcept;
+// start_thread starts a detached thread with all signals blocked: a foreign handler must not start
+// there by chance. Returns 0, or an errno.
+int start_thread(void* (*main)(void*), void* arg) noexcept;
 
 // write_all writes the whole text, or what the descriptor takes. Async-signal-safe.
 void write_all(int fd, std::string_view text) noexcept;

@@ -26,7 +26,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
 #include <pthread.h>
 #include <signal.h>
 #include <time.h>
@@ -410,13 +409,9 @@ void sampler::look_at_all(goroutine const* except) noexcept {
 // --- captures ---
 
 void* sampler::thread_main(void* arg) noexcept {
-  std::unique_ptr<std::uint32_t const> const generation(static_cast<std::uint32_t*>(arg));
   ::pthread_setname_np(::pthread_self(), "vole-wall");
-  sigset_t cpu_timer;
-  ::sigemptyset(&cpu_timer);
-  ::sigaddset(&cpu_timer, SIGPROF);  // its own work belongs into a CPU profile
-  ::pthread_sigmask(SIG_UNBLOCK, &cpu_timer, nullptr);
-  the_sampler().run(*generation);
+  sample::let_sigprof_in();  // its own work belongs into a CPU profile
+  the_sampler().run(static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(arg)));
   return nullptr;
 }
 
@@ -437,17 +432,8 @@ void sampler::run(std::uint32_t generation) noexcept {
 }
 
 int sampler::start_thread() noexcept {
-  auto* const generation = new std::uint32_t(generation_.load(memory_order_relaxed));
-  pthread_attr_t attr;
-  ::pthread_attr_init(&attr);
-  ::pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-  pthread_t thread{};
-  sigset_t const outer = block_all_signals();
-  int const failure = ::pthread_create(&thread, &attr, &thread_main, generation);
-  restore_signals(outer);
-  ::pthread_attr_destroy(&attr);
-  if (failure != 0) delete generation;
-  return failure;
+  std::uintptr_t const generation = generation_.load(memory_order_relaxed);
+  return internal::start_thread(&thread_main, reinterpret_cast<void*>(generation));
 }
 
 void sampler::end_thread() noexcept {

@@ -46,15 +46,7 @@ worker* scheduler::new_worker() noexcept {
   if (n >= workers_limit_.load(memory_order_relaxed)) return nullptr;
   auto* const w = new worker;
   w->index = n;
-  pthread_attr_t attr;
-  ::pthread_attr_init(&attr);
-  ::pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-  sigset_t const outer =
-      block_all_signals();  // a foreign handler must not start on a worker by chance
-  int const failure = ::pthread_create(&w->thread, &attr, &worker_main, w);
-  restore_signals(outer);
-  ::pthread_attr_destroy(&attr);
-  if (failure != 0) {
+  if (start_thread(&worker_main, w) != 0) {
     delete w;
     return nullptr;
   }
