@@ -130,7 +130,8 @@ void answer(worker& w, void const* machine) noexcept {
   m->depth = 0;
   if (g != nullptr && at.sp >= reinterpret_cast<std::uintptr_t>(g->stack_low) &&
       at.sp < reinterpret_cast<std::uintptr_t>(g->stack_high)) {
-    symbol::stack_bounds const bounds{at.sp, reinterpret_cast<std::uintptr_t>(g->stack_high)};
+    symbol::stack_bounds const bounds{reinterpret_cast<std::uintptr_t>(g->stack_low),
+                                      reinterpret_cast<std::uintptr_t>(g->stack_high)};
     m->depth = symbol::unwind_interrupted(at, bounds, m->pcs);
     for (std::size_t i = 1; i < m->depth; ++i) --m->pcs[i];
   }
