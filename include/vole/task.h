@@ -178,11 +178,7 @@ class scope {
   // go runs fn() or fn(ctx) in a goroutine of this scope.
   template <class Fn>
   void go(Fn&& fn) {
-    running_.add(1);
-    vole::go([this, fn = internal::call_once(std::forward<Fn>(fn))]() mutable {
-      member const counted{running_};
-      call(fn);
-    });
+    running_.go([this, fn = std::forward<Fn>(fn)]() mutable { call(fn); });
   }
 
   // spawn is go() with a result.

@@ -54,7 +54,7 @@ inline duration since(time_point t) noexcept {
   return now() - t;
 }
 inline duration until(time_point t) noexcept {
-  return t - now();
+  return internal::left_until(t, now());
 }
 
 // sleep parks the goroutine for at least d; zero or less returns at once.

@@ -42,9 +42,7 @@ result<std::optional<duration>> budget_left(context const& ctx, client_request c
   if (!options.send_budget || !deadline || req.header.has(budget_header)) {
     return std::optional<duration>();
   }
-  // From a deadline at the beginning of time nothing can be subtracted.
-  time_point const now = vole::internal::now();
-  duration const left = *deadline > now ? *deadline - now : duration::zero();
+  duration const left = vole::internal::left_until(*deadline, vole::internal::now());
   duration const needed = options.budget_margin + std::chrono::milliseconds(1);
   if (left < needed) return errors::make_typed<budget_error>(left, needed);
   return std::optional(left - options.budget_margin);

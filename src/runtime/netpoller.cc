@@ -85,9 +85,8 @@ time_point netpoller::poll(goroutine_chain& ready, time_point const* deadline) n
   if (deadline != nullptr) {
     if (*deadline == never) {
       wait = nullptr;
-    } else if (time_point const t = internal::monotonic_now(); *deadline > t) {
-      // Compared first: from time_point::min(), a deadline in the past, nothing can be subtracted.
-      duration const left = *deadline - t;
+    } else if (duration const left = left_until(*deadline, internal::monotonic_now());
+               left > duration::zero()) {
       timeout.tv_sec = left.count() / 1'000'000'000;
       timeout.tv_nsec = left.count() % 1'000'000'000;
     }

@@ -330,6 +330,14 @@ TEST(netpoller, a_deadline_at_the_beginning_of_time_is_over) {
   }
 }
 
+TEST(clock, what_is_left_until_a_deadline_does_not_overflow) {
+  time_point const t = monotonic_now();
+  EXPECT_EQ(left_until(t + milliseconds(5), t), milliseconds(5));
+  EXPECT_EQ(left_until(t - milliseconds(5), t), -milliseconds(5));
+  EXPECT_EQ(left_until(time_point::min(), t), duration::min());
+  EXPECT_EQ(left_until(never, t), never - t);
+}
+
 // A pair that wakes each other for ever keeps taking the next slot of its processor.
 TEST(fairness, a_ping_pong_pair_starves_neither_timers_nor_descriptors_nor_queues) {
   run([] {

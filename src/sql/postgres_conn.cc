@@ -267,7 +267,7 @@ error pg_conn::queue_plain(char const* text) {
 std::int64_t pg_conn::wanted_timeout_ms(context const& ctx) const {
   auto const deadline = ctx.deadline();
   if (!deadline) return server_timeout;
-  duration const left = *deadline - now();
+  duration const left = left_until(*deadline, now());
   if (left > timeout_max_) return server_timeout;
   auto const ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
   return static_cast<std::int64_t>(

@@ -33,6 +33,12 @@ inline time_point now() noexcept {
   return monotonic_now();
 }
 
+// left_until is deadline - t, or the least duration where that would overflow: there are deadlines
+// at the beginning of time. t is a time that a clock has shown.
+inline constexpr duration left_until(time_point deadline, time_point t) noexcept {
+  return deadline < t + duration::min() ? duration::min() : deadline - t;
+}
+
 // deadline_after returns now + timeout, or never where that would overflow.
 inline time_point deadline_after(duration timeout) noexcept {
   time_point const t = now();
