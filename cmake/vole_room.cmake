@@ -62,7 +62,8 @@ function(vole_headers_once target)
   vole_compile_options(${target} NONE)
   target_compile_options(${target} PRIVATE ${arg_OPTIONS})
   target_link_libraries(${target} PRIVATE fmt::fmt ${arg_LIBRARIES})
-  target_precompile_headers(${target} PRIVATE ${arg_HEADERS} <algorithm> <atomic> <chrono> <fmt/format.h>
+  target_precompile_headers(${target} PRIVATE ${arg_HEADERS} <algorithm> <atomic> <chrono>
+                            ${PROJECT_SOURCE_DIR}/include/vole/internal/format.h
                             <functional> <map> <memory> <optional> <string> <string_view> <utility> <vector>)
 endfunction()
 

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The sub-commands of vole. Each add_* puts one on the command line; when the user names it, its
-// callback does the work and leaves the exit status in `status`. No shared state.
+// The commands of vole. Each takes the words that follow its name and returns the exit status.
+// No shared state.
 
-#include <CLI/App.hpp>
+#include <string>
+#include <vector>
 
 namespace vole::cmd {
 
-// bench: runs and compares benchmark programs.
-void add_bench(CLI::App& vole, int& status);
+// bench run: becomes the benchmark program that the first word names.
+int bench_run(std::vector<std::string> words);
 
 // benchstat: summarizes and compares results, as golang.org/x/perf/cmd/benchstat does.
-void add_benchstat(CLI::App& vole, int& status);
+int benchstat(std::vector<std::string> const& words);
 
 // pprof: prints a profile, or draws it.
-void add_pprof(CLI::App& vole, int& status);
+int pprof(std::vector<std::string> words);
 
 }  // namespace vole::cmd

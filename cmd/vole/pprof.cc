@@ -172,7 +172,9 @@ void with_two_dashes(std::vector<std::string>& words) {
   }
 }
 
-int run_pprof(std::vector<std::string> words) {
+}  // namespace
+
+int pprof(std::vector<std::string> words) {
   wishes w;
   CLI::App own("Reads a profile (profile.proto) and prints what costs most.", "vole pprof");
   own.footer(
@@ -207,15 +209,6 @@ int run_pprof(std::vector<std::string> words) {
   int status = 0;
   vole::run([&] { status = show(w); });
   return status;
-}
-
-}  // namespace
-
-void add_pprof(CLI::App& vole, int& status) {
-  CLI::App* const pprof = vole.add_subcommand("pprof", "read a profile, from a file or an address");
-  pprof->set_help_flag();  // run_pprof has it
-  pprof->prefix_command();
-  pprof->callback([pprof, &status] { status = run_pprof(pprof->remaining()); });
 }
 
 }  // namespace vole::cmd
