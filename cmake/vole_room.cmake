@@ -29,10 +29,6 @@ elseif(NOT VOLE_SANITIZE STREQUAL "")
   message(FATAL_ERROR "VOLE_SANITIZE is '${VOLE_SANITIZE}': use address, thread or nothing")
 endif()
 
-# Of a test only functions and lines are wanted afterwards; without its variables it compiles in two
-# thirds of the time.
-set(vole_test_options -g1)
-
 # vole_compile_options(target [headers]): what every product, test, bench and example target is built
 # with. headers: the target of vole_headers_once() whose options it has; NONE for none.
 function(vole_compile_options target)
@@ -50,6 +46,18 @@ function(vole_compile_options target)
                                            ${vole_sanitize_flags})
   target_link_options(${target} PUBLIC ${vole_sanitize_flags})
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+endfunction()
+
+# vole_test_options(target room): what the tests of a room are built with. Where concurrency is the
+# subject they are optimized as users are; the others compile in two thirds of the time without.
+set(vole_plain_test_options $<$<CONFIG:RelWithDebInfo>:-O1>)
+function(vole_test_options target room)
+  if(room MATCHES "^(runtime|chan|sync|context)$")
+    vole_compile_options(${target} vole_concurrent_test_headers)
+  else()
+    vole_compile_options(${target} vole_test_headers)
+    target_compile_options(${target} PRIVATE ${vole_plain_test_options})
+  endif()
 endfunction()
 
 # vole_headers_once(target options...): foreign headers that most files include, compiled once for all
@@ -125,8 +133,9 @@ function(vole_test target)
   endif()
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;ROOMS;LIBRARIES")
   add_executable(${target} ${arg_SOURCES})
-  vole_compile_options(${target} vole_test_headers)
-  target_compile_options(${target} PRIVATE ${vole_test_options})
+  set(rooms ${arg_ROOMS})
+  list(POP_FRONT rooms tested)
+  vole_test_options(${target} "${tested}")
   if("testing" IN_LIST arg_ROOMS)
     set(main vole_testing_main)
   else()

@@ -14,15 +14,16 @@ namespace {
 constinit vole::internal::atomic<std::size_t> allocations{0};
 }  // namespace
 
-void* operator new(std::size_t bytes) {
+// Not inlined: where only one of a pair is, GCC 12 sees malloc without free.
+[[gnu::noinline]] void* operator new(std::size_t bytes) {
   allocations.fetch_add(1, vole::internal::memory_order_relaxed);
   if (void* const memory = std::malloc(bytes)) return memory;
   std::abort();
 }
-void operator delete(void* memory) noexcept {
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
   std::free(memory);
 }
-void operator delete(void* memory, std::size_t) noexcept {
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
   std::free(memory);
 }
 

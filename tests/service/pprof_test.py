@@ -7,12 +7,11 @@ pprof_test.py PROFILE_ME VOLE CASE; ends with 77 where what a case needs is miss
 
 import os
 import re
-import signal
 import subprocess
 import sys
 
 from folio import call, free_port, wait_until
-from profiled import P, Profiled, need_go, planted, rows
+from profiled import P, Profiled, go_pprof, need_go, planted, rows
 
 PROGRAM, VOLE, CASE = sys.argv[1:4]
 
@@ -37,11 +36,15 @@ def profile(name):
         fetched = os.path.join(first.folder, "fetched.pb.gz")
         first.fill(page, function)
         first.pprof("-proto", "-output", fetched, first.url(P + page))  # as pprof fetches it
+        before = first.file("first.pb.gz", P + page)
+        second.fill(page, function)
+        after = second.file("second.pb.gz", P + page)
+        first.stop()  # files need no server, and faults take processors away
+        second.stop()
         read_everything(first, fetched, function)
         if name in LABELLED:
             read_by_label(first, fetched, function)
-        second.fill(page, function)
-        after_a_restart(first, first.file("first.pb.gz", P + page), second.file("second.pb.gz", P + page))
+        after_a_restart(first, before, after)
 
 
 def read_everything(shop, fetched, function):
@@ -132,8 +135,8 @@ def every_page_of_the_pprof_site_is_answered():
     with Profiled(PROGRAM, "cpu") as shop:
         kept = shop.file("cpu.pb.gz", P + "profile?seconds=1")
         address = f"127.0.0.1:{free_port()}"
-        site = subprocess.Popen(["go", "tool", "pprof", f"-http={address}", "-no_browser", kept],
-                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        site = subprocess.Popen([go_pprof(), f"-http={address}", "-no_browser", kept],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             def answers():
                 """pprof serves its site"""
@@ -146,7 +149,7 @@ def every_page_of_the_pprof_site_is_answered():
                 got = call(address, "GET", "/ui/" + page, timeout=20)
                 assert got.status == 200 and "sort_all_prices" in got.body.decode(), page
         finally:
-            os.killpg(site.pid, signal.SIGKILL)  # go(1) has started the site as a child
+            site.kill()
             site.wait()
 
 
@@ -157,7 +160,7 @@ def text_forms_are_read_and_named_by_pprof():
         for name, function in (("goroutine", "shop_again_and_again"), ("heap", "keep_receipt")):
             shop.fill(name, function)
             environment = dict(os.environ, PPROF_TMPDIR=shop.folder)
-            done = subprocess.run(["go", "tool", "pprof", "-top", "-cum", shop.url(P + name + "?debug=1")],
+            done = subprocess.run([go_pprof(), "-top", "-cum", shop.url(P + name + "?debug=1")],
                                   capture_output=True, text=True, timeout=60, env=environment, check=True)
             assert function in done.stdout, (name, done.stdout, done.stderr)
 
@@ -176,6 +179,7 @@ def vole_pprof_prints_gos_figures():
         files = [shop.file("cpu.pb.gz", P + "profile?seconds=2"), shop.file("again.pb.gz", P + "profile?seconds=1")]
         # Not of heap and allocs: those ask pprof to hide operator new, and vole pprof shows it.
         files += [shop.file(name, P + name) for name in ("goroutine", "mutex", "block", "threadcreate")]
+        shop.stop()
         for kept in files:
             for flags in ((), ("-cum",)):
                 theirs, ours = shop.pprof("-top", *flags, kept), vole_pprof("-top", *flags, kept).stdout

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of the profiles share: a program with a fault, go tool pprof."""
 
+import functools
 import json
 import os
 import re
@@ -28,6 +29,13 @@ def need_go():
         skip("no 'go' on the PATH")
 
 
+@functools.cache
+def go_pprof():
+    """The program that `go tool pprof` runs, after half a second of looking whether it is up to date."""
+    subprocess.run(["go", "tool", "pprof", "-h"], capture_output=True, check=False)
+    return subprocess.run(["go", "tool", "-n", "pprof"], capture_output=True, text=True, check=True).stdout.strip()
+
+
 class Profiled:
     """profile_me with a fault, on ports of its own."""
 
@@ -52,9 +60,12 @@ class Profiled:
         self.public, self.address = found["address"], found["admin"]
         return self
 
-    def __exit__(self, *_):
+    def stop(self):
         self.process.kill()
         self.process.wait()
+
+    def __exit__(self, *_):
+        self.stop()
         shutil.rmtree(self.folder)
 
     def log(self):
@@ -98,7 +109,7 @@ class Profiled:
 
 def pprof(folder, *words):
     environment = dict(os.environ, PPROF_TMPDIR=folder, PPROF_BINARY_PATH=folder)
-    done = subprocess.run(["go", "tool", "pprof", *words], capture_output=True, text=True, timeout=120,
+    done = subprocess.run([go_pprof(), *words], capture_output=True, text=True, timeout=120,
                           env=environment, check=False)
     expected = re.compile(r"(Fetching profile over HTTP from |Saved profile in |Generating report in |"
                           r"Fetched \d+ source profiles out of \d+).*")
