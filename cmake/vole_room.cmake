@@ -48,12 +48,14 @@ function(vole_compile_options target)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src)
 endfunction()
 
-# vole_test_options(target room): what the tests of a room are built with. Where concurrency is the
-# subject they are optimized as users are; the others compile in two thirds of the time without.
-set(vole_plain_test_options $<$<CONFIG:RelWithDebInfo>:-O1>)
+# vole_test_options(target room): what the tests of a room are built with. Of a test only functions
+# and lines are wanted afterwards. Where concurrency or the optimizer is the subject, tests are
+# optimized as users are; the others compile in two thirds of the time without.
+set(vole_plain_test_options $<$<CONFIG:RelWithDebInfo>:-O1> -g1)
 function(vole_test_options target room)
-  if(room MATCHES "^(runtime|chan|sync|context)$")
-    vole_compile_options(${target} vole_concurrent_test_headers)
+  if(room MATCHES "^(runtime|chan|sync|context|bench)$")
+    vole_compile_options(${target} vole_optimized_test_headers)
+    target_compile_options(${target} PRIVATE -g1)
   else()
     vole_compile_options(${target} vole_test_headers)
     target_compile_options(${target} PRIVATE ${vole_plain_test_options})

@@ -4,8 +4,9 @@
 //
 // A timer fires for each 10 ms that its thread has used, the first time anywhere in its first 10
 // ms: what is counted of a thread differs from what it used by one sample at most, once the kernel
-// has looked: who is measured ends with a look, see burn_test.h. The tests compare with processor time, not with the clock on the wall, and use so much of it that
-// 5 % are several such differences.
+// has looked: who is measured ends with a look, see burn_test.h. The tests compare with processor
+// time, not with the clock on the wall, and use so much of it that 5 % are several such
+// differences.
 
 #include <algorithm>
 #include <cerrno>
