@@ -49,6 +49,8 @@ bool compare(cell const& c, std::uint64_t& expected, std::uint64_t desired, memo
              memory_order failure, std::source_location const& where) noexcept;
 void fence(memory_order order,
            std::source_location where = std::source_location::current()) noexcept;
+// barrier is membarrier(2): a full fence in every thread.
+void barrier(std::source_location where = std::source_location::current()) noexcept;
 void begin_life(void const* at) noexcept;
 void end_life(void const* at) noexcept;
 void pause(std::source_location where = std::source_location::current()) noexcept;
@@ -123,6 +125,9 @@ class atomic {
   }
   T fetch_or(T by, memory_order order = by_default, source where = source::current()) noexcept {
     return change(op::fetch_or, by, order, where, [](T a, T b) { return static_cast<T>(a | b); });
+  }
+  T fetch_xor(T by, memory_order order = by_default, source where = source::current()) noexcept {
+    return change(op::fetch_xor, by, order, where, [](T a, T b) { return static_cast<T>(a ^ b); });
   }
 
  private:

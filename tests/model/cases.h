@@ -5,6 +5,10 @@
 
 #include "explorer.h"
 
+namespace vole::internal {
+class timer_heap;
+}
+
 namespace vole::model {
 
 struct model_case {
@@ -15,6 +19,9 @@ struct model_case {
 
 // expect_holds explores the case and fails the running test when anything is found.
 void expect_holds(model_case const& c);
+
+// use_timers has the timers of this execution armed in that heap.
+void use_timers(internal::timer_heap& heap) noexcept;
 
 namespace cases {
 
@@ -31,6 +38,7 @@ extern model_case const two_wakers;
 extern model_case const park_holding_a_lock;
 extern model_case const cancel_and_waker;
 extern model_case const park_twice;
+extern model_case const deadline_and_waker;
 
 // sync_cases.cc
 extern model_case const raw_mutex_three;
@@ -50,6 +58,12 @@ extern model_case const close_wakes_receivers;
 extern model_case const close_after_send;
 extern model_case const look_without_lock;
 extern model_case const last_handle;
+
+// wait_cases.cc
+extern model_case const rw_mutex_two_readers;
+extern model_case const rw_mutex_biased;
+extern model_case const wait_group_ends;
+extern model_case const semaphore_three;
 
 // select_cases.cc
 extern model_case const select_two_receives;

@@ -36,6 +36,7 @@ struct step {
   bool stale = false;
   bool failed = false;  // of a compare-exchange
   bool faulty = false;
+  bool alone = false;  // no other thread was there
   std::uint32_t location = 0;
   std::uint64_t before = 0;
   std::uint64_t after = 0;
@@ -66,6 +67,7 @@ struct model_thread {
   void* b = nullptr;
   reader memory;
   std::vector<seen_read> reads;  // since the last pause
+  std::uint32_t spins_out = 0;   // pauses for which it goes on spinning, whatever others do
 };
 
 struct decision {
@@ -106,6 +108,7 @@ class engine {
   bool compare(cell const& c, std::uint64_t& expected, std::uint64_t desired, memory_order success,
                memory_order failure, std::source_location const& where);
   void fence(memory_order order, std::source_location const& where);
+  void barrier(std::source_location const& where);
   void pause(std::source_location const& where);
   bool sleep_on(cell const& c, std::uint64_t expected, bool has_deadline,
                 std::source_location const& where);

@@ -106,6 +106,7 @@ int engine::start_thread(char const* name, thread_function fn, void* a, void* b,
   t.a = a;
   t.b = b;
   t.reads.clear();
+  t.spins_out = 0;
   t.memory = {};
   if (current_ >= 0) {
     t.memory.seen = self().memory.seen;
@@ -246,6 +247,7 @@ void engine::note(char const* text, int other, std::source_location const& where
   s.text = text;
   s.other = other;
   s.where = where;
+  s.alone = live_ <= 1;
   trace_.push_back(s);
 }
 

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@ constexpr auto rlx = memory_order::relaxed;
 constexpr auto acq = memory_order::acquire;
 constexpr auto rel = memory_order::release;
 constexpr auto ar = memory_order::acq_rel;
+constexpr auto sc = memory_order::seq_cst;
 
 using effect = fault::effect;
 
@@ -26,6 +28,10 @@ struct seeded {
   fault broken;
   char const* found_as;  // part of the failure
 };
+
+void PrintTo(seeded const& s, std::ostream* to) {
+  *to << s.name;
+}
 
 std::vector<seeded> all_faults() {
   using namespace cases;
@@ -97,15 +103,15 @@ std::vector<seeded> all_faults() {
        {"mutex_word::try_unlock_free", op::compare_exchange, rel, effect::weaken},
        race},
       {"mutex_lets_go_too_early_with_a_waiter",
-       &mutex_two,
+       &mutex_three,
        {"mutex_word::release", op::compare_exchange, rel, effect::weaken},
        race},
       {"mutex_waiter_does_not_look_again",
        &mutex_two,
        {"mutex_word::try_queue", op::compare_exchange, rlx, effect::split},
        ""},
-      {"mutex_forgets_who_came_meanwhile",
-       &mutex_three,
+      {"mutex_forgets_who_left_meanwhile",
+       &mutex_cancel,
        {"mutex_word::drop_queue", op::fetch_and, rlx, effect::split},
        ""},
       {"chan_lock_lets_go_too_early",
@@ -128,6 +134,22 @@ std::vector<seeded> all_faults() {
        &last_handle,
        {"chan_core::release", op::fetch_sub, ar, effect::weaken},
        "freed"},
+      {"rw_mutex_does_without_membarrier",
+       &rw_mutex_biased,
+       {"slow_barrier", op::fence, sc, effect::drop},
+       ""},
+      {"rw_mutex_lets_a_reader_go_too_early",
+       &rw_mutex_biased,
+       {"rw_mutex::count_in_slot", op::store, rel, effect::weaken},
+       race},
+      {"wait_group_is_done_too_early",
+       &wait_group_ends,
+       {"wait_group::add", op::fetch_add, ar, effect::weaken},
+       race},
+      {"deadline_does_not_say_that_it_fires_no_more",
+       &deadline_and_waker,
+       {"timer_heap::run", op::store, rel, effect::weaken},
+       ""},
       {"select_is_claimed_twice",
        &select_two_receives,
        {"park_ticket::try_claim", op::compare_exchange, ar, effect::split},

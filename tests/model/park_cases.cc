@@ -6,6 +6,7 @@
 #include "vole/internal/raw_mutex.h"
 
 #include "cases.h"
+#include "runtime/timer.h"
 
 namespace vole::model::cases {
 namespace {
@@ -175,6 +176,41 @@ void park_twice_body() {
   MODEL_CHECK(got == (woken_first ? 1 : 0) + (woken_second ? 2 : 0));
 }
 
+// The deadline's timer, which the processor's heap fires, against a waker.
+void deadline_body() {
+  constexpr time_point deadline{std::chrono::hours(2)};
+  place at;
+  internal::timer_heap heap;
+  use_timers(heap);
+  name(at, "place");
+  name(heap, "heap");
+  wake_reason reason = wake_reason::none;
+  int got = 0;
+  bool woken = false;
+  go("waiter", [&] {
+    int slot_here = 0;
+    park_ticket t;
+    name(t, "ticket");
+    {
+      raw_lock const lock(at.mu);
+      if (at.done) return;
+      at.slot = &slot_here;
+      at.ticket = &t;
+    }
+    reason = t.park(wait_reason::chan_receive, {.deadline = deadline});
+    if (reason != wake_reason::ready) {
+      raw_lock const lock(at.mu);
+      at.ticket = nullptr;
+    }
+    got = slot_here;
+  });
+  thread("waker", [&] { woken = at.wake(7); });
+  thread("clock", [&] { heap.run(deadline); });
+  join();
+  MODEL_CHECK(woken == (reason == wake_reason::ready));
+  MODEL_CHECK(got == (woken ? 7 : 0));
+}
+
 }  // namespace
 
 model_case const goroutine_and_waker{
@@ -185,6 +221,8 @@ model_case const two_wakers{"park, two wakers", {.preemptions = 2}, two_wakers_b
 model_case const park_holding_a_lock{"park holding a lock", {.preemptions = 4}, park_holding_body};
 model_case const cancel_and_waker{
     "park, a waker and a cancel", {.preemptions = 2}, cancel_and_waker_body};
+model_case const deadline_and_waker{
+    "park, a waker and a deadline", {.preemptions = 2, .stale_reads = 1}, deadline_body};
 model_case const park_twice{"park, twice", {.preemptions = 2}, park_twice_body};
 
 }  // namespace vole::model::cases

@@ -30,6 +30,9 @@ TEST(park_model, lock_is_let_go_when_the_waiter_is_parked) {
 TEST(park_model, cancel_and_waker_do_not_both_win) {
   expect_holds(cases::cancel_and_waker);
 }
+TEST(park_model, deadline_and_waker_do_not_both_win) {
+  expect_holds(cases::deadline_and_waker);
+}
 TEST(park_model, parks_again) {
   expect_holds(cases::park_twice);
 }

@@ -180,6 +180,21 @@ void __tsan_init() {}
 unsigned char __tsan_atomic8_load(unsigned char const volatile* at, int) {
   return *at;
 }
+int __tsan_atomic32_load(int const volatile* at, int) {
+  return *at;
+}
+long __tsan_atomic64_load(long const volatile* at, int) {
+  return *at;
+}
+void __tsan_atomic32_store(int volatile* at, int value, int) {
+  *at = value;
+}
+void __tsan_atomic64_store(long volatile* at, long value, int) {
+  *at = value;
+}
+void __tsan_atomic_thread_fence(int order) {
+  vole::model::fence(static_cast<vole::model::memory_order>(order));
+}
 int __tsan_atomic32_fetch_sub(int volatile* at, int by, int) {
   int const before = *at;
   *at = before - by;

@@ -14,11 +14,13 @@
 
 #include "base/futex.h"
 #include "base/rand.h"
+#include "cases.h"
 #include "explorer.h"
 #include "runtime/bubble.h"
 #include "runtime/contention.h"
 #include "runtime/scheduler.h"
 #include "runtime/timer.h"
+#include "sync/asymmetric.h"
 
 // A case does the same each time it is run: the clock is the explorer's.
 std::chrono::steady_clock::time_point std::chrono::steady_clock::now() noexcept {
@@ -81,16 +83,37 @@ std::uint64_t fast_rand() noexcept {
 
 constinit immortal<scheduler> scheduler_instance;
 
-goroutine* current_goroutine() noexcept {
+namespace {
+
+struct identity {
+  goroutine g;
+  worker w;
+};
+
+// Of the calling thread; null when that is a plain one.
+identity* own_identity() {
   int const me = model::current_thread();
   if (!model::running() || !model::is_goroutine(me)) return nullptr;
   void*& at = model::user(me);
   if (at == nullptr) {
-    auto* const g = new goroutine;
-    g->slot = static_cast<std::size_t>(me);
-    at = g;
+    auto* const own = new identity;
+    own->g.slot = static_cast<std::size_t>(me);
+    own->w.index = static_cast<std::uint32_t>(me);
+    at = own;
   }
-  return static_cast<goroutine*>(at);
+  return static_cast<identity*>(at);
+}
+
+}  // namespace
+
+goroutine* current_goroutine() noexcept {
+  identity* const own = own_identity();
+  return own == nullptr ? nullptr : &own->g;
+}
+// A goroutine keeps its worker: nothing under test may depend on another.
+worker* current_worker() noexcept {
+  identity* const own = own_identity();
+  return own == nullptr ? nullptr : &own->w;
 }
 
 void scheduler::switch_away(goroutine& self, void (*after)(worker&, void*), void* arg) noexcept {
@@ -122,7 +145,27 @@ std::uint32_t contention::wait_sample::choose_wait(time_point*) noexcept {
 void contention::wait_sample::record_wait(time_point, std::uint32_t, void const*) noexcept {}
 void unlock_sample::charge_to(void const*) const noexcept {}
 
-// --- what no case reaches: bubbles, and deadlines of goroutines
+// --- timers
+
+namespace {
+constinit timer_heap* heap_of_all = nullptr;
+}
+
+timer_heap& scheduler::timers_for_caller() noexcept {
+  return *heap_of_all;
+}
+void scheduler::timer_changed(time_point) noexcept {}
+
+// --- membarrier
+
+bool membarrier_registered() noexcept {
+  return true;
+}
+void slow_barrier() noexcept {
+  model::barrier();
+}
+
+// --- what no case reaches: bubbles, and timers' channels
 
 bool bubble::durable(wait_reason) noexcept {
   return false;
@@ -151,12 +194,13 @@ void timer_hold::begin_timer(chan_core&) noexcept {
 void timer_hold::end_timer(chan_core&) noexcept {
   model::fail("a timer in a model");
 }
-void timer_add(timer_node&, time_point) noexcept {
-  model::fail("a timer in a model");
-}
-bool timer_delete(timer_node&) noexcept {
-  model::fail("a timer in a model");
-}
-
 }  // namespace internal
 }  // namespace vole
+
+namespace vole::model {
+
+void use_timers(internal::timer_heap& heap) noexcept {
+  internal::heap_of_all = &heap;
+}
+
+}  // namespace vole::model

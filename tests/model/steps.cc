@@ -9,7 +9,8 @@
 namespace vole::model {
 namespace {
 
-constexpr std::uint32_t same_reads_max = 2;  // of a store that is not the last, in a row
+constexpr std::uint32_t same_reads_max = 2;   // of a store that is not the last, in a row
+constexpr std::uint32_t spins_out_max = 128;  // more than any loop of the product has
 
 std::uint64_t mask_of(std::uint32_t bytes) noexcept {
   return bytes >= 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * bytes)) - 1;
@@ -36,9 +37,11 @@ std::uint64_t applied(op kind, std::uint64_t before, std::uint64_t operand) noex
 
 // A step on a word that several threads use: another thread may come first.
 void engine::point(void const* at) {
+  self().spins_out = 0;
   if (live_ > 1 && shared_.contains(at)) schedule(true);
 }
 void engine::any_point() {
+  self().spins_out = 0;
   if (live_ > 1) schedule(true);
 }
 
@@ -80,6 +83,7 @@ step& engine::record(op action, memory_order order, location* l,
   s.action = action;
   s.order = order;
   s.where = where;
+  s.alone = live_ <= 1;
   if (l != nullptr) s.location = memory_.id_of(*l);
   trace_.push_back(s);
   return trace_.back();
@@ -127,11 +131,13 @@ void engine::stored(location& l) {
 }
 
 std::uint64_t engine::load(cell const& c, memory_order order, std::source_location const& where) {
-  point(c.at);
+  bool const spins = self().spins_out > 0;
+  if (!spins) point(c.at);
   location& l = reach(c, where, false);
   bool const weak = breaks(fault::effect::weaken, op::load, order, where);
   if (weak) order = memory_order::relaxed;
-  std::uint32_t const index = choose_store(l, order, nullptr);
+  std::uint32_t const index =
+      spins ? memory_.last_of(memory_.id_of(l)) : choose_store(l, order, nullptr);
   step& s = record(op::load, order, &l, where);
   s.faulty = weak;
   s.before = l.history[index].value;
@@ -234,6 +240,21 @@ void engine::fence(memory_order order, std::source_location const& where) {
   ++clock();
 }
 
+void engine::barrier(std::source_location const& where) {
+  constexpr memory_order full = by_default;
+  any_point();
+  bool const dropped = breaks(fault::effect::drop, op::fence, full, where);
+  record(op::fence, full, nullptr, where).faulty = dropped;
+  if (!dropped) {
+    memory_.do_fence(self().memory, full);
+    for (int i = 0; i < used_; ++i) {
+      if (i != current_) memory_.do_fence(thread_at(i).memory, full);
+    }
+    memory_.do_fence(self().memory, full);
+  }
+  ++clock();
+}
+
 // A step of a spin loop: until something that it has read changes, the others go on. What it has
 // read and was overwritten since it sees now.
 void engine::pause(std::source_location const& where) {
@@ -245,7 +266,14 @@ void engine::pause(std::source_location const& where) {
     changed = changed || r.index < last;
     self().memory.seen.raise(r.location, last);
   }
-  if (!changed) {
+  if (self().spins_out > 0) {
+    --self().spins_out;
+  } else if (!changed && preemptions_left_ != 0 && live_ > 1 && choose(2) == 1) {
+    // Those it waits for have lost their CPU for longer than it spins.
+    --preemptions_left_;
+    note("spins to the end of its patience", -1, where);
+    self().spins_out = spins_out_max;
+  } else if (!changed) {
     note("spins", -1, where);
     self().state = thread_state::yielded;
     schedule(false);
@@ -276,6 +304,7 @@ bool engine::sleep_on(cell const& c, std::uint64_t expected, bool has_deadline,
 void engine::wake(void const* at, int count, std::source_location const& where) {
   any_point();
   bool const dropped = breaks(fault::effect::drop, op::wake, memory_order::relaxed, where);
+  if (dropped) note("wakes nobody: FAULT SEEDED HERE", -1, where);
   for (; count > 0 && !dropped; --count) {
     std::uint32_t who[threads_max];
     std::uint32_t n = 0;
@@ -366,6 +395,10 @@ bool compare(cell const& c, std::uint64_t& expected, std::uint64_t desired, memo
 void fence(memory_order order, std::source_location where) noexcept {
   engine::guard const g;
   the_engine().fence(order, where);
+}
+void barrier(std::source_location where) noexcept {
+  engine::guard const g;
+  the_engine().barrier(where);
 }
 void begin_life(void const* at) noexcept {
   engine::guard const g;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// raw_mutex, sync::mutex, channels and select as they stand: no case fails.
+// raw_mutex, sync's primitives, channels and select as they stand: no case fails.
 
 #include <gtest/gtest.h>
 
@@ -28,6 +28,19 @@ TEST(sync_model, mutex_is_free_after_a_canceled_lock) {
 }
 TEST(sync_model, mutex_may_end_with_its_last_owner) {
   expect_holds(cases::mutex_ends);
+}
+
+TEST(sync_model, rw_mutex_keeps_readers_and_writer_apart) {
+  expect_holds(cases::rw_mutex_two_readers);
+}
+TEST(sync_model, rw_mutex_keeps_a_reader_in_its_slot_apart) {
+  expect_holds(cases::rw_mutex_biased);
+}
+TEST(sync_model, wait_group_may_end_with_its_waiter) {
+  expect_holds(cases::wait_group_ends);
+}
+TEST(sync_model, semaphore_gives_one_unit_to_one) {
+  expect_holds(cases::semaphore_three);
 }
 
 TEST(chan_model, lock_excludes) {

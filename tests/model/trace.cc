@@ -61,9 +61,14 @@ std::string short_place(std::source_location const& where) {
 
 }  // namespace
 
+// "name" or, where there is none in the dynamic table, what addr2line takes.
 std::string engine::symbol_of(void const* pc) {
   Dl_info info{};
-  if (::dladdr(pc, &info) == 0 || info.dli_sname == nullptr) return fmt::format("{}", pc);
+  if (::dladdr(pc, &info) == 0) return fmt::format("{}", pc);
+  if (info.dli_sname == nullptr) {
+    return fmt::format("{:#x}",
+                       static_cast<char const*>(pc) - static_cast<char const*>(info.dli_fbase));
+  }
   int status = 0;
   char* const plain = abi::__cxa_demangle(info.dli_sname, nullptr, nullptr, &status);
   std::string text = plain == nullptr ? info.dli_sname : plain;
@@ -136,11 +141,20 @@ std::string engine::written(step const& s, std::size_t number) {
 }
 
 std::string engine::written_schedule() {
-  constexpr std::size_t shown_max = 400;
+  constexpr std::size_t alone_max = 10;  // of what main does by itself, before and after
+  constexpr std::size_t shown_max = 600;
+  std::vector<std::size_t> shown;
+  for (std::size_t i = 0; i < trace_.size(); ++i) {
+    if (!trace_[i].alone || i < alone_max || i + alone_max >= trace_.size()) shown.push_back(i);
+  }
+  std::size_t const from = shown.size() > shown_max ? shown.size() - shown_max : 0;
   std::string text;
-  std::size_t const from = trace_.size() > shown_max ? trace_.size() - shown_max : 0;
-  if (from > 0) text += fmt::format("      ({} steps before)\n", from);
-  for (std::size_t i = from; i < trace_.size(); ++i) text += written(trace_[i], i);
+  std::size_t next = 0;
+  for (std::size_t k = from; k < shown.size(); ++k) {
+    if (shown[k] != next) text += "      ...\n";
+    text += written(trace_[shown[k]], shown[k]);
+    next = shown[k] + 1;
+  }
   return text;
 }
 
