@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What stands behind vole/internal/atomic.h in a model build: each access is a step of the explorer.
+// What stands behind vole/internal/atomic.h in a model build: each access is a
+// step of the explorer.
 //
 // INVARIANTS
-//   - Outside an execution an atomic is its value_. In one, its history is the explorer's, begins
+//   - Outside an execution an atomic is its value_. In one, its history is the
+//   explorer's, begins
 //     with value_ at the first access, and is forgotten with the execution.
-//   - An atomic that is destroyed in an execution may not be touched again: the explorer reports it.
+//   - An atomic that is destroyed in an execution may not be touched again: the
+//   explorer says so.
 // Included by vole/internal/atomic.h only.
 
 #include <cstdint>
@@ -33,7 +36,8 @@ enum class op : std::uint8_t {
   wake,
 };
 
-// cell is one access's word: where it lies and what it held before the execution.
+// cell is one access's word: where it lies and what it held before the
+// execution.
 struct cell {
   void const* at;
   std::uint64_t initial;
@@ -57,8 +61,9 @@ void pause(std::source_location where = std::source_location::current()) noexcep
 // running says whether the caller is a thread of an execution.
 bool running() noexcept;
 
+// pairs with: as std::atomic's, whose failure order this is
 constexpr memory_order failure_of(memory_order order) noexcept {
-  if (order == memory_order::acq_rel) return memory_order::acquire;  // pairs with: as std::atomic
+  if (order == memory_order::acq_rel) return memory_order::acquire;
   return order == memory_order::release ? memory_order::relaxed : order;
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The cases: small programs over the product's own code. Each holds as the product stands
-// (<part>_test.cc), and fails under the faults that it is there to find (faults_test.cc).
+// The cases: small programs over the product's own code. Each holds as the
+// product stands
+// (<part>_test.cc), and fails under the faults that it is there to find
+// (faults_test.cc).
 
 #include "explorer.h"
 
@@ -17,7 +19,8 @@ struct model_case {
   void (*body)();
 };
 
-// expect_holds explores the case and fails the running test when anything is found.
+// expect_holds explores the case and fails the running test when anything is
+// found.
 void expect_holds(model_case const& c);
 
 // use_timers has the timers of this execution armed in that heap.

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The one explorer of the process: its threads, its decisions, what it has seen.
+// The one explorer of the process: its threads, its decisions, what it has
+// seen.
 //
 // INVARIANTS
-//   - One thread of the case runs at a time, on a fiber; it goes on until it comes to a step, and
+//   - One thread of the case runs at a time, on a fiber; it goes on until it
+//   comes to a step, and
 //     there a decision says who takes the next one.
-//   - An execution is its decisions: given the same ones a case does the same. Decisions are walked
+//   - An execution is its decisions: given the same ones a case does the same.
+//   Decisions are walked
 //     depth first; the first of each is to go on, and to read the last store.
-//   - inside_case holds while code of the case runs, and not while that of the explorer does: only then
-//     are plain accesses looked at, and memory taken from the arena.
+//   - inside_case holds while code of the case runs, and not while that of the
+//   explorer does: only
+//     then are plain accesses looked at, and memory taken from the arena.
 // No locks: one thread of the machine.
 
 #include <cstddef>
@@ -87,7 +91,8 @@ class engine {
 
   bool running() const noexcept { return running_; }
 
-  // Code of the explorer that a thread of the case called, for as long as this lives.
+  // Code of the explorer that a thread of the case called, for as long as this
+  // lives.
   class guard {
    public:
     guard() noexcept : before_(inside_case) { inside_case = false; }

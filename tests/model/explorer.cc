@@ -184,7 +184,8 @@ std::uint32_t engine::choose(std::uint32_t n) {
   return 0;
 }
 
-// Those who go on only when nobody else can: first who spins, then who sleeps until a deadline.
+// Those who go on only when nobody else can: first who spins, then who sleeps
+// until a deadline.
 bool engine::last_resort(std::vector<int>& who) {
   for (auto const state : {thread_state::yielded, thread_state::asleep}) {
     for (int i = 0; i < used_; ++i) {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The explorer: runs a small case again and again, each time with another interleaving and other
-// choices of what a load reads, until all within the bounds were seen. docs/internals/model.md.
+// The explorer: runs a small case again and again, each time with another
+// interleaving and other choices of what a load reads, until all within the
+// bounds were seen. docs/internals/model.md.
 //
-// A case is a function. What it makes is new in each execution; it starts threads, joins them and
-// checks. It must do the same whenever it is given the same choices: no clock, no randomness of its
-// own, and nothing allocated that outlives it.
+// A case is a function. What it makes is new in each execution; it starts
+// threads, joins them and checks. It must do the same whenever it is given the
+// same choices: no clock, no randomness of its own, and nothing allocated that
+// outlives it.
 
 #include <cstdint>
 #include <functional>
@@ -17,8 +19,9 @@
 
 namespace vole::model {
 
-// fault changes, in the explorer alone, what the product's accesses mean: the accesses of one kind
-// and order in the functions whose name contains `function`.
+// fault changes, in the explorer alone, what the product's accesses mean: the
+// accesses of one kind and order in the functions whose name contains
+// `function`.
 struct fault {
   enum class effect : std::uint8_t {
     weaken,  // the order becomes relaxed
@@ -49,7 +52,8 @@ struct report {
   std::map<std::string, std::uint64_t> outcomes;  // of outcome(), with their number
 };
 
-// explore runs the case until all was seen or something failed, and prints one line about it.
+// explore runs the case until all was seen or something failed, and prints one
+// line about it.
 report explore(char const* name, options const& with, std::function<void()> const& body);
 
 // --- within a case
@@ -60,10 +64,15 @@ int start_thread(char const* name, thread_function fn, void* a, void* b, bool is
 template <class Fn>
 int start(char const* name, Fn fn, bool is_goroutine) {
   auto* const kept = new Fn(std::move(fn));
-  return start_thread(
-      name, [](void* a, void*) { (*static_cast<Fn*>(a))(); }, kept, nullptr, is_goroutine);
+  auto const run = [](void* a, void*) {
+    auto* const fn_here = static_cast<Fn*>(a);
+    (*fn_here)();
+    delete fn_here;
+  };
+  return start_thread(name, run, kept, nullptr, is_goroutine);
 }
-// thread starts a plain thread, go one that is a goroutine for the code under test.
+// thread starts a plain thread, go one that is a goroutine for the code under
+// test.
 template <class Fn>
 int thread(char const* name, Fn fn) {
   return start(name, std::move(fn), false);
@@ -85,7 +94,8 @@ template <class T>
 void name(T const& object, char const* text) noexcept {
   name(&object, sizeof object, text);
 }
-// clock_step has the clock of this execution move on by so much at each look; else it stands still.
+// clock_step has the clock of this execution move on by so much at each look;
+// else it stands still.
 void clock_step(std::uint64_t ns) noexcept;
 std::uint64_t clock_ns() noexcept;
 [[noreturn]] void fail(std::string const& what);
@@ -95,7 +105,8 @@ std::uint64_t clock_ns() noexcept;
 
 // --- for the code that stands in for the runtime (runtime_model.cc)
 
-// suspend leaves the thread until resume names it; what the resumer did before is seen by it.
+// suspend leaves the thread until resume names it; what the resumer did before
+// is seen by it.
 void suspend(std::source_location where = std::source_location::current()) noexcept;
 void resume(int thread_id, std::source_location where = std::source_location::current()) noexcept;
 int current_thread() noexcept;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the explorer must report: races, deadlocks, uses after the end, failed checks; and how.
+// What the explorer must report: races, deadlocks, uses after the end, failed
+// checks; and how.
 
 #include "explorer.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The explorer against the known small tests of memory models: what each order allows is found,
-// what it forbids is not. No bounds.
+// The explorer against the known small tests of memory models: what each order
+// allows is found, what it forbids is not. No bounds.
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -193,7 +193,8 @@ TEST(litmus, modifications_lose_nothing) {
   EXPECT_TRUE(found(r, "3"));
 }
 
-// Not allowed by C++ without load buffering; the explorer does not know it (docs/internals/model.md).
+// C++ allows the outcome; the explorer does not know it
+// (docs/internals/model.md).
 TEST(litmus, load_buffering_is_not_modelled) {
   report const r = litmus("load buffering", [] {
     atomic<int> x{0};

@@ -6,16 +6,17 @@
 namespace vole::model {
 namespace {
 
+// pairs with: whatever the case's other threads do
 bool acquires(memory_order order) noexcept {
   return order == memory_order::acquire || order == memory_order::acq_rel ||
-         order == memory_order::seq_cst || order == memory_order::consume;  // pairs with: any
+         order == memory_order::seq_cst || order == memory_order::consume;
 }
 bool releases(memory_order order) noexcept {
   return order == memory_order::release || order == memory_order::acq_rel ||
-         order == memory_order::seq_cst;  // pairs with: any
+         order == memory_order::seq_cst;  // pairs with: as above
 }
 bool is_sc(memory_order order) noexcept {
-  return order == memory_order::seq_cst;  // pairs with: any
+  return order == memory_order::seq_cst;  // pairs with: as above
 }
 
 constexpr std::size_t locations_max = 2048;
@@ -127,7 +128,8 @@ void memory::do_write(reader& r, location& l, std::uint64_t value, memory_order 
 void memory::do_fence(reader& r, memory_order order) {
   if (acquires(order)) r.seen.join(r.pending);
   if (is_sc(order)) {
-    // Threads' clocks are happens-before, which a seq_cst fence alone does not make.
+    // Threads' clocks are happens-before, which a seq_cst fence alone does not
+    // make.
     auto const clock = r.seen.clock;
     r.seen.join(sc_);
     r.seen.clock = clock;

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The memory of one execution: what was stored where, and what each thread must have seen of it.
+// The memory of one execution: what was stored where, and what each thread must
+// have seen of it.
 //
-// The model is C++20's, with two things left out: a load never reads a store that is executed after
-// it (no load buffering), and the modification order of a location is the order of execution.
-//   - A view says for each location which of its stores is the oldest that may still be read, and
+// The model is C++20's, with two things left out: a load never reads a store
+// that is executed after it (no load buffering), and the modification order of
+// a location is the order of execution.
+//   - A view says for each location which of its stores is the oldest that may
+//   still be read, and
 //     for each thread what of it is known to have happened.
-//   - A store carries the view that its reader gets: the storing thread's when it releases, that of
-//     its last release fence when not. A read-modify-write also carries on what it has read.
-//   - sc is the view of the seq_cst accesses and fences, in the order of execution.
+//   - A store carries the view that its reader gets: the storing thread's when
+//   it releases, that of
+//     its last release fence when not. A read-modify-write also carries on what
+//     it has read.
+//   - sc is the view of the seq_cst accesses and fences, in the order of
+//   execution.
 // No shared state: one execution owns it.
 
 #include <array>

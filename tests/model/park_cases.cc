@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// park.h, park.cc: one waiter, wakers, a cancel source. Whoever claims wakes the waiter once; what
-// the waker wrote is seen; the ticket is touched by nobody once its owner has returned.
+// park.h, park.cc: one waiter, wakers, a cancel source. Whoever claims wakes
+// the waiter once; what the waker wrote is seen; the ticket is touched by
+// nobody once its owner has returned.
 
 #include "vole/internal/park.h"
 #include "vole/internal/raw_mutex.h"
@@ -18,7 +19,8 @@ using internal::raw_mutex;
 using internal::wait_reason;
 using internal::wake_reason;
 
-// A queue of one place, as every primitive has one: the waiter's ticket and its slot, under a lock.
+// A queue of one place, as every primitive has one: the waiter's ticket and its
+// slot, under a lock.
 struct place {
   raw_mutex mu;
   park_ticket* ticket = nullptr;

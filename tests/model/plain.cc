@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The shadow of plain memory, the arena behind operator new, and what the compiler calls at plain
-// accesses: the product's code is built with -fsanitize=thread and without its runtime.
+// The shadow of plain memory, the arena behind operator new, and what the
+// compiler calls at plain accesses: the product's code is built with
+// -fsanitize=thread and without its runtime.
 
 #include "plain.h"
 

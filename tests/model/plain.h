@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Plain memory of one execution: who touched which bytes last, to find data races; and the arena
-// from which the case allocates, so that addresses are the same in each execution and freed memory
-// is not used again.
-// No shared state: one execution owns it.
+// Plain memory of one execution: who touched which bytes last, to find data
+// races; and the arena from which the case allocates, so that addresses are the
+// same in each execution and freed memory is not used again. No shared state:
+// one execution owns it.
 
 #include <array>
 #include <cstddef>

@@ -13,8 +13,8 @@ using internal::goroutine;
 using internal::goroutine_chain;
 using internal::run_queue;
 
-// Goroutines, and how often each was taken. What the owner writes into one before it is put into
-// the queue is read by who takes it.
+// Goroutines, and how often each was taken. What the owner writes into one
+// before it is put into the queue is read by who takes it.
 struct crowd {
   explicit crowd(int n) : made(n), g(new goroutine[static_cast<std::size_t>(n)]) {
     for (int i = 0; i < n; ++i) taken[i] = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// run_queue.h: one owner and thieves. No goroutine is lost, none is taken twice, and who takes one
-// sees what was written before it was put in.
+// run_queue.h: one owner and thieves. No goroutine is lost, none is taken
+// twice, and who takes one sees what was written before it was put in.
 
 #include <gtest/gtest.h>
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stands below the code under test in a model build: the scheduler's ready and switch_away, the
-// futex, the clock, the choices at random, panics. The rest is the product's own.
+// What stands below the code under test in a model build: the scheduler's ready
+// and switch_away, the futex, the clock, the choices at random, panics. The
+// rest is the product's own.
 //
-// A goroutine that switches away leaves what is to be done after it to its worker, which is a thread
-// of its own here: it does that while the goroutine may run again already, elsewhere.
+// A goroutine that switches away leaves what is to be done after it to its
+// worker, which is a thread of its own here: it does that while the goroutine
+// may run again already, elsewhere.
 
 #include <ctime>
 
@@ -37,7 +39,8 @@ void panic(std::string_view message) {
 }
 
 int runtime::max_procs() noexcept {
-  return 1;  // a mutex that may not spin: spinning changes when it queues, not how
+  return 1;  // a mutex that may not spin: spinning changes when it queues, not
+             // how
 }
 
 namespace internal {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// select.cc: of the cases of a select one is carried out, and nothing else is taken or lost.
+// select.cc: of the cases of a select one is carried out, and nothing else is
+// taken or lost.
 
 #include "vole/chan.h"
 #include "vole/select.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a thread of a case does in one step. The model of memory: memory.h; faults: explorer.h.
+// What a thread of a case does in one step. The model of memory: memory.h;
+// faults: explorer.h.
 
 #include <bit>
 #include <cstring>
@@ -255,8 +256,8 @@ void engine::barrier(std::source_location const& where) {
   ++clock();
 }
 
-// A step of a spin loop: until something that it has read changes, the others go on. What it has
-// read and was overwritten since it sees now.
+// A step of a spin loop: until something that it has read changes, the others
+// go on. What it has read and was overwritten since it sees now.
 void engine::pause(std::source_location const& where) {
   auto& reads = self().reads;
   if (reads.empty()) return;

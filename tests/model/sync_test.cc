@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// raw_mutex, sync's primitives, channels and select as they stand: no case fails.
+// raw_mutex, sync's primitives, channels and select as they stand: no case
+// fails.
 
 #include <gtest/gtest.h>
 

@@ -47,7 +47,8 @@ void rw_mutex_biased_body() {
   readers_and_writer(true);
 }
 
-// What each did before done() is seen after wait(), and the wait_group may end then.
+// What each did before done() is seen after wait(), and the wait_group may end
+// then.
 void wait_group_body() {
   auto* const wg = new sync::wait_group;
   name(*wg, "wait_group");
