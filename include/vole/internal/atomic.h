@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The one door to atomics: a build for the model checker swaps what stands behind it.
+// The one door to atomics. In a build for the model checker VOLE_MODEL names the header that stands
+// behind it (tests/model).
 // Every acquire, release and read-modify-write that orders other data names its partner: "pairs
 // with <file>:<function>".
 
@@ -8,14 +9,23 @@
 
 namespace vole::internal {
 
-template <class T>
-using atomic = std::atomic<T>;
-
+using std::memory_order;
 using std::memory_order_acq_rel;
 using std::memory_order_acquire;
 using std::memory_order_relaxed;
 using std::memory_order_release;
 using std::memory_order_seq_cst;
+
+}  // namespace vole::internal
+
+#ifdef VOLE_MODEL
+#include VOLE_MODEL
+#else
+
+namespace vole::internal {
+
+template <class T>
+using atomic = std::atomic<T>;
 
 // spin_pause tells the processor that this is a spin-wait step.
 inline void spin_pause() noexcept {
@@ -27,3 +37,5 @@ inline void spin_pause() noexcept {
 }
 
 }  // namespace vole::internal
+
+#endif

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// Faults seeded in the product's accesses, each found by a case. A fault is in
+// the explorer alone: the product's code is what it is.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "cases.h"
+
+namespace vole::model {
+namespace {
+
+// pairs with: the partners that the weakened accesses name where they stand
+constexpr auto rlx = memory_order::relaxed;
+constexpr auto acq = memory_order::acquire;
+constexpr auto rel = memory_order::release;
+constexpr auto ar = memory_order::acq_rel;
+constexpr auto sc = memory_order::seq_cst;
+
+using effect = fault::effect;
+
+struct seeded {
+  char const* name;
+  model_case const* in;
+  fault broken;
+  char const* found_as;  // part of the failure
+};
+
+void PrintTo(seeded const& s, std::ostream* to) {
+  *to << s.name;
+}
+
+constexpr char const* race = "a data race";
+constexpr char const* stuck = "deadlock";
+constexpr char const* any = "";
+
+std::vector<seeded> run_queue_faults() {
+  using namespace cases;
+  return {
+      {"push_publishes_too_early",
+       &owner_and_thief,
+       {"run_queue::push", op::store, rel, effect::weaken},
+       any},
+      {"thief_looks_at_an_old_ring",
+       &owner_and_thief,
+       {"run_queue::steal_into", op::load, acq, effect::weaken},
+       any},
+      {"take_is_not_one_step",
+       &owner_and_thief,
+       {"run_queue::take", op::compare_exchange, ar, effect::split},
+       any},
+      {"steal_is_not_one_step",
+       &two_thieves,
+       {"run_queue::steal_into", op::compare_exchange, ar, effect::split},
+       any},
+      {"overflow_is_not_one_step",
+       &overflow_and_thief,
+       {"run_queue::take_half", op::compare_exchange, ar, effect::split},
+       "not so"},
+      {"next_is_published_too_early",
+       &next_and_thief,
+       {"run_queue::put_next", op::store, rel, effect::weaken},
+       race},
+  };
+}
+
+std::vector<seeded> park_faults() {
+  using namespace cases;
+  return {
+      {"check_and_park_come_apart",
+       &goroutine_and_waker,
+       {"after_park", op::fetch_or, ar, effect::split},
+       stuck},
+      {"finish_and_look_come_apart",
+       &goroutine_and_waker,
+       {"park_ticket::finish", op::fetch_or, ar, effect::split},
+       stuck},
+      {"parked_is_seen_too_early",
+       &goroutine_and_waker,
+       {"park_ticket::finish", op::load, acq, effect::weaken},
+       race},
+      {"finished_is_seen_too_early",
+       &goroutine_and_waker,
+       {"park_unlimited", op::load, acq, effect::weaken},
+       race},
+      {"parked_is_said_too_early",
+       &goroutine_and_waker,
+       {"after_park", op::fetch_or, ar, effect::weaken},
+       race},
+      {"two_claim_a_ticket",
+       &cancel_and_waker,
+       {"park_ticket::try_claim", op::compare_exchange, ar, effect::split},
+       any},
+      {"thread_is_not_woken",
+       &thread_and_waker,
+       {"futex_wake", op::wake, rlx, effect::drop},
+       stuck},
+      {"deadline_does_not_say_that_it_fires_no_more",
+       &deadline_and_waker,
+       {"timer_heap::run", op::store, rel, effect::weaken},
+       any},
+  };
+}
+
+std::vector<seeded> sync_faults() {
+  using namespace cases;
+  return {
+      {"raw_mutex_lets_go_too_early",
+       &raw_mutex_three,
+       {"raw_mutex::unlock", op::exchange, rel, effect::weaken},
+       race},
+      {"raw_mutex_is_taken_too_late",
+       &raw_mutex_three,
+       {"raw_mutex::lock_slow", op::exchange, acq, effect::weaken},
+       race},
+      {"mutex_lets_go_too_early",
+       &mutex_two,
+       {"mutex_word::try_unlock_free", op::compare_exchange, rel, effect::weaken},
+       race},
+      {"mutex_lets_go_too_early_with_a_waiter",
+       &mutex_three,
+       {"mutex_word::release", op::compare_exchange, rel, effect::weaken},
+       race},
+      {"mutex_waiter_does_not_look_again",
+       &mutex_two,
+       {"mutex_word::try_queue", op::compare_exchange, rlx, effect::split},
+       any},
+      {"rw_mutex_does_without_membarrier",
+       &rw_mutex_biased,
+       {"slow_barrier", op::fence, sc, effect::drop},
+       any},
+      {"rw_mutex_lets_a_reader_go_too_early",
+       &rw_mutex_biased,
+       {"rw_mutex::count_in_slot", op::store, rel, effect::weaken},
+       race},
+      {"wait_group_is_done_too_early",
+       &wait_group_ends,
+       {"wait_group::add", op::fetch_add, ar, effect::weaken},
+       race},
+  };
+}
+
+std::vector<seeded> chan_faults() {
+  using namespace cases;
+  return {
+      {"chan_lock_lets_go_too_early",
+       &chan_lock_two,
+       {"chan_lock::unlock", op::store, rel, effect::weaken},
+       race},
+      {"chan_lock_is_taken_in_two_steps",
+       &unbuffered,
+       {"chan_lock::lock", op::exchange, acq, effect::split},
+       any},
+      {"receiver_is_not_in_the_queue",
+       &unbuffered,
+       {"::push_back", op::store, rlx, effect::drop},
+       stuck},
+      {"close_is_not_said",
+       &close_wakes_receivers,
+       {"chan_core::close", op::store, rel, effect::drop},
+       stuck},
+      {"last_handle_does_not_see_the_others",
+       &last_handle,
+       {"chan_core::release", op::fetch_sub, ar, effect::weaken},
+       "an atomic ends"},
+      {"select_is_claimed_twice",
+       &select_two_receives,
+       {"park_ticket::try_claim", op::compare_exchange, ar, effect::split},
+       any},
+      {"select_does_not_see_who_fired",
+       &select_facing_select,
+       {"park_unlimited", op::load, acq, effect::weaken},
+       race},
+  };
+}
+
+std::vector<seeded> all_faults() {
+  std::vector<seeded> all;
+  for (auto const& part : {run_queue_faults(), park_faults(), sync_faults(), chan_faults()}) {
+    all.insert(all.end(), part.begin(), part.end());
+  }
+  return all;
+}
+
+class faults : public ::testing::TestWithParam<seeded> {};
+
+TEST_P(faults, is_found) {
+  seeded const& s = GetParam();
+  options with = s.in->bounds;
+  with.broken = s.broken;
+  std::string const title = std::string(s.in->name) + ", " + s.name;
+  report const r = explore(title.c_str(), with, s.in->body);
+  EXPECT_GT(r.fault_hits, 0U) << "no access is what the fault names";
+  EXPECT_TRUE(r.failed) << "not found";
+  EXPECT_THAT(r.failure, ::testing::HasSubstr(s.found_as)) << r.schedule;
+  EXPECT_THAT(r.schedule, ::testing::HasSubstr("FAULT SEEDED HERE"));
+  std::printf("  found as: %s\n", r.failure.c_str());
+}
+
+INSTANTIATE_TEST_SUITE_P(, faults, ::testing::ValuesIn(all_faults()),
+                         [](auto const& info) { return std::string(info.param.name); });
+
+}  // namespace
+}  // namespace vole::model

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// run_queue.h: one owner, thieves.
+
+#include <memory>
+
+#include "cases.h"
+#include "runtime/run_queue.h"
+
+namespace vole::model::cases {
+namespace {
+
+using internal::goroutine;
+using internal::goroutine_chain;
+using internal::run_queue;
+
+// Goroutines, and how often each was taken. What the owner writes into one
+// before it is put into the queue is read by who takes it.
+struct crowd {
+  explicit crowd(int n) : made(n), g(new goroutine[static_cast<std::size_t>(n)]) {
+    for (int i = 0; i < n; ++i) taken[i] = 0;
+  }
+  ~crowd() { delete[] g; }
+  crowd(crowd const&) = delete;
+  crowd& operator=(crowd const&) = delete;
+
+  goroutine* prepared(int i) {
+    g[i].ready_at = i + 1;
+    return &g[i];
+  }
+  void take(goroutine* one) {
+    if (one == nullptr) return;
+    MODEL_CHECK(one >= g && one < g + made);
+    auto const i = static_cast<int>(one - g);
+    MODEL_CHECK(one->ready_at == i + 1);
+    ++taken[i];  // a plain word: that two take the same one is a race, too
+  }
+  void check_all_taken_once() const {
+    for (int i = 0; i < made; ++i) MODEL_CHECK(taken[i] == 1);
+  }
+
+  int const made;
+  goroutine* const g;
+  int taken[4];
+};
+
+void drain(crowd& all, run_queue& queue) {
+  all.take(queue.take_next());
+  while (goroutine* const g = queue.take()) all.take(g);
+}
+
+void owner_and_thief_body() {
+  auto const queue = std::make_unique<run_queue>();
+  auto const loot = std::make_unique<run_queue>();
+  name(*queue, "queue");
+  name(*loot, "loot");
+  crowd all(3);
+  goroutine_chain overflow;
+  thread("owner", [&] {
+    for (int i = 0; i < 3; ++i) queue->push(all.prepared(i), overflow);
+    all.take(queue->take());
+  });
+  thread("thief", [&] {
+    all.take(queue->steal_into(*loot));
+    all.take(loot->take());
+  });
+  join();
+  drain(all, *queue);
+  drain(all, *loot);
+  all.check_all_taken_once();
+}
+
+void two_thieves_body() {
+  auto const queue = std::make_unique<run_queue>();
+  auto const loot = std::make_unique<run_queue>();
+  auto const other = std::make_unique<run_queue>();
+  name(*queue, "queue");
+  crowd all(3);
+  goroutine_chain overflow;
+  for (int i = 0; i < 3; ++i) queue->push(all.prepared(i), overflow);
+  thread("thief", [&] { all.take(queue->steal_into(*loot)); });
+  thread("other", [&] { all.take(queue->steal_into(*other)); });
+  thread("owner", [&] { all.take(queue->take()); });
+  join();
+  drain(all, *queue);
+  drain(all, *loot);
+  drain(all, *other);
+  all.check_all_taken_once();
+}
+
+void next_and_thief_body() {
+  auto const queue = std::make_unique<run_queue>();
+  name(*queue, "queue");
+  crowd all(3);
+  goroutine_chain overflow;
+  thread("owner", [&] {
+    for (int i = 0; i < 3; ++i) {
+      if (goroutine* const displaced = queue->put_next(all.prepared(i))) {
+        queue->push(displaced, overflow);
+      }
+    }
+    all.take(queue->take_next());
+  });
+  thread("thief", [&] {
+    all.take(queue->steal_next());
+    all.take(queue->steal_next());
+  });
+  join();
+  drain(all, *queue);
+  all.check_all_taken_once();
+}
+
+// The ring is all but full of fillers, which nobody counts.
+void overflow_and_thief_body() {
+  auto const queue = std::make_unique<run_queue>();
+  auto const loot = std::make_unique<run_queue>();
+  name(*queue, "queue");
+  auto const fillers = std::make_unique<goroutine[]>(run_queue::capacity);
+  goroutine_chain overflow;
+  for (std::uint32_t i = 0; i < run_queue::capacity; ++i) queue->push(&fillers[i], overflow);
+  auto const one = std::make_unique<goroutine>();
+  std::uint32_t stolen = 0;
+  thread("owner", [&] { queue->push(one.get(), overflow); });
+  thread("thief", [&] { stolen = queue->steal_into(*loot) != nullptr ? 1 : 0; });
+  join();
+  std::uint32_t all = stolen + static_cast<std::uint32_t>(overflow.count);
+  for (run_queue* const q : {queue.get(), loot.get()}) {
+    while (q->take() != nullptr) ++all;
+  }
+  MODEL_CHECK(all == run_queue::capacity + 1);
+}
+
+}  // namespace
+
+model_case const owner_and_thief{
+    "run_queue, owner and thief", {.preemptions = 3}, owner_and_thief_body};
+model_case const two_thieves{
+    "run_queue, two thieves and the owner", {.preemptions = 3}, two_thieves_body};
+model_case const next_and_thief{
+    "run_queue, next_ and a thief", {.preemptions = 3}, next_and_thief_body};
+model_case const overflow_and_thief{
+    "run_queue, full, and a thief", {.preemptions = 2}, overflow_and_thief_body};
+
+}  // namespace vole::model::cases

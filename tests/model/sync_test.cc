@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// raw_mutex, sync's primitives, channels and select as they stand: no case
+// fails.
+
+#include <gtest/gtest.h>
+
+#include "cases.h"
+
+namespace vole::model {
+namespace {
+
+TEST(sync_model, raw_mutex_excludes_three) {
+  expect_holds(cases::raw_mutex_three);
+}
+TEST(sync_model, mutex_excludes_two_goroutines) {
+  expect_holds(cases::mutex_two);
+}
+TEST(sync_model, mutex_excludes_three_goroutines) {
+  expect_holds(cases::mutex_three);
+}
+TEST(sync_model, mutex_excludes_a_goroutine_and_a_thread) {
+  expect_holds(cases::mutex_mixed);
+}
+TEST(sync_model, mutex_is_handed_to_who_starves) {
+  expect_holds(cases::mutex_starving);
+}
+TEST(sync_model, mutex_is_free_after_a_canceled_lock) {
+  expect_holds(cases::mutex_cancel);
+}
+TEST(sync_model, mutex_may_end_with_its_last_owner) {
+  expect_holds(cases::mutex_ends);
+}
+
+TEST(sync_model, rw_mutex_keeps_readers_and_writer_apart) {
+  expect_holds(cases::rw_mutex_two_readers);
+}
+TEST(sync_model, rw_mutex_keeps_a_reader_in_its_slot_apart) {
+  expect_holds(cases::rw_mutex_biased);
+}
+TEST(sync_model, wait_group_may_end_with_its_waiter) {
+  expect_holds(cases::wait_group_ends);
+}
+TEST(sync_model, semaphore_gives_one_unit_to_one) {
+  expect_holds(cases::semaphore_three);
+}
+
+TEST(chan_model, lock_excludes) {
+  expect_holds(cases::chan_lock_two);
+}
+TEST(chan_model, unbuffered_hands_over) {
+  expect_holds(cases::unbuffered);
+}
+TEST(chan_model, unbuffered_takes_from_two_senders) {
+  expect_holds(cases::unbuffered_two_senders);
+}
+TEST(chan_model, buffered_keeps_the_order) {
+  expect_holds(cases::buffered);
+}
+TEST(chan_model, close_wakes_all_receivers) {
+  expect_holds(cases::close_wakes_receivers);
+}
+TEST(chan_model, close_comes_after_what_was_sent) {
+  expect_holds(cases::close_after_send);
+}
+TEST(chan_model, looks_without_the_lock_miss_nothing_before_a_close) {
+  expect_holds(cases::look_without_lock);
+}
+TEST(chan_model, last_handle_frees_the_core_once) {
+  expect_holds(cases::last_handle);
+}
+
+TEST(select_model, each_of_two_receives_is_taken_once) {
+  expect_holds(cases::select_two_receives);
+}
+TEST(select_model, facing_selects_meet_once) {
+  expect_holds(cases::select_facing_select);
+}
+TEST(select_model, sends_or_receives) {
+  expect_holds(cases::select_send_or_receive);
+}
+TEST(select_model, close_is_one_case_among_others) {
+  expect_holds(cases::select_and_close);
+}
+
+}  // namespace
+}  // namespace vole::model

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// rw_mutex, with and without its readers' bias, wait_group, semaphore.
+
+#include "vole/sync/rw_mutex.h"
+#include "vole/sync/semaphore.h"
+#include "vole/sync/wait_group.h"
+
+#include "cases.h"
+
+namespace vole::sync {
+
+struct rw_mutex_access {
+  static void bias(rw_mutex& mu) noexcept { mu.bias(); }
+};
+
+}  // namespace vole::sync
+
+namespace vole::model::cases {
+namespace {
+
+void readers_and_writer(bool biased) {
+  sync::rw_mutex mu;
+  name(mu, "rw_mutex");
+  int data[2] = {};
+  if (biased) sync::rw_mutex_access::bias(mu);
+  auto const read = [&] {
+    sync::read_guard const held(mu);
+    MODEL_CHECK(data[0] == data[1]);
+  };
+  go("reader", read);
+  go("writer", [&] {
+    sync::write_guard const held(mu);
+    ++data[0];
+    ++data[1];
+  });
+  if (!biased) go("other reader", read);
+  join();
+  MODEL_CHECK(mu.try_lock());
+  MODEL_CHECK(data[1] == 1);
+  mu.unlock();
+}
+
+void rw_mutex_body() {
+  readers_and_writer(false);
+}
+void rw_mutex_biased_body() {
+  readers_and_writer(true);
+}
+
+// What each did before done() is seen after wait(), and the wait_group may end
+// then.
+void wait_group_body() {
+  auto* const wg = new sync::wait_group;
+  name(*wg, "wait_group");
+  int done[2] = {};
+  wg->add(2);
+  for (int i = 0; i < 2; ++i) {
+    thread("worker", [&done, wg, i] {
+      done[i] = 1;
+      wg->done();
+    });
+  }
+  go("waiter", [&done, wg] {
+    wg->wait();
+    MODEL_CHECK(done[0] + done[1] == 2);
+    delete wg;
+  });
+  join();
+}
+
+void semaphore_body() {
+  sync::semaphore sem(1);
+  name(sem, "semaphore");
+  int count = 0;
+  for (char const* who : {"one", "two", "three"}) {
+    go(who, [&] {
+      sem.acquire();
+      ++count;
+      sem.release();
+    });
+  }
+  join();
+  MODEL_CHECK(count == 3);
+  MODEL_CHECK(sem.try_acquire());
+}
+
+}  // namespace
+
+model_case const rw_mutex_two_readers{
+    "rw_mutex, two readers and a writer", {.preemptions = 2, .stale_reads = 1}, rw_mutex_body};
+model_case const rw_mutex_biased{
+    "rw_mutex, a reader in its slot and a writer", {.preemptions = 3}, rw_mutex_biased_body};
+model_case const wait_group_ends{
+    "wait_group, ended by who waited", {.preemptions = 2}, wait_group_body};
+model_case const semaphore_three{
+    "semaphore, three for one unit", {.preemptions = 1, .stale_reads = 1}, semaphore_body};
+
+}  // namespace vole::model::cases
