@@ -175,9 +175,14 @@ def vole_pprof_prints_gos_figures():
     need_go()
     with Profiled(PROGRAM, "lock") as shop:
         files = [shop.file("cpu.pb.gz", P + "profile?seconds=2"), shop.file("again.pb.gz", P + "profile?seconds=1")]
-        # Not of heap and allocs: those ask pprof to hide operator new, and vole pprof shows it.
         files += [shop.file(name, P + name) for name in ("goroutine", "mutex", "block", "threadcreate", "wall?seconds=2")]
-        for kept in files:
+        shop.switch("heap")
+        shop.fill("heap", "keep_receipt")
+        hidden = [shop.file(name, P + name) for name in ("heap", "allocs")]  # they ask to hide operator new
+        assert "operator new" in shop.pprof("-raw", hidden[0])
+        for kept in hidden:
+            assert "operator new" not in vole_pprof("-flame", kept).stdout
+        for kept in files + hidden:
             for flags in ((), ("-cum",)):
                 theirs, ours = shop.pprof("-top", *flags, kept), vole_pprof("-top", *flags, kept).stdout
                 assert theirs.splitlines() == ours.splitlines(), (kept, theirs, ours)
