@@ -327,8 +327,8 @@ TEST(pprof_wall, goroutines_with_equal_labels_are_one_sample) {
   EXPECT_EQ(twins[0].values[samples], (twins[0].values[time_ns] + period_ns / 2) / period_ns);
 }
 
-// The handler that asks a thread where it is may not call the loader: it needs tables that were read
-// before. Each test is a process of its own, so nobody else has asked for them.
+// The handler that asks a thread where it is may not call the loader: it needs tables that were
+// read before. Each test is a process of its own, so nobody else has asked for them.
 TEST(pprof_wall, a_capture_reads_the_unwind_tables_that_its_handler_walks_by) {
   if (symbol::unwind_tables_bytes() != 0)
     GTEST_SKIP() << "another test has read them: run this one alone";

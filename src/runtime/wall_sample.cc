@@ -12,8 +12,8 @@
 //   - A slice whose mail is not answered yet is added to it: the thread has not run, so it still
 //     stands where the answer will say.
 // LOCKS  sampler::mu_ guards all but the mails' answers; under it stack_pool::mu_ and the labels'.
-//        The handler takes no lock, allocates nothing and calls nothing of the loader's: it walks by
-//        the tables that start() and each look publish, what was loaded since by frame pointers.
+//        The handler takes no lock, allocates nothing and calls nothing of the loader's: it walks
+//        by the tables that start() and each look publish, what was loaded since by frame pointers.
 // REJECTED  interrupting every thread at every look, as setitimer(ITIMER_REAL) profilers do: calls
 //           that sleep in the kernel end with EINTR, 99 times a second, and a poll() that is begun
 //           anew each time never reaches its end.
