@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
+#include <re2/re2.h>
 #include <string>
 #include <string_view>
 #include <sys/stat.h>
@@ -24,6 +25,7 @@
 
 #include "commands.h"
 #include "pprof/flame.h"
+#include "pprof/prune.h"
 #include "pprof/reader.h"
 #include "pprof/top.h"
 
@@ -105,6 +107,27 @@ result<std::string> fetch(context const& ctx, std::string const& url) {
   return *body;
 }
 
+// hide_frames leaves out what the profile asks to hide. One that asks in words that are no regular
+// expression is shown whole, as pprof does.
+void hide_frames(pprof::parsed_profile& profile) {
+  if (profile.drop_frames.empty()) return;
+  re2::RE2::Options options;
+  options.set_log_errors(false);
+  re2::RE2 const drop(profile.drop_frames, options);
+  re2::RE2 const keep(profile.keep_frames, options);
+  for (re2::RE2 const* const one : {&drop, &keep}) {
+    if (one->ok()) continue;
+    fmt::print(stderr, "vole pprof: hides no functions: the profile asks for '{}': {}\n",
+               one->pattern(), one->error());
+    return;
+  }
+  pprof::prune(profile, [&](std::string_view name) {
+    re2::StringPiece const text(name.data(), name.size());
+    if (!re2::RE2::FullMatch(text, drop)) return false;
+    return profile.keep_frames.empty() || !re2::RE2::FullMatch(text, keep);
+  });
+}
+
 result<pprof::parsed_profile> load(context const& ctx, std::string const& source, int seconds) {
   std::string bytes;
   if (is_address(source)) {
@@ -116,6 +139,7 @@ result<pprof::parsed_profile> load(context const& ctx, std::string const& source
   }
   result<pprof::parsed_profile> parsed = pprof::parse_profile(bytes);
   if (!parsed) return errors::wrap(parsed.error(), "{}", source);
+  hide_frames(*parsed);
   return parsed;
 }
 

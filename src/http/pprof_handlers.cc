@@ -236,15 +236,17 @@ std::uintptr_t pc_of(std::string_view word) {
 
 // names_of answers "0x1234+0x5678" with a line for each that has a name.
 std::string names_of(std::string_view words) {
-  std::string lines;
+  std::vector<std::uintptr_t> pcs;
   while (!words.empty()) {
     std::size_t const plus = words.find('+');
     std::uintptr_t const pc = pc_of(words.substr(0, plus));
     words.remove_prefix(plus == std::string_view::npos ? words.size() : plus + 1);
-    if (pc == 0) continue;
-    symbol::symbolized const known = symbol::symbolize(pc);
+    if (pc != 0) pcs.push_back(pc);
+  }
+  std::string lines;
+  for (symbol::symbolized const& known : symbol::symbolize(pcs)) {
     if (known.function_start == 0) continue;
-    fmt::format_to(std::back_inserter(lines), "{:#x} {}\n", pc, known.frames.back().function);
+    fmt::format_to(std::back_inserter(lines), "{:#x} {}\n", known.pc, known.frames.back().function);
   }
   return lines;
 }

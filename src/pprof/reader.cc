@@ -192,6 +192,12 @@ class parser {
       case 6:
         strings_.push_back(m.get_view());
         break;
+      case 7:
+        drop_frames_ = m.get_int64();
+        break;
+      case 8:
+        keep_frames_ = m.get_int64();
+        break;
       case 9:
         out_.time_ns = m.get_int64();
         break;
@@ -296,6 +302,8 @@ class parser {
     sums_.resize(out_.types.size());
     for (raw_sample& s : samples_) resolve(s);
     for (std::int64_t const c : comments_) out_.comments.push_back(text(c));
+    out_.drop_frames = text(drop_frames_);
+    out_.keep_frames = text(keep_frames_);
     out_.default_type = out_.types.size() - 1;
     std::string const wanted = text(default_type_);
     for (std::size_t i = 0; i < out_.types.size() && !wanted.empty(); ++i) {
@@ -359,6 +367,8 @@ class parser {
   std::vector<protozero::data_view> strings_;
   std::vector<std::int64_t> comments_;
   std::int64_t default_type_ = 0;
+  std::int64_t drop_frames_ = 0;
+  std::int64_t keep_frames_ = 0;
   static constexpr std::int64_t sum_max = std::int64_t{1} << 62;
   std::vector<std::int64_t> sums_;  // of the sizes of all values, for each type
 };

@@ -57,6 +57,9 @@ struct parsed_profile {
   std::vector<parsed_function> functions;
   std::vector<parsed_mapping> mappings;  // the program first
   std::vector<std::string> comments;
+  // Regular expressions, of RE2: functions that are to be left out, and which of them are not.
+  std::string drop_frames;
+  std::string keep_frames;
   std::int64_t time_ns = 0;      // since 1970; 0: unknown
   std::int64_t duration_ns = 0;  // 0: a moment, or unknown
 };

@@ -70,6 +70,7 @@ struct wall_profile::state {
 
   profile_data data() const {
     constexpr std::int64_t period_ns = wall::period.count();
+    enum value : std::size_t { samples, time_ns };
     profile_data all{.sample_types = {{"samples", "count"}, {"time", "nanoseconds"}},
                      .period_type = {"wallclock", "nanoseconds"},
                      .period = period_ns,
@@ -77,9 +78,12 @@ struct wall_profile::state {
                      .lasted = capture.lasted(),
                      .samples = {}};
     for (auto const& [at, seen] : stacks) {
-      all.samples.push_back({.pcs = at.pcs,
-                             .values = {(seen.ns + period_ns / 2) / period_ns, seen.ns},
-                             .labels = seen.labels});
+      all.samples.push_back({.pcs = at.pcs, .values = {0, seen.ns}, .labels = seen.labels});
+    }
+    add_up_equal(all);
+    // Counted from the sum, so that what is rounded is rounded once.
+    for (stack_sample& s : all.samples) {
+      s.values[samples] = (s.values[time_ns] + period_ns / 2) / period_ns;
     }
     return all;
   }

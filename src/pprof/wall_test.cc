@@ -10,6 +10,7 @@
 #include <thread>
 #include <time.h>
 #include <unistd.h>
+#include <vector>
 
 #include "vole/chan.h"
 #include "vole/go.h"
@@ -23,6 +24,7 @@
 #include "pprof/read_profile_test.h"
 #include "runtime/sanitizer.h"
 #include "runtime/wall_sample.h"
+#include "symbol/unwind_tables.h"
 
 namespace vole::pprof {
 namespace {
@@ -295,6 +297,43 @@ TEST(pprof_wall, few_goroutines_have_exactly_the_time_that_has_passed) {
   }
   gate.close();
   ended.wait();
+}
+
+TEST(pprof_wall, goroutines_with_equal_labels_are_one_sample) {
+  chan<int> const gate(0);
+  sync::wait_group ended;
+  for (int request = 0; request < 3; ++request) {
+    do_with_labels({{"tenant", "twin"}}, [&] { ended.go([&] { wait_at(gate); }); });
+  }
+  testing::wait_until_parked(3);
+  wall_profile wall = begin();
+  {
+    capture_time const some(100 * ms);
+    some.over.recv();
+  }
+  read_profile const p = end(wall);
+  gate.close();
+  ended.wait();
+  std::vector<read_sample> twins;
+  for (read_sample const& s : p.samples) {
+    bool const twin = std::ranges::any_of(s.labels, [&](auto const& l) {
+      return p.text(l.first) == "tenant" && p.text(l.second) == "twin";
+    });
+    if (twin) twins.push_back(s);
+  }
+  ASSERT_EQ(twins.size(), 1U) << stacks_of(p);
+  expect_share(twins[0].values[time_ns], p.duration_nanos, 3);
+  std::int64_t const period_ns = p.period;
+  EXPECT_EQ(twins[0].values[samples], (twins[0].values[time_ns] + period_ns / 2) / period_ns);
+}
+
+// The handler that asks a thread where it is may not call the loader: it needs tables that were
+// read before. Each test is a process of its own, so nobody else has asked for them.
+TEST(pprof_wall, a_capture_reads_the_unwind_tables_that_its_handler_walks_by) {
+  if (symbol::unwind_tables_bytes() != 0)
+    GTEST_SKIP() << "another test has read them: run this one alone";
+  wall_profile const wall = begin();
+  EXPECT_GT(symbol::unwind_tables_bytes(), 0U);
 }
 
 TEST(pprof_wall, one_that_is_dropped_ends) {

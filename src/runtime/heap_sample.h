@@ -41,7 +41,7 @@ std::size_t rate() noexcept;
 
 // --- for the hooks, and tests in their place ---
 
-// draw is asked when count() says so: true, this block is sampled. Draws the next one.
+// draw is asked when count_again() says so: true, this block is sampled. Draws the next one.
 bool draw() noexcept;
 // record enters a block that draw() chose. from: where the hook returns to.
 void record(void* block, std::size_t bytes, void const* from) noexcept;
@@ -49,9 +49,10 @@ void record(void* block, std::size_t bytes, void const* from) noexcept;
 inline constexpr unsigned filter_log2 = 17;
 extern constinit atomic<std::uint64_t> filter[(1U << filter_log2) / 64];
 
+// The low half of the address is enough: two blocks that are 4 GiB apart share a bit.
 inline std::uint32_t filter_bit(void const* block) noexcept {
-  auto const mixed = (reinterpret_cast<std::uintptr_t>(block) >> 4) * 0x9e3779b97f4a7c15;
-  return static_cast<std::uint32_t>(mixed >> (64 - filter_log2));
+  auto const low = static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(block));
+  return (low * 0x9e3779b1U) >> (32 - filter_log2);
 }
 
 // maybe_sampled: false for nearly all blocks that were not sampled, true for all that were.

@@ -43,7 +43,8 @@ slot* take_slot() noexcept {
 
 [[gnu::tls_model("initial-exec")]] constinit thread_local slot* own_slot = nullptr;
 
-[[gnu::cold, gnu::noinline]] bool count_shared(std::size_t bytes) noexcept {
+bool count_again(std::size_t bytes) noexcept {
+  if (own_slot != nullptr) return true;
   own_slot = take_slot();
   if (own_slot != nullptr) return count(bytes);
   shared_slot.blocks.fetch_add(1, memory_order_relaxed);

@@ -119,16 +119,17 @@ void* first_pvalloc(std::size_t bytes) noexcept {
 
 // --- the slow paths ---
 
-// sampled makes one allocation that count() has told to look at.
+// looked_at makes one allocation for which count() was true.
 template <class Allocate>
-[[gnu::noinline]] void* sampled(std::size_t bytes, void const* from, Allocate allocate) noexcept {
-  bool const chosen = heap::draw();
+[[gnu::cold, gnu::noinline]] void* looked_at(std::size_t bytes, void const* from,
+                                             Allocate allocate) noexcept {
+  bool const chosen = malloc_count::count_again(bytes) && heap::draw();
   void* const block = allocate();
   if (chosen && block != nullptr) heap::record(block, bytes, from);
   return block;
 }
 
-[[gnu::noinline]] void free_looked_at(void* block) noexcept {
+[[gnu::cold, gnu::noinline]] void free_looked_at(void* block) noexcept {
   if (is_early(block)) return;
   heap::take(block);
   real_allocator.free.load(memory_order_relaxed)(block);
@@ -142,20 +143,20 @@ constinit allocator real_allocator{&first_malloc,         &first_free,     &firs
 
 }  // namespace vole::internal
 
+using vole::internal::looked_at;
 using vole::internal::memory_order_relaxed;
 using vole::internal::real_allocator;
-using vole::internal::sampled;
 namespace heap = vole::internal::heap;
 using vole::internal::malloc_count::count;
 
 extern "C" {
 
 [[gnu::weak]] void* malloc(std::size_t bytes) noexcept {
-  auto* const real = real_allocator.malloc.load(memory_order_relaxed);
   if (count(bytes)) [[unlikely]] {
-    return sampled(bytes, __builtin_return_address(0), [real, bytes] { return real(bytes); });
+    return looked_at(bytes, __builtin_return_address(0),
+                     [bytes] { return real_allocator.malloc.load(memory_order_relaxed)(bytes); });
   }
-  return real(bytes);
+  return real_allocator.malloc.load(memory_order_relaxed)(bytes);
 }
 
 [[gnu::weak]] void free(void* block) noexcept {
@@ -168,8 +169,8 @@ extern "C" {
   auto* const real = real_allocator.calloc.load(memory_order_relaxed);
   std::size_t all = 0;
   if (!__builtin_mul_overflow(items, bytes, &all) && count(all)) [[unlikely]] {
-    return sampled(all, __builtin_return_address(0),
-                   [real, items, bytes] { return real(items, bytes); });
+    return looked_at(all, __builtin_return_address(0),
+                     [real, items, bytes] { return real(items, bytes); });
   }
   return real(items, bytes);
 }
@@ -181,8 +182,8 @@ extern "C" {
     was = heap::take(block);
   void* moved = nullptr;
   if (count(bytes)) [[unlikely]] {
-    moved = sampled(bytes, __builtin_return_address(0),
-                    [real, block, bytes] { return real(block, bytes); });
+    moved = looked_at(bytes, __builtin_return_address(0),
+                      [real, block, bytes] { return real(block, bytes); });
   } else {
     moved = real(block, bytes);
   }
@@ -194,8 +195,8 @@ extern "C" {
 [[gnu::weak]] void* memalign(std::size_t align, std::size_t bytes) noexcept {
   auto* const real = real_allocator.memalign.load(memory_order_relaxed);
   if (count(bytes)) [[unlikely]] {
-    return sampled(bytes, __builtin_return_address(0),
-                   [real, align, bytes] { return real(align, bytes); });
+    return looked_at(bytes, __builtin_return_address(0),
+                     [real, align, bytes] { return real(align, bytes); });
   }
   return real(align, bytes);
 }
@@ -203,8 +204,8 @@ extern "C" {
 [[gnu::weak]] void* aligned_alloc(std::size_t align, std::size_t bytes) noexcept {
   auto* const real = real_allocator.aligned_alloc.load(memory_order_relaxed);
   if (count(bytes)) [[unlikely]] {
-    return sampled(bytes, __builtin_return_address(0),
-                   [real, align, bytes] { return real(align, bytes); });
+    return looked_at(bytes, __builtin_return_address(0),
+                     [real, align, bytes] { return real(align, bytes); });
   }
   return real(align, bytes);
 }
@@ -214,7 +215,7 @@ extern "C" {
   if (!count(bytes)) [[likely]]
     return real(block, align, bytes);
   int failure = 0;
-  sampled(bytes, __builtin_return_address(0), [&] {
+  looked_at(bytes, __builtin_return_address(0), [&] {
     failure = real(block, align, bytes);
     return failure == 0 ? *block : nullptr;
   });
@@ -224,7 +225,7 @@ extern "C" {
 [[gnu::weak]] void* valloc(std::size_t bytes) noexcept {
   auto* const real = real_allocator.valloc.load(memory_order_relaxed);
   if (count(bytes)) [[unlikely]] {
-    return sampled(bytes, __builtin_return_address(0), [real, bytes] { return real(bytes); });
+    return looked_at(bytes, __builtin_return_address(0), [real, bytes] { return real(bytes); });
   }
   return real(bytes);
 }
@@ -232,7 +233,7 @@ extern "C" {
 [[gnu::weak]] void* pvalloc(std::size_t bytes) noexcept {
   auto* const real = real_allocator.pvalloc.load(memory_order_relaxed);
   if (count(bytes)) [[unlikely]] {
-    return sampled(bytes, __builtin_return_address(0), [real, bytes] { return real(bytes); });
+    return looked_at(bytes, __builtin_return_address(0), [real, bytes] { return real(bytes); });
   }
   return real(bytes);
 }

@@ -15,17 +15,17 @@ extern bool const malloc_hooks_linked;
 extern bool const new_hooks_linked;
 
 // The allocator behind the hooks: libc's, or the one that is linked as a shared library or
-// preloaded. Found at the first call of any.
+// preloaded. Found at the first call of any. That none of them throws lets the hooks end in a jump.
 struct allocator {
-  atomic<void* (*)(std::size_t)> malloc;
-  atomic<void (*)(void*)> free;
-  atomic<void* (*)(std::size_t, std::size_t)> calloc;
-  atomic<void* (*)(void*, std::size_t)> realloc;
-  atomic<void* (*)(std::size_t, std::size_t)> memalign;
-  atomic<void* (*)(std::size_t, std::size_t)> aligned_alloc;
-  atomic<int (*)(void**, std::size_t, std::size_t)> posix_memalign;
-  atomic<void* (*)(std::size_t)> valloc;
-  atomic<void* (*)(std::size_t)> pvalloc;
+  atomic<void* (*)(std::size_t) noexcept> malloc;
+  atomic<void (*)(void*) noexcept> free;
+  atomic<void* (*)(std::size_t, std::size_t) noexcept> calloc;
+  atomic<void* (*)(void*, std::size_t) noexcept> realloc;
+  atomic<void* (*)(std::size_t, std::size_t) noexcept> memalign;
+  atomic<void* (*)(std::size_t, std::size_t) noexcept> aligned_alloc;
+  atomic<int (*)(void**, std::size_t, std::size_t) noexcept> posix_memalign;
+  atomic<void* (*)(std::size_t) noexcept> valloc;
+  atomic<void* (*)(std::size_t) noexcept> pvalloc;
 };
 extern constinit allocator real_allocator;
 

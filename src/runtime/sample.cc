@@ -230,17 +230,16 @@ sampler& the_sampler() noexcept {
   return instance;
 }
 
-// learn_modules keeps up with what is loaded and unloaded: how to walk its code, and what it was.
-void learn_modules() noexcept {
-  symbol::refresh_unwind_tables();
-  symbol::note_modules();
-}
-
 pid_t this_tid() noexcept {
   return static_cast<pid_t>(::syscall(SYS_gettid));
 }
 
 }  // namespace
+
+void learn_modules() noexcept {
+  symbol::refresh_unwind_tables();
+  symbol::note_modules();
+}
 
 void let_sigprof_in() noexcept {
   sigset_t only_ours;

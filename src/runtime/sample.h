@@ -35,6 +35,11 @@ void thread_started() noexcept;
 // let_sigprof_in has the calling thread sampled although it blocks all other signals.
 void let_sigprof_in() noexcept;
 
+// learn_modules keeps up with what is loaded and unloaded: how to walk its code from a signal
+// handler, and what it was. A look at the loader's counters when nothing has changed. Blocks: on
+// the loader's lock.
+void learn_modules() noexcept;
+
 // cpu_clock_of is the kernel's name for the processor-time clock of a thread of this process.
 clockid_t cpu_clock_of(pid_t tid) noexcept;
 

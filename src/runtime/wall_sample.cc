@@ -12,7 +12,8 @@
 //   - A slice whose mail is not answered yet is added to it: the thread has not run, so it still
 //     stands where the answer will say.
 // LOCKS  sampler::mu_ guards all but the mails' answers; under it stack_pool::mu_ and the labels'.
-//        The handler takes no lock and allocates nothing.
+//        The handler takes no lock, allocates nothing and calls nothing of the loader's: it walks
+//        by the tables that start() and each look publish, what was loaded since by frame pointers.
 // REJECTED  interrupting every thread at every look, as setitimer(ITIMER_REAL) profilers do: calls
 //           that sleep in the kernel end with EINTR, 99 times a second, and a poll() that is begun
 //           anew each time never reaches its end.
@@ -132,7 +133,7 @@ void answer(worker& w, void const* machine) noexcept {
       at.sp < reinterpret_cast<std::uintptr_t>(g->stack_high)) {
     symbol::stack_bounds const bounds{reinterpret_cast<std::uintptr_t>(g->stack_low),
                                       reinterpret_cast<std::uintptr_t>(g->stack_high)};
-    m->depth = symbol::unwind_interrupted(at, bounds, m->pcs);
+    m->depth = symbol::unwind_sampled(at, bounds, m->pcs);
     for (std::size_t i = 1; i < m->depth; ++i) --m->pcs[i];
   }
   if (g != nullptr) {
@@ -426,6 +427,7 @@ void sampler::run(std::uint32_t generation) noexcept {
     while (generation_.load(memory_order_relaxed) == generation &&
            futex_wait(generation_, generation, next)) {
     }
+    sample::learn_modules();
     raw_lock const lock(mu_);
     if (generation_.load(memory_order_relaxed) != generation) return;
     look_at_all(nullptr);
@@ -443,6 +445,7 @@ void sampler::end_thread() noexcept {
 }
 
 int sampler::start(wall_capture& capture) noexcept {
+  sample::learn_modules();  // before anybody is asked
   raw_lock const lock(mu_);
   if (captures_ == nullptr) {
     if (int const failure = start_thread(); failure != 0) return failure;

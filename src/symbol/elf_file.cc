@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <fstream>
 #include <gelf.h>
-#include <sys/mman.h>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -92,15 +91,6 @@ std::optional<elf_file> elf_file::in_memory(char* image, std::size_t size) {
   elf_file file(::elf_memory(image, size));
   if (file.get() == nullptr || ::elf_kind(file.get()) != ELF_K_ELF) return std::nullopt;
   return file;
-}
-
-void elf_file::drop_pages() const {
-  std::size_t size = 0;
-  char* const image = ::elf_rawfile(get(), &size);
-  auto const page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  bool const from_page = reinterpret_cast<std::uintptr_t>(image) % page == 0;
-  // A hint that never loses what is written: kernels before 5.4 do not know it.
-  if (image != nullptr && from_page) ::madvise(image, size, MADV_PAGEOUT);
 }
 
 std::string elf_file::build_id() const {

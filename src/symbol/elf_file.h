@@ -20,8 +20,6 @@ class elf_file {
   static std::optional<elf_file> in_memory(char* image, std::size_t size);
 
   Elf* get() const { return elf_.get(); }
-  // drop_pages lets the kernel take back the pages that were read; they are read again when needed.
-  void drop_pages() const;
   std::string build_id() const;                   // hex; empty if there is none
   bool has_section(std::string_view name) const;  // ".debug_info" also finds it compressed
   // The debug file that belongs to this one, which lies at `path`: by build id, else by debuglink,

@@ -6,9 +6,13 @@
 //     the file is mapped.
 //   - Symbols are taken from a file only if its build id is that of the module in memory: a file
 //     replaced since the start gives no names rather than wrong ones.
-//   - Kept results never exceed results_bytes_max by more than one batch; DWARF is open only during
-//     a batch, for at most units_max units at a time.
+//   - What is kept never exceeds symbol_bytes_max. Files, with their symbol tables and DWARF, are
+//     open only during a batch that asks for something new, DWARF for at most units_max units at a
+//     time.
 // LOCKS  symbolizer::mu_ guards everything; held over file reads.
+// REJECTED  files that stay open: their pages stay in memory as well, since what the kernel takes
+//           back when it is asked to (MADV_PAGEOUT) is its own choice. To read a symbol table again
+//           takes milliseconds, and only a batch with new places does it.
 #include "symbol/symbolize.h"
 
 #include <algorithm>
@@ -17,7 +21,6 @@
 #include <numeric>
 #include <optional>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 
 #include "vole/internal/annotations.h"
@@ -26,6 +29,7 @@
 
 #include "symbol/demangle.h"
 #include "symbol/elf_file.h"
+#include "symbol/kept_places.h"
 #include "symbol/lines.h"
 #include "symbol/modules.h"
 #include "symbol/symtab.h"
@@ -33,22 +37,8 @@
 namespace vole::symbol {
 namespace {
 
-constexpr std::size_t results_bytes_max = std::size_t{32} << 20;
 constexpr std::size_t units_max = 64;
 constexpr std::size_t units_worth_a_trim = 8;
-
-struct resolved {
-  std::uint64_t function_start = 0;  // file address; 0 when unknown
-  std::vector<source_frame> frames;
-};
-
-std::size_t bytes_of(resolved const& r) {
-  std::size_t bytes = sizeof(r);
-  for (auto const& frame : r.frames) {
-    bytes += sizeof(frame) + frame.function.size() + frame.mangled.size() + frame.file.size();
-  }
-  return bytes;
-}
 
 // A name without the compiler's remark that it has split or specialised the function.
 std::string without_clone(std::string name) {
@@ -61,7 +51,7 @@ std::string_view base_name(std::string_view path) {
   return path.substr(path.rfind('/') + 1);
 }
 
-// What is known about one file.
+// One file while it is open.
 class module_symbols {
  public:
   explicit module_symbols(module const& where) : base_name_(base_name(where.path)) {
@@ -82,13 +72,9 @@ class module_symbols {
     }
   }
 
-  resolved const* kept(std::uint64_t address) const {
-    auto const at = results_.find(address);
-    return at == results_.end() ? nullptr : &at->second;
-  }
-  // resolve reads what address means and keeps it; the bytes that this takes are added to *bytes.
-  resolved const& resolve(std::uint64_t address, std::size_t* bytes) {
-    resolved made;
+  // resolve reads what address means.
+  symbolized resolve(std::uint64_t address) {
+    symbolized made;
     if (line_reader* const reader = open_lines()) made.frames = reader->frames_at(address);
     if (made.frames.empty()) made.frames.emplace_back();
     source_frame& real = made.frames.back();
@@ -99,22 +85,13 @@ class module_symbols {
     } else if (real.function.empty()) {
       real.function = fmt::format("{}+{:#x}", base_name_, address);
     }
-    *bytes += bytes_of(made);
-    return results_.insert_or_assign(address, std::move(made)).first->second;
+    return made;
   }
   function_symbol const* find(std::uint64_t address) const {
     return names_ ? names_->find(address) : nullptr;
   }
-  // close_lines gives back what the reading of lines took; returns how many units it had read.
-  std::size_t close_lines() {
-    std::size_t const units = std::exchange(units_read_, 0) + (reader_ ? reader_->units() : 0);
-    reader_.reset();
-    if (units == 0) return 0;
-    if (file_) file_->drop_pages();
-    if (debug_file_) debug_file_->drop_pages();
-    return units;
-  }
-  void forget_results() { results_.clear(); }
+  // units_read is how many compilation units were read so far.
+  std::size_t units_read() const { return units_read_ + (reader_ ? reader_->units() : 0); }
 
  private:
   static std::optional<elf_file> open(module const& where) {
@@ -147,9 +124,11 @@ class module_symbols {
   elf_file const* lines_ = nullptr;  // file_ or debug_file_: the one with .debug_info
   std::optional<symtab> names_;
   std::optional<line_reader> reader_;
-  std::size_t units_read_ = 0;  // by readers that this batch has closed
-  std::unordered_map<std::uint64_t, resolved> results_;
+  std::size_t units_read_ = 0;  // by readers that were closed
 };
+
+// By build id, else by path.
+using open_files = std::map<std::string, module_symbols>;
 
 class symbolizer {
  public:
@@ -160,14 +139,11 @@ class symbolizer {
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::ranges::sort(order, {}, [&](std::size_t i) { return pcs[i]; });
     internal::raw_lock const lock(mu_);
-    if (results_bytes_ > results_bytes_max) {
-      for (auto& [key, symbols] : symbols_) symbols.forget_results();
-      results_bytes_ = 0;
-    }
     read_modules();
-    for (std::size_t const i : order) out[i] = symbolize_one(pcs[i]);
+    open_files open;
+    for (std::size_t const i : order) out[i] = symbolize_one(pcs[i], open);
     std::size_t units = 0;
-    for (auto& [key, symbols] : symbols_) units += symbols.close_lines();
+    for (auto const& [key, symbols] : open) units += symbols.units_read();
     if (units >= units_worth_a_trim) much_was_read_ = true;
     return out;
   }
@@ -177,7 +153,7 @@ class symbolizer {
     read_modules();
     module const* const where = module_at(pc);
     if (where == nullptr) return fmt::format("{:#x}", pc);
-    function_symbol const* const symbol = symbols_of(*where).find(pc - where->bias);
+    function_symbol const* const symbol = symbols_of(*where, named_).find(pc - where->bias);
     if (symbol == nullptr) return fmt::format("{}+{:#x}", base_name(where->path), pc - where->bias);
     return without_clone(demangle(symbol->name));
   }
@@ -192,22 +168,29 @@ class symbolizer {
 
   void release() VOLE_EXCLUDES(mu_) {
     internal::raw_lock const lock(mu_);
-    symbols_.clear();
+    named_.clear();
     modules_.clear();
-    results_bytes_ = 0;
+    kept_.clear();
+  }
+
+  std::size_t kept_bytes() VOLE_EXCLUDES(mu_) {
+    internal::raw_lock const lock(mu_);
+    return kept_.bytes();
   }
 
  private:
-  symbolized symbolize_one(std::uintptr_t pc) VOLE_REQUIRES_LOCK(mu_) {
+  symbolized symbolize_one(std::uintptr_t pc, open_files& open) VOLE_REQUIRES_LOCK(mu_) {
     module const* const where = module_at(pc);
     if (where == nullptr) return {pc, 0, {{fmt::format("{:#x}", pc), "", "", 0, false}}};
-    module_symbols& symbols = symbols_of(*where);
     std::uint64_t const address = pc - where->bias;
-    resolved const* known = symbols.kept(address);
-    if (known == nullptr) known = &symbols.resolve(address, &results_bytes_);
-    std::uintptr_t const start =
-        known->function_start == 0 ? 0 : known->function_start + where->bias;
-    return {pc, start, known->frames};
+    symbolized found;
+    if (!kept_.get(key_of(*where), address, &found)) {
+      found = symbols_of(*where, open).resolve(address);
+      kept_.put(key_of(*where), address, found);
+    }
+    found.pc = pc;
+    if (found.function_start != 0) found.function_start += where->bias;
+    return found;
   }
 
   void read_modules() VOLE_REQUIRES_LOCK(mu_) {
@@ -223,17 +206,19 @@ class symbolizer {
     return at == modules_.end() ? nullptr : &*at;
   }
 
-  module_symbols& symbols_of(module const& where) VOLE_REQUIRES_LOCK(mu_) {
-    std::string const& key = where.build_id.empty() ? where.path : where.build_id;
-    return symbols_.try_emplace(key, where).first->second;
+  static std::string const& key_of(module const& where) {
+    return where.build_id.empty() ? where.path : where.build_id;
+  }
+  static module_symbols& symbols_of(module const& where, open_files& open) {
+    return open.try_emplace(key_of(where), where).first->second;
   }
 
   internal::raw_mutex mu_;
   std::vector<module> modules_ VOLE_GUARDED_BY(mu_);
-  std::map<std::string, module_symbols> symbols_ VOLE_GUARDED_BY(mu_);  // by build id, else by path
-  std::size_t results_bytes_ VOLE_GUARDED_BY(mu_) = 0;
   std::uint64_t generation_ VOLE_GUARDED_BY(mu_) = 0;  // of modules_
-  bool much_was_read_ VOLE_GUARDED_BY(mu_) = false;    // of DWARF, since the last give_back
+  kept_places kept_ VOLE_GUARDED_BY(mu_){symbol_bytes_max};
+  open_files named_ VOLE_GUARDED_BY(mu_);            // those that name() has opened
+  bool much_was_read_ VOLE_GUARDED_BY(mu_) = false;  // of DWARF, since the last give_back
 };
 
 // Never destroyed: a dump may be asked for while static objects are being taken down.
@@ -258,6 +243,10 @@ std::string symbol_name(std::uintptr_t pc) {
 
 void give_back_symbol_memory() {
   the_symbolizer().give_back();
+}
+
+std::size_t symbol_bytes() {
+  return the_symbolizer().kept_bytes();
 }
 
 void release_symbols() {

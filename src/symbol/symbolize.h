@@ -35,13 +35,19 @@ struct symbolized {
 
 // symbolize resolves each pc, in order. A return address names the line after the call: pass
 // address - 1 for it. Many at once are cheaper: DWARF is open only during a call.
-// Cost:    the first pc of a module reads its symbol table, the first of a compilation unit its
-//          line table; what is found is kept.
+// Cost:    what was found is kept, within symbol_bytes_max. A call with a new pc opens the file it
+//          lies in and reads the symbol table, and the line table of its compilation unit.
 std::vector<symbolized> symbolize(std::span<std::uintptr_t const> pcs);
 symbolized symbolize(std::uintptr_t pc);
 
-// symbol_name is the readable function name alone, from the symbol table: no DWARF is read.
+// symbol_name is the readable function name alone, from the symbol table: no DWARF is read. For
+// tests, which ask again and again: the file stays open until release_symbols.
 std::string symbol_name(std::uintptr_t pc);
+
+// symbol_bytes is how much memory symbolize keeps between calls; it never exceeds
+// symbol_bytes_max.
+inline constexpr std::size_t symbol_bytes_max = std::size_t{8} << 20;
+std::size_t symbol_bytes();
 
 // give_back_symbol_memory asks the C library to return to the system what the reading of DWARF took
 // and has freed: it keeps tens of MiB after a first profile. No effect when little was read since

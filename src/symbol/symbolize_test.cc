@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <dlfcn.h>
+#include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <string>
@@ -114,6 +115,55 @@ TEST(symbolize, reads_afresh_after_release) {
   auto const before = symbolize(pc);
   release_symbols();
   EXPECT_EQ(symbolize(pc).frames.back().function, before.frames.back().function);
+}
+
+// Every 8 bytes of libc's code: more places than are kept.
+TEST(symbolize, keeps_no_more_than_its_bound) {
+  constexpr std::uintptr_t step = 8;
+  constexpr std::size_t in_a_batch = 4096;
+  auto const all = modules();
+  auto const libc = std::ranges::find_if(
+      all, [](module const& m) { return m.path.find("/libc.so") != std::string::npos; });
+  ASSERT_NE(libc, all.end());
+  release_symbols();
+  std::size_t most = 0;
+  bool has_forgotten = false;
+  std::vector<std::uintptr_t> batch;
+  for (std::uintptr_t pc = libc->start; pc + step <= libc->end; pc += step) {
+    batch.push_back(pc);
+    if (batch.size() < in_a_batch) continue;
+    symbolize(batch);
+    std::size_t const kept = symbol_bytes();
+    ASSERT_LE(kept, symbol_bytes_max);
+    has_forgotten |= kept < most;
+    most = std::max(most, kept);
+    batch.clear();
+  }
+  EXPECT_GT(most, symbol_bytes_max / 4);
+  EXPECT_TRUE(has_forgotten) << most;
+  auto const pc = reinterpret_cast<std::uintptr_t>(::dlsym(RTLD_DEFAULT, "getpid"));
+  EXPECT_EQ(symbolize(pc).frames.back().function, "getpid");
+  release_symbols();
+  EXPECT_EQ(symbol_bytes(), 0U);
+}
+
+std::size_t mappings_of_this_program() {
+  std::ifstream maps("/proc/self/maps");
+  std::size_t count = 0;
+  for (std::string line; std::getline(maps, line);) {
+    count += line.find("vole_symbol_test") == std::string::npos ? 0 : 1;
+  }
+  return count;
+}
+
+TEST(symbolize, closes_what_it_has_read) {
+  release_symbols();
+  std::size_t const before = mappings_of_this_program();
+  ASSERT_GT(before, 0U);
+  symbolized const found = symbolize(outer<int>::probe(0));
+  EXPECT_EQ(found.frames.back().line, outer<int>::line);
+  EXPECT_EQ(mappings_of_this_program(), before);
+  EXPECT_GT(symbol_bytes(), 0U);
 }
 
 TEST(modules, list_the_program_first) {

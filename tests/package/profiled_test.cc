@@ -142,6 +142,49 @@ TEST(profiled, places_are_the_same_in_each_run_of_the_program) {
   }
 }
 
+// kept takes a profile into a file that the next one does not overwrite.
+fs::path kept(std::string const& what, std::string const& name) {
+  take("profiled", what);
+  fs::path const to = programs() / fmt::format("{}.{}.pb.gz", name, what);
+  fs::rename(programs() / fmt::format("profiled.{}.pb.gz", what), to);
+  return to;
+}
+
+std::uintptr_t start_of_program(read_profile const& p) {
+  return p.mappings.at(1).start;
+}
+
+std::string go_pprof(std::string const& words, fs::path const& base, fs::path const& profile) {
+  return output_of(
+      fmt::format("PPROF_TMPDIR={0} PPROF_BINARY_PATH={0} go tool pprof {1} -diff_base {2} "
+                  "{3} 2>&1",
+                  programs().string(), words, base.string(), profile.string()));
+}
+
+// Two runs allocate the same, at other addresses: nothing is left of their difference, not even by
+// address, where each place counts by itself.
+TEST(profiled, go_tool_pprof_takes_a_run_off_another_one) {
+  if (output_of("command -v go || true").empty()) GTEST_SKIP() << "go is not on the PATH";
+  fs::path const before = kept("heap", "before");
+  fs::path const after = kept("heap", "after");
+  ASSERT_NE(start_of_program(profile_in(before)), start_of_program(profile_in(after)))
+      << "the loader put both at the same address: nothing is shown";
+  for (char const* granularity : {"functions", "lines", "addresses"}) {
+    std::string const text =
+        go_pprof(fmt::format("-top -nodefraction=0 -focus=with_allocations -{}", granularity),
+                 before, after);
+    EXPECT_NE(text.find("Showing nodes accounting for 0, 0% of "), text.npos) << text;
+  }
+  // It does not come to nothing for want of samples.
+  std::string const whole = output_of(fmt::format(
+      "go tool pprof -top -cum -addresses -focus=with_allocations {} 2>&1", after.string()));
+  EXPECT_NE(whole.find("deflateInit2_"), whole.npos) << whole;
+  EXPECT_NE(whole.find("with_allocations"), whole.npos) << whole;
+  std::string const cpu = go_pprof("-top -cum", kept("cpu", "before"), kept("cpu", "after"));
+  EXPECT_NE(cpu.find("Type: cpu"), cpu.npos) << cpu;
+  EXPECT_NE(cpu.find("own_code"), cpu.npos) << cpu;
+}
+
 constexpr std::size_t inuse_bytes = 3;
 
 void expect_allocations_of_all(read_profile const& p) {

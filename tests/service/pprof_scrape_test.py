@@ -21,12 +21,12 @@ INTERVAL = 2  # seconds between two scrapes; theirs are 10 to 60
 # says Content-Encoding: gzip; Datadog's passes on the bytes as they come.
 GO = {"Accept-Encoding": "gzip"}
 SCRAPERS = {
-    # pyroscope.scrape with the profiles that are on by default, and godeltaprof's.
+    # pyroscope.scrape with the profiles that are on by default, godeltaprof's and fgprof's.
     "alloy": ({"User-Agent": "Alloy/v1.10.0 (linux; deb)", **GO},
               ("allocs", "block", "goroutine", "mutex", f"profile?seconds={INTERVAL - 1}", "delta_heap", "delta_block",
-               "delta_mutex")),
+               "delta_mutex", f"/debug/fgprof?seconds={INTERVAL - 1}")),
     "parca": ({"User-Agent": "conprof/v0.24.0", **GO},
-              ("allocs", "block", "goroutine", "mutex", f"profile?seconds={INTERVAL}")),
+              ("allocs", "block", "goroutine", "mutex", f"profile?seconds={INTERVAL}", f"wall?seconds={INTERVAL}")),
     "otelcol": ({"User-Agent": "Go-http-client/1.1", **GO}, ("profile?seconds=1",)),
     # cumulative profiles wait by themselves; the others ask for a difference.
     "datadog": ({"User-Agent": "Datadog Agent/7.60.0", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"},
@@ -42,14 +42,15 @@ class Target(threading.Thread):
 
     def __init__(self, shop, scraper, page, rounds):
         super().__init__()
-        self.shop, self.scraper, self.page, self.rounds = shop, scraper, page, rounds
+        self.shop, self.scraper, self.rounds = shop, scraper, rounds
+        self.page = page if page.startswith("/") else P + page
         self.failed, self.bodies = [], []
 
     def run(self):
         connection = http.client.HTTPConnection(self.shop.address, timeout=30)
         try:
             for _ in range(self.rounds):
-                connection.request("GET", P + self.page, headers=SCRAPERS[self.scraper][0])
+                connection.request("GET", self.page, headers=SCRAPERS[self.scraper][0])
                 self.judge(connection.getresponse())
         except (OSError, http.client.HTTPException) as e:
             self.failed.append((self.scraper, self.page, repr(e)))
@@ -81,7 +82,7 @@ def scrapers_get_what_they_ask_for():
         for target in targets:  # a valid profile is what they call success
             last = shop.keep("last.pb.gz", target.bodies[-1])
             assert "Samples:" in pprof(shop.folder, "-raw", last), (target.scraper, target.page)
-            if "profile" in target.page:
+            if any(word in target.page for word in ("/profile?", "/wall?", "/fgprof?")):
                 assert "count_money" in pprof(shop.folder, "-top", last), (target.scraper, target.page)
 
 
@@ -115,8 +116,8 @@ def a_client_that_goes_away_ends_its_capture():
         def captures():
             """goroutines that wait for a capture to end"""
             dump = shop.get(P + "goroutine?debug=2").body.decode()
-            return dump.count("::serve_cpu") + dump.count("::serve_delta")
-        for page in ("profile?seconds=600", "goroutine?seconds=600"):
+            return sum(dump.count(f"::serve_{what}") for what in ("cpu", "wall", "delta"))
+        for page in ("profile?seconds=600", "wall?seconds=600", "goroutine?seconds=600"):
             connection = http.client.HTTPConnection(shop.address)
             connection.request("GET", P + page)
             wait_until(captures)

@@ -26,8 +26,9 @@ PROFILES = {
     "mutex": ("lock", "mutex", "count_money"),
     "goroutine_delta": ("goroutines", "goroutine?seconds=1", "wait_for_confirmation"),
     "heap_delta": ("heap", "heap?seconds=2", "keep_receipt"),
+    "wall": ("wait", "wall?seconds=2", "ask_the_warehouse"),
 }
-LABELLED = ("profile", "goroutine")  # samples carry the customer's name
+LABELLED = ("profile", "goroutine", "wall")  # samples carry the customer's name
 
 
 def profile(name):
@@ -124,7 +125,7 @@ def every_profile_is_read():
     with Profiled(PROGRAM, "none") as shop:
         fetched = os.path.join(shop.folder, "fetched.pb.gz")
         for page in ("threadcreate", "goroutineleak", "delta_heap", "delta_block", "delta_mutex", "profile?seconds=1",
-                     "heap?gc=1", "allocs?seconds=1", "block?seconds=1", "mutex?seconds=1", "threadcreate?seconds=1"):
+                     "heap?gc=1", "allocs?seconds=1", "block?seconds=1", "mutex?seconds=1", "threadcreate?seconds=1", "wall?seconds=1"):
             shop.pprof("-proto", "-output", fetched, shop.url(P + page))
             for report in ("-top", "-traces", "-raw"):
                 shop.pprof(report, fetched)
@@ -177,10 +178,15 @@ def vole_pprof_prints_gos_figures():
     need_go()
     with Profiled(PROGRAM, "lock") as shop:
         files = [shop.file("cpu.pb.gz", P + "profile?seconds=2"), shop.file("again.pb.gz", P + "profile?seconds=1")]
-        # Not of heap and allocs: those ask pprof to hide operator new, and vole pprof shows it.
-        files += [shop.file(name, P + name) for name in ("goroutine", "mutex", "block", "threadcreate")]
+        files += [shop.file(name, P + name) for name in ("goroutine", "mutex", "block", "threadcreate", "wall?seconds=2")]
+        shop.switch("heap")
+        shop.fill("heap", "keep_receipt")
+        hidden = [shop.file(name, P + name) for name in ("heap", "allocs")]  # they ask to hide operator new
+        assert "operator new" in shop.pprof("-raw", hidden[0])
         shop.stop()
-        for kept in files:
+        for kept in hidden:
+            assert "operator new" not in vole_pprof("-flame", kept).stdout
+        for kept in files + hidden:
             for flags in ((), ("-cum",)):
                 theirs, ours = shop.pprof("-top", *flags, kept), vole_pprof("-top", *flags, kept).stdout
                 assert theirs.splitlines() == ours.splitlines(), (kept, theirs, ours)

@@ -83,7 +83,7 @@ class Profiled:
         def filled():
             """the fault shows in the profile"""
             return function in self.get(P + page.split("?")[0] + "?debug=1").body.decode()
-        if not page.startswith("profile"):
+        if not page.startswith(("profile", "wall")):
             wait_until(filled, seconds=60)
 
     def switch(self, fault):

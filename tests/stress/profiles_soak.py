@@ -30,7 +30,8 @@ PAGES = (
     + [P + f"{name}?debug={form}" for name in PROFILES for form in (1, 2)]
     + [P + f"{name}?format=flamegraph" for name in PROFILES]
     + [P + f"profile?seconds={n}" for n in (1, 1, 2, 3)]
-    + [P + "profile?seconds=1&format=flamegraph", P, P + "cmdline", P + "symbol?0x1", "/metrics"]
+    + [P + f"wall?seconds={n}" for n in (1, 2, 3)] + ["/debug/fgprof?seconds=1", P + "wall?seconds=1&debug=1"]
+    + [P + "wall?seconds=1&format=flamegraph", P + "profile?seconds=1&format=flamegraph", P, P + "cmdline", P + "symbol?0x1", "/metrics"]
     + [P + f"delta_{name}" for name in ("heap", "block", "mutex")]
 )
 MEMORY_GROWTH_MAX = 64 << 20  # from a quarter of the time on
@@ -76,7 +77,7 @@ class Soak:
     def give_up(self):
         """A client that leaves in the middle of a capture."""
         while self.going():
-            for page in ("profile?seconds=600", "goroutine?seconds=600"):
+            for page in ("profile?seconds=600", "wall?seconds=600", "goroutine?seconds=600"):
                 connection = http.client.HTTPConnection(self.folio.admin, timeout=30)
                 connection.request("GET", P + page)
                 time.sleep(0.2)
@@ -134,7 +135,7 @@ def nothing_is_left(folio):
     def captures():
         """every capture has ended"""
         dump = call(folio.admin, "GET", P + "goroutine?debug=2").body.decode()
-        return "::serve_cpu" not in dump and "::serve_delta" not in dump
+        return not any(f"::serve_{what}" in dump for what in ("cpu", "wall", "delta"))
     wait_until(captures)
 
 
