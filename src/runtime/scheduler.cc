@@ -153,7 +153,11 @@ void scheduler::start() noexcept {
     raw_lock const lock(mu_);
     seed_state_ = seed_from_environment();
     seeded_.store(seed_state_ != 0, memory_order_relaxed);
-    for (int i = 0; i < procs; ++i) put_idle(take_free());
+    for (int i = 0; i < procs; ++i) {
+      processor* const p = take_free();
+      if (p == nullptr) panic("start runtime: no memory for the processors");
+      put_idle(p);
+    }
   }
   install_signal_handlers();
   report_termination();

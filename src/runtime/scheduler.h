@@ -161,6 +161,9 @@ class scheduler {
   atomic<duration::rep> poll_until_{0};
   atomic<duration::rep> last_poll_{0};
   atomic<duration::rep> coarse_now_{0};
+  // The last start of a worker failed. Nothing may be runnable meanwhile, and yet nobody be there
+  // for timers and descriptors: the monitor tries again. Written under mu_.
+  atomic<bool> lacks_thread_{false};
   atomic<std::uint64_t> handoffs_{0};
   atomic<std::uint32_t> blocking_calls_{0};
   atomic<int> external_wakers_{0};
