@@ -170,10 +170,11 @@ void scheduler::release_spare(processor* p) noexcept {
   if (p->cached_stacks != nullptr) stacks_.give_many(stack_class_default, p->cached_stacks);
   p->cached_stacks = nullptr;
   p->cached_count = 0;
-  p->spare.store(false, memory_order_relaxed);
   {
     raw_lock const lock(mu_);
     empty_to_global(*p);
+    // Not before: make_spares() would take one that leaves for one that stays.
+    p->spare.store(false, memory_order_relaxed);
     p->state.store(processor_state::free, memory_order_relaxed);
     p->next = free_;
     free_ = p;
