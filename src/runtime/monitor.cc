@@ -344,15 +344,20 @@ void monitor::match_spares(unsigned wanted) noexcept {
     processor* leaving = nullptr;
     {
       raw_lock const lock(s_.mu_);
-      unsigned const spares =
-          s_.spares_.load(memory_order_relaxed) - s_.surplus_.load(memory_order_relaxed);
-      if (spares == wanted) return;
-      if (spares < wanted) {
+      unsigned const told = s_.surplus_.load(memory_order_relaxed);
+      unsigned const spares = s_.spares_.load(memory_order_relaxed) - told;
+      if (told > 0) leaving = take_idle_spare();
+      if (leaving != nullptr) {  // it went idle before its worker came to hear of it
+        s_.surplus_.fetch_sub(1, memory_order_relaxed);
+      } else if (spares == wanted) {
+        return;
+      } else if (spares < wanted) {
         if (!add_spare()) return;
         continue;
+      } else {
+        leaving = take_idle_spare();
+        if (leaving == nullptr) s_.surplus_.fetch_add(1, memory_order_relaxed);
       }
-      leaving = take_idle_spare();
-      if (leaving == nullptr) s_.surplus_.fetch_add(1, memory_order_relaxed);
     }
     if (leaving != nullptr) s_.release_spare(leaving);
   }
