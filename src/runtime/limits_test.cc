@@ -179,7 +179,12 @@ template <class Then>
   atomic<std::size_t> workers{0};
   std::thread lifter([&] {
     while (!refused.load()) std::this_thread::yield();
-    while (runtime::read_stats().blocking_calls != workers.load()) std::this_thread::yield();
+    // The last of them has given its processor up once all processors are idle.
+    auto const all_blocked = [&] {
+      runtime::stats const s = runtime::read_stats();
+      return s.blocking_calls == workers.load() && s.processors_idle == s.processors;
+    };
+    while (!all_blocked()) std::this_thread::yield();
     set_soft_limit(RLIMIT_NPROC, RLIM_INFINITY);
   });
   run([&] {
