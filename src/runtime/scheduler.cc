@@ -57,8 +57,6 @@
 namespace vole::internal {
 namespace {
 
-constexpr std::uint32_t next_streak_max =
-    64;  // then the ring comes first: a ping-pong pair starves nobody
 constexpr std::uint32_t fairness_tick =
     61;  // as Go: every so often the global queue, timers and net come first
 constexpr std::uint32_t timer_tick = 8;
@@ -259,14 +257,7 @@ goroutine* scheduler::next_local(worker& w) noexcept {
     return nullptr;
   }
   if (tick % timer_tick == 0 && p->timers.next_when() != never) return nullptr;
-  goroutine* g = nullptr;
-  if (p->next_streak < next_streak_max && (g = p->queue.take_next()) != nullptr) {
-    ++p->next_streak;
-  } else {
-    p->next_streak = 0;
-    g = p->queue.take();
-    if (g == nullptr) g = p->queue.take_next();
-  }
+  goroutine* const g = take_local(*p);
   if (g == nullptr) return nullptr;
   p->tick.store(tick, memory_order_relaxed);
   if (g->wired != nullptr) {

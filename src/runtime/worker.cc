@@ -283,9 +283,7 @@ goroutine* scheduler::find_here(worker& w) noexcept {
   if (fair && the_netpoller().handles() > 0) {
     if (goroutine* const g = poll_net(w)) return g;
   }
-  p.next_streak = 0;
-  if (goroutine* const g = p.queue.take_next()) return g;
-  if (goroutine* const g = p.queue.take()) return g;
+  if (goroutine* const g = take_local(p)) return g;
   if (global_size_.load(memory_order_relaxed) > 0) {
     raw_lock const lock(mu_);
     if (goroutine* const g = take_global(p, global_batch_max)) return g;
