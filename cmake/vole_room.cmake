@@ -53,7 +53,7 @@ endfunction()
 # optimized as users are; the others compile in two thirds of the time without.
 set(vole_plain_test_options $<$<CONFIG:RelWithDebInfo>:-O1> -g1)
 function(vole_test_options target room)
-  if(room MATCHES "^(runtime|chan|sync|context|bench)$")
+  if(room MATCHES "^(runtime|check_locks|chan|sync|context|bench)$")
     vole_compile_options(${target} vole_optimized_test_headers)
     target_compile_options(${target} PRIVATE -g1)
   else()
@@ -165,7 +165,8 @@ function(vole_example name file)
   set_tests_properties(example.${name} PROPERTIES TIMEOUT 60)
 endfunction()
 
-# vole_install_package(): `cmake --install` and find_package(vole CONFIG). vole::vole is everything.
+# vole_install_package(): `cmake --install` and find_package(vole CONFIG). vole::vole is everything but
+# the libraries that a program asks for by name (VOLE_TARGETS_APART).
 function(vole_install_package)
   include(GNUInstallDirs)
   include(CMakePackageConfigHelpers)
@@ -173,7 +174,8 @@ function(vole_install_package)
   add_library(vole INTERFACE)
   add_library(vole::vole ALIAS vole)
   target_link_libraries(vole INTERFACE ${targets})
-  install(TARGETS vole ${targets} EXPORT vole_targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  get_property(apart GLOBAL PROPERTY VOLE_TARGETS_APART)
+  install(TARGETS vole ${targets} ${apart} EXPORT vole_targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/vole DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
   set(where ${CMAKE_INSTALL_LIBDIR}/cmake/vole)
   install(EXPORT vole_targets NAMESPACE vole:: DESTINATION ${where})

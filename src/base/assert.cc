@@ -5,6 +5,8 @@
 #include "vole/assert.h"
 
 #include <cstdlib>
+#include <fmt/format.h>
+#include <iterator>
 #include <unistd.h>
 
 #include "vole/internal/atomic.h"
@@ -24,13 +26,14 @@ void write_stderr(std::string_view text) {
   }
 }
 
-[[noreturn]] void die(std::string const& report) {
+[[noreturn]] void die(std::string_view report) {
   if (!panicking.exchange(true)) {
     write_stderr(report);
     if (auto* dump = panic_hook.load(std::memory_order_relaxed)) dump();
     std::abort();
   }
-  write_stderr("while dumping: " + report);
+  write_stderr("while dumping: ");
+  write_stderr(report);
   std::abort();
 }
 
@@ -49,7 +52,9 @@ void assert_failed(char const* kind, char const* condition, char const* file, in
 }  // namespace internal
 
 void panic(std::string_view message) {
-  internal::die(fmt::format("panic: {}\n\n", message));
+  fmt::memory_buffer report;  // on the stack while it is short: memory may have ended
+  fmt::format_to(std::back_inserter(report), "panic: {}\n\n", message);
+  internal::die({report.data(), report.size()});
 }
 
 }  // namespace vole

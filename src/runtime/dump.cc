@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <string_view>
 #include <unistd.h>
@@ -228,13 +229,14 @@ void report_no_thread(unsigned workers, unsigned limit) noexcept {
   std::int64_t last = said.load(memory_order_relaxed);
   constexpr std::int64_t minute = 60'000'000'000;
   if ((last != 0 && now - last < minute) || !said.compare_exchange_strong(last, now)) return;
-  write_all(
-      STDERR_FILENO,
-      fmt::format(
-          "vole: no further worker thread: {} exist, {}; goroutines wait until a worker is free\n",
-          workers,
-          workers >= limit ? "which is the limit (VOLE_MAXTHREADS, runtime::set_max_threads)"
-                           : "and the system refuses one (ulimit -u, cgroup pids.max)"));
+  fmt::memory_buffer text;  // on the stack: memory may have ended too
+  fmt::format_to(
+      std::back_inserter(text),
+      "vole: no further worker thread: {} exist, {}; goroutines wait until a worker is free\n",
+      workers,
+      workers >= limit ? "which is the limit (VOLE_MAXTHREADS, runtime::set_max_threads)"
+                       : "and the system refuses one (ulimit -u, ulimit -v, cgroup pids.max)");
+  write_all(STDERR_FILENO, {text.data(), text.size()});
 }
 
 }  // namespace vole::internal

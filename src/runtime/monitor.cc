@@ -13,7 +13,8 @@
 //   waits for a processor of the machine goes first.
 //   The monitor sleeps when every processor is idle: a processor that leaves the idle list wakes
 //   it. It wakes by itself only while memory is left to return (once a second), a processor is
-//   stuck (every 8 ms), or somebody wants to know of memory pressure (every 10 s).
+//   stuck (every 8 ms), or somebody wants to know of memory pressure (every 10 s). It does not
+//   sleep while a worker is lacking that could not be made.
 // REJECTED  taking the stuck worker's own processor away, as Go does at a system call: without Go's
 //           safe points the worker may touch its ring, timers and stack cache at any instruction.
 //           The spare steals from them instead.
@@ -169,7 +170,7 @@ void monitor::run() noexcept {
 // settled: nothing runs but what is stuck, and that has its spares; nothing waits.
 bool monitor::settled(found const& f) const noexcept {
   // seq_cst: pairs with processor.cc:take_idle, which sets this and reads the word
-  return !scavenging_ && f.waiting == 0 && t_ >= storm_until_ &&
+  return !scavenging_ && f.waiting == 0 && t_ >= storm_until_ && !s_.lacks_thread_.load() &&
          s_.idle_count_.load() + f.stuck == s_.processor_count_.load();
 }
 
@@ -226,7 +227,7 @@ monitor::found monitor::look() noexcept {
     boost_ = 0;
   }
   match_spares(f.stuck + boost_);
-  if (f.waiting > 0) s_.wake_one();
+  if (f.waiting > 0 || s_.lacks_thread_.load(memory_order_relaxed)) s_.wake_one();
   return f;
 }
 
@@ -343,15 +344,20 @@ void monitor::match_spares(unsigned wanted) noexcept {
     processor* leaving = nullptr;
     {
       raw_lock const lock(s_.mu_);
-      unsigned const spares =
-          s_.spares_.load(memory_order_relaxed) - s_.surplus_.load(memory_order_relaxed);
-      if (spares == wanted) return;
-      if (spares < wanted) {
+      unsigned const told = s_.surplus_.load(memory_order_relaxed);
+      unsigned const spares = s_.spares_.load(memory_order_relaxed) - told;
+      if (told > 0) leaving = take_idle_spare();
+      if (leaving != nullptr) {  // it went idle before its worker came to hear of it
+        s_.surplus_.fetch_sub(1, memory_order_relaxed);
+      } else if (spares == wanted) {
+        return;
+      } else if (spares < wanted) {
         if (!add_spare()) return;
         continue;
+      } else {
+        leaving = take_idle_spare();
+        if (leaving == nullptr) s_.surplus_.fetch_add(1, memory_order_relaxed);
       }
-      leaving = take_idle_spare();
-      if (leaving == nullptr) s_.surplus_.fetch_add(1, memory_order_relaxed);
     }
     if (leaving != nullptr) s_.release_spare(leaving);
   }

@@ -7,6 +7,7 @@
 // ones too many are called spares, and go the way of spares.
 
 #include <algorithm>
+#include <new>
 
 #include "base/futex.h"
 #include "runtime/env.h"
@@ -153,7 +154,8 @@ processor* scheduler::take_free() noexcept {
   std::uint32_t n = 0;
   while (n < processors_max && processors_[n].load(memory_order_relaxed) != nullptr) ++n;
   if (n == processors_max) return nullptr;
-  auto* const p = new processor;
+  auto* const p = new (std::nothrow) processor;
+  if (p == nullptr) return nullptr;
   p->index = n;
   processors_[n].store(p, memory_order_release);  // pairs with worker.cc:steal
   processor_count_.fetch_add(1, memory_order_relaxed);
@@ -168,10 +170,11 @@ void scheduler::release_spare(processor* p) noexcept {
   if (p->cached_stacks != nullptr) stacks_.give_many(stack_class_default, p->cached_stacks);
   p->cached_stacks = nullptr;
   p->cached_count = 0;
-  p->spare.store(false, memory_order_relaxed);
   {
     raw_lock const lock(mu_);
     empty_to_global(*p);
+    // Not before: make_spares() would take one that leaves for one that stays.
+    p->spare.store(false, memory_order_relaxed);
     p->state.store(processor_state::free, memory_order_relaxed);
     p->next = free_;
     free_ = p;

@@ -4,9 +4,11 @@
 #include "vole/runtime.h"
 
 #include <cerrno>
+#include <iterator>
 #include <sys/resource.h>
 
 #include "vole/go.h"
+#include "vole/internal/format.h"
 #include "vole/internal/park.h"
 
 #include "runtime/bubble.h"
@@ -80,20 +82,24 @@ void spawn_commit(goroutine* g) noexcept {
 }
 
 void spawn_failed(std::errc why, std::size_t stack_bytes) {
+  fmt::memory_buffer text;  // on the stack: there may be no memory for it either
+  auto const out = std::back_inserter(text);
   if (why == std::errc::value_too_large) {
-    panic(fmt::format("go: a stack of {} bytes with its closure is more than vole makes (8 MiB)",
-                      stack_bytes));
+    fmt::format_to(out, "go: a stack of {} bytes with its closure is more than vole makes (8 MiB)",
+                   stack_bytes);
+  } else if (why == std::errc::resource_unavailable_try_again) {
+    fmt::format_to(out,
+                   "go: no stack: {} goroutines live, and runtime::set_max_goroutines bounds them "
+                   "to {}; try_go returns this as a value",
+                   the_scheduler().live(), the_scheduler().stacks().counters().blocks_max);
+  } else {
+    fmt::format_to(out,
+                   "go: no memory for a stack: {} goroutines live; the address space (ulimit -v), "
+                   "memory or map entries (vm.max_map_count) are used up; try_go returns this as a "
+                   "value",
+                   the_scheduler().live());
   }
-  if (why == std::errc::resource_unavailable_try_again) {
-    panic(
-        fmt::format("go: no stack: {} goroutines live, and runtime::set_max_goroutines bounds "
-                    "them to {}; try_go returns this as a value",
-                    the_scheduler().live(), the_scheduler().stacks().counters().blocks_max));
-  }
-  panic(fmt::format(
-      "go: no memory for a stack: {} goroutines live; the address space (ulimit -v), memory or "
-      "map entries (vm.max_map_count) are used up",
-      the_scheduler().live()));
+  panic({text.data(), text.size()});
 }
 
 int run_main(int (*invoke)(void*), void* fn) {

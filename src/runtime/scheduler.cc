@@ -57,8 +57,6 @@
 namespace vole::internal {
 namespace {
 
-constexpr std::uint32_t next_streak_max =
-    64;  // then the ring comes first: a ping-pong pair starves nobody
 constexpr std::uint32_t fairness_tick =
     61;  // as Go: every so often the global queue, timers and net come first
 constexpr std::uint32_t timer_tick = 8;
@@ -152,8 +150,12 @@ void scheduler::start() noexcept {
   {
     raw_lock const lock(mu_);
     seed_state_ = seed_from_environment();
-    seeded_.store(seed_state_ != 0, memory_order_relaxed);
-    for (int i = 0; i < procs; ++i) put_idle(take_free());
+    if (seed_state_ != 0) modes_.fetch_or(mode_seeded);
+    for (int i = 0; i < procs; ++i) {
+      processor* const p = take_free();
+      if (p == nullptr) panic("start runtime: no memory for the processors");
+      put_idle(p);
+    }
   }
   install_signal_handlers();
   report_termination();
@@ -244,7 +246,10 @@ void scheduler::overflow_to_global(goroutine_chain& chain) noexcept {
 // the loop.
 goroutine* scheduler::next_local(worker& w) noexcept {
   processor* const p = w.held;
-  if (p == nullptr || w.wired != nullptr || seeded()) return nullptr;
+  if (modes_.load(memory_order_relaxed) != 0) [[unlikely]] {
+    if (goes_over_loop(w)) return nullptr;
+  }
+  if (p == nullptr || w.wired != nullptr) return nullptr;
   std::uint64_t const tick = p->tick.load(memory_order_relaxed) + 1;
   if (tick % slice_group == 0) note_slice(*p);
   if (tick % fairness_tick == 0) return nullptr;
@@ -252,14 +257,7 @@ goroutine* scheduler::next_local(worker& w) noexcept {
     return nullptr;
   }
   if (tick % timer_tick == 0 && p->timers.next_when() != never) return nullptr;
-  goroutine* g = nullptr;
-  if (p->next_streak < next_streak_max && (g = p->queue.take_next()) != nullptr) {
-    ++p->next_streak;
-  } else {
-    p->next_streak = 0;
-    g = p->queue.take();
-    if (g == nullptr) g = p->queue.take_next();
-  }
+  goroutine* const g = take_local(*p);
   if (g == nullptr) return nullptr;
   p->tick.store(tick, memory_order_relaxed);
   if (g->wired != nullptr) {
@@ -267,6 +265,18 @@ goroutine* scheduler::next_local(worker& w) noexcept {
     return nullptr;
   }
   return g;
+}
+
+// goes_over_loop: the schedule is seeded, so the loop chooses. Tells the check of switches.
+[[gnu::noinline, gnu::cold]] bool scheduler::goes_over_loop(worker& w) noexcept {
+  auto* const check = switch_check_.load(memory_order_relaxed);
+  if (check != nullptr && w.current != nullptr) check(*w.current);
+  return seeded();
+}
+
+void scheduler::check_switches(void (*check)(goroutine&) noexcept) noexcept {
+  switch_check_.store(check);
+  modes_.fetch_or(mode_checked);
 }
 
 void scheduler::note_slice(processor& p) noexcept {

@@ -71,7 +71,10 @@ class scheduler {
 
   // seeded: what runs next is drawn from the global queue by the generator of VOLE_SEED, and every
   // goroutine goes over that queue.
-  bool seeded() const noexcept { return seeded_.load(memory_order_relaxed); }
+  bool seeded() const noexcept { return (modes_.load(memory_order_relaxed) & mode_seeded) != 0; }
+  // check_switches has check called with each goroutine that is about to leave its worker, at its
+  // end too. It may spawn, but not wait. Costs nothing until then, once.
+  void check_switches(void (*check)(goroutine&) noexcept) noexcept;
 
   int max_procs() const noexcept { return max_procs_.load(memory_order_relaxed); }
   int set_max_procs(int n) noexcept;
@@ -100,6 +103,7 @@ class scheduler {
   [[noreturn]] void loop(worker& w) noexcept;
   void execute(worker& w, goroutine* g) noexcept;
   goroutine* next_local(worker& w) noexcept;
+  bool goes_over_loop(worker& w) noexcept;
   goroutine* find_runnable(worker& w) noexcept;
   goroutine* find_here(worker& w) noexcept;
   goroutine* steal(worker& w) noexcept;
@@ -139,7 +143,10 @@ class scheduler {
   std::uint64_t draw() noexcept VOLE_REQUIRES_LOCK(mu_);
 
   raw_mutex mu_;
-  atomic<bool> seeded_{false};  // fixed at start
+  // What makes a switch another one than usual: one load tells that nothing does.
+  enum : std::uint8_t { mode_seeded = 1, mode_checked = 2 };
+  atomic<std::uint8_t> modes_{0};
+  atomic<void (*)(goroutine&) noexcept> switch_check_{nullptr};
   std::uint64_t seed_state_ VOLE_GUARDED_BY(mu_) = 0;
   goroutine_chain global_ VOLE_GUARDED_BY(mu_);
   atomic<std::size_t> global_size_{0};
@@ -161,6 +168,9 @@ class scheduler {
   atomic<duration::rep> poll_until_{0};
   atomic<duration::rep> last_poll_{0};
   atomic<duration::rep> coarse_now_{0};
+  // The last start of a worker failed. Nothing may be runnable meanwhile, and yet nobody be there
+  // for timers and descriptors: the monitor tries again. Written under mu_.
+  atomic<bool> lacks_thread_{false};
   atomic<std::uint64_t> handoffs_{0};
   atomic<std::uint32_t> blocking_calls_{0};
   atomic<int> external_wakers_{0};

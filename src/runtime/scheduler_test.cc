@@ -72,6 +72,23 @@ TEST(set_max_procs, timers_of_processors_that_go_still_fire) {
   });
 }
 
+TEST(set_max_procs, changes_in_quick_succession_lose_no_processor) {
+  run([] {
+    int const before = runtime::max_procs();
+    for (int i = 0; i < 500; ++i) {
+      for (int const n : {8, 5, 2, 6, 1}) {
+        runtime::set_max_procs(n);
+        runtime::yield();
+      }
+      if (i % 50 != 0) continue;
+      while (runtime::read_stats().processors != 1) runtime::yield();
+    }
+    while (runtime::read_stats().processors != 1) runtime::yield();
+    EXPECT_EQ(runtime::read_stats().processors_spare, 0U);
+    runtime::set_max_procs(before);
+  });
+}
+
 TEST(set_max_threads, goroutines_wait_for_a_thread_and_it_is_said_once) {
   run([] {
     unsigned const limit = static_cast<unsigned>(runtime::read_stats().threads) + 2;

@@ -13,6 +13,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <new>
 #include <pthread.h>
 #include <string>
 #include <sys/prctl.h>
@@ -44,7 +45,8 @@ constexpr std::size_t global_batch_max = 128;
 worker* scheduler::new_worker() noexcept {
   std::uint32_t const n = worker_count_.load(memory_order_relaxed);
   if (n >= workers_limit_.load(memory_order_relaxed)) return nullptr;
-  auto* const w = new worker;
+  auto* const w = new (std::nothrow) worker;
+  if (w == nullptr) return nullptr;
   w->index = n;
   if (start_thread(&worker_main, w) != 0) {
     delete w;
@@ -133,19 +135,23 @@ void scheduler::start_worker(processor* p, bool spinning) noexcept {
     put_idle(p);
     if (spinning) spinning_.fetch_sub(1);
     the_netpoller().interrupt();
+    lacks_thread_.store(false, memory_order_relaxed);
     return;
   } else {
     w = new_worker();
   }
   if (w == nullptr) {  // the limit, or no thread to be had
+    lacks_thread_.store(true);
     empty_to_global(*p);
     put_idle(p);
     if (spinning) spinning_.fetch_sub(1);
     if (poller_blocked_.load()) the_netpoller().interrupt();
     report_no_thread(worker_count_.load(memory_order_relaxed),
                      workers_limit_.load(memory_order_relaxed));
+    monitor::wake_if_asleep();  // it tries again
     return;
   }
+  lacks_thread_.store(false, memory_order_relaxed);
   p->state.store(processor_state::running, memory_order_relaxed);
   p->holder.store(w, memory_order_release);  // pairs with monitor.cc:look_at_ticks
   w->given = p;
@@ -277,9 +283,7 @@ goroutine* scheduler::find_here(worker& w) noexcept {
   if (fair && the_netpoller().handles() > 0) {
     if (goroutine* const g = poll_net(w)) return g;
   }
-  p.next_streak = 0;
-  if (goroutine* const g = p.queue.take_next()) return g;
-  if (goroutine* const g = p.queue.take()) return g;
+  if (goroutine* const g = take_local(p)) return g;
   if (global_size_.load(memory_order_relaxed) > 0) {
     raw_lock const lock(mu_);
     if (goroutine* const g = take_global(p, global_batch_max)) return g;
