@@ -70,8 +70,8 @@ struct alignas(64) processor {
   std::uint64_t reported_tick = 0;  // the stall that was reported last
 };
 
-// take_local takes what runs next on a processor: what was made ready last, but after 64 of these in
-// a row the ring comes first, so that a pair that wakes each other does not keep the others from
+// take_local takes what runs next on a processor: what was made ready last, but after 64 of these
+// in a row the ring comes first, so that a pair that wakes each other does not keep the others from
 // running. Owner only.
 inline goroutine* take_local(processor& p) noexcept {
   constexpr std::uint32_t next_streak_max = 64;
