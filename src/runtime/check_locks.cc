@@ -125,7 +125,11 @@ void remember(std::uintptr_t place) noexcept {
 
 void report(goroutine& g, held_lock const& locked) noexcept {
   std::uintptr_t const place = place_of(locked);
-  if (known(place) || reporting.exchange(true)) return;
+  if (reporting.exchange(true)) return;
+  if (known(place)) {
+    reporting.store(false);
+    return;
+  }
   finding f{.id = g.id.load(memory_order_relaxed),
             .parent_id = g.parent_id.load(memory_order_relaxed),
             .created_by = reinterpret_cast<std::uintptr_t>(g.created_by.load(memory_order_relaxed)),
@@ -136,11 +140,15 @@ void report(goroutine& g, held_lock const& locked) noexcept {
             .left = {}};
   remember(place);
   f.left_depth = unwind_own_stack(f.left, __builtin_return_address(0));
+  // The reporter inherits nothing: a copy constructor of g's values might wait, and g has just said
+  // what is to be done after its switch.
+  local_values* const locals = std::exchange(g.locals, nullptr);
   std::errc const failure = try_go({}, [f] {
     blocking([&] { print(f); });
-    reports.fetch_add(1);
     reporting.store(false);
+    reports.fetch_add(1);
   });
+  g.locals = locals;
   if (failure != std::errc{}) reporting.store(false);
 }
 

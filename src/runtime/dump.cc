@@ -165,9 +165,12 @@ void append_frames(std::string& to, std::uintptr_t const* pcs, std::size_t depth
     to += "\t(it moved while it was looked at)\n";
     return;
   }
+  // A return address stands behind the call that it belongs to.
+  std::vector<std::uintptr_t> calls(pcs, pcs + depth);
+  for (std::size_t i = 1; i < depth; ++i) --calls[i];
+  std::vector<symbol::symbolized> const found = symbol::symbolize(calls);
   for (std::size_t i = 0; i < depth; ++i) {
-    // A return address stands behind the call that it belongs to.
-    symbol::symbolized const s = symbol::symbolize(i == 0 ? pcs[0] : pcs[i] - 1);
+    symbol::symbolized const& s = found[i];
     for (symbol::source_frame const& f : s.frames) {
       to += fmt::format("{}\n\t{}:{}", f.function, f.file.empty() ? "?" : f.file, f.line);
       to += f.inlined || s.function_start == 0

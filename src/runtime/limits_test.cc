@@ -176,6 +176,7 @@ class blocked_workers {
 template <class Then>
 [[noreturn]] void run_out_of_threads(Then start_waiters) {
   atomic<bool> refused{false};
+  atomic<bool> ended{false};
   atomic<std::size_t> workers{0};
   std::thread lifter([&] {
     while (!refused.load()) std::this_thread::yield();
@@ -184,7 +185,7 @@ template <class Then>
       runtime::stats const s = runtime::read_stats();
       return s.blocking_calls == workers.load() && s.processors_idle == s.processors;
     };
-    while (!all_blocked()) std::this_thread::yield();
+    while (!all_blocked() && !ended.load()) std::this_thread::yield();
     set_soft_limit(RLIMIT_NPROC, RLIM_INFINITY);
   });
   run([&] {
@@ -197,6 +198,7 @@ template <class Then>
     start_waiters(blocked, n, done);
     refused.store(true);
     done.wait();
+    ended.store(true);
     EXPECT_GT(runtime::read_stats().threads, workers.load());
   });
   lifter.join();
@@ -226,13 +228,15 @@ TEST(out_of_threads, a_timer_is_waited_for_once_there_are_some) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(run_out_of_threads([](blocked_workers& blocked, int n, latch& done) {
                 go([&blocked, &done, n] {
+                  auto const others = static_cast<std::size_t>(n - 1);
+                  while (runtime::read_stats().blocking_calls != others) runtime::yield();
+                  blocked.block(1);  // the last worker runs this one once it has parked
                   gate never_opened;
-                  never_opened.wait({now() + milliseconds(100), nullptr});
+                  never_opened.wait({now() + milliseconds(500), nullptr});
                   blocked.release(n);
                   done.count_down();
                 });
-                runtime::yield();
-                blocked.block(n);
+                blocked.block(n - 1);
               }),
               testing::ExitedWithCode(0), "vole: no further worker thread");
 }

@@ -167,15 +167,20 @@ void monitor::run() noexcept {
   }
 }
 
-// settled: nothing runs but what is stuck, and that has its spares; nothing waits.
-bool monitor::settled(found const& f) const noexcept {
+// at_rest: nothing runs but what is stuck, and that has its spares; nothing waits.
+bool monitor::at_rest(found const& f) const noexcept {
   // seq_cst: pairs with processor.cc:take_idle, which sets this and reads the word
-  return !scavenging_ && f.waiting == 0 && t_ >= storm_until_ && !s_.lacks_thread_.load() &&
+  return !scavenging_ && f.waiting == 0 && t_ >= storm_until_ &&
          s_.idle_count_.load() + f.stuck == s_.processor_count_.load();
+}
+
+bool monitor::settled(found const& f) const noexcept {
+  return !s_.lacks_thread_.load() && at_rest(f);
 }
 
 duration monitor::next_look(found const& f) const noexcept {
   if (t_ < storm_until_) return look_storm;
+  if (at_rest(f)) return look_settled;  // only a worker is lacking
   return f.standing ? look_standing : look_busy;
 }
 

@@ -49,6 +49,8 @@ class monitor {
   bool add_spare() noexcept VOLE_NO_THREAD_SAFETY_ANALYSIS;
   // the caller holds scheduler::mu_
   processor* take_idle_spare() noexcept VOLE_NO_THREAD_SAFETY_ANALYSIS;
+  bool at_rest(found const& f) const noexcept;
+  // settled: at rest, and nothing is to be tried again.
   bool settled(found const& f) const noexcept;
   duration next_look(found const& f) const noexcept;
   void wait_while_settled(found const& f) noexcept;

@@ -63,7 +63,7 @@ void own_code() {
 
 void in_libc() {
   std::vector<int> numbers;
-  for (int i = 0; i < 3'000; ++i) numbers.push_back(i * 7919 % 5003);
+  for (int i = 0; i < 15'000; ++i) numbers.push_back(i * 7919 % 5003);
   std::qsort(numbers.data(), numbers.size(), sizeof(int), [](void const* a, void const* b) {
     return *static_cast<int const*>(a) - *static_cast<int const*>(b);
   });
