@@ -129,7 +129,7 @@ TEST(symbolize, keeps_no_more_than_its_bound) {
   std::size_t most = 0;
   bool has_forgotten = false;
   std::vector<std::uintptr_t> batch;
-  for (std::uintptr_t pc = libc->start; pc + step <= libc->end; pc += step) {
+  for (std::uintptr_t pc = libc->start; pc + step <= libc->end && !has_forgotten; pc += step) {
     batch.push_back(pc);
     if (batch.size() < in_a_batch) continue;
     symbolize(batch);

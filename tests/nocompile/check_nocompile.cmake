@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # SOURCE must compile with -DMENDED, and without it fail with what its "// Error:" line matches.
 # The compilers' words in English, with plain quotation marks.
-set(compile ${CMAKE_COMMAND} -E env LC_ALL=C ${COMPILER}
-    -std=c++23 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -I${INCLUDE})
+set(compile ${CMAKE_COMMAND} -E env LC_ALL=C ${COMPILER} ${OPTIONS} -fsyntax-only)
 file(STRINGS ${SOURCE} wanted REGEX "^// Error: ")
 string(REGEX REPLACE "^// Error: " "" wanted "${wanted}")
 if(wanted STREQUAL "")
