@@ -48,12 +48,11 @@ void cond::broadcast_slow() {
   auto const more = [&]() VOLE_NO_THREAD_SAFETY_ANALYSIS {
     return !queue_.empty() && queue_.front()->number < end;
   };
-  bool left = more();
-  while (left) {
+  while (more()) {  // asked under the lock each time: others may wake the rest meanwhile
     waiter* const w = queue_.pop_front();
     bool const claimed = w->claim();
     __builtin_prefetch(queue_.front());
-    left = more();
+    bool const left = more();
     if (!claimed) continue;
     queue_lock_.unlock();
     w->ticket.finish();

@@ -125,6 +125,34 @@ TEST(sync_stress, cond_as_a_bounded_queue) {
   EXPECT_EQ(sum, 4L * each * (each + 1) / 2);
 }
 
+TEST(sync_stress, cond_is_broadcast_by_several_at_once) {
+  for (int round = 0; round < 300; ++round) {
+    constexpr int waiters = 12;
+    sync::mutex mu;
+    sync::cond c(mu);
+    bool open = false;
+    chan<unit> waits(waiters);
+    sync::wait_group wg;
+    for (int i = 0; i < waiters; ++i) {
+      wg.go([&] {
+        sync::lock_guard const hold(mu);
+        waits.send({});
+        while (!open) c.wait();
+      });
+    }
+    for (int i = 0; i < waiters; ++i) waits.recv();
+    mu.lock();  // from here on they wait
+    open = true;
+    mu.unlock();
+    wg.go([&] { c.broadcast(); });
+    wg.go([&] { c.signal(); });
+    std::thread outside([&] { c.broadcast(); });
+    c.broadcast();
+    outside.join();
+    wg.wait();
+  }
+}
+
 TEST(sync_stress, wait_group_waited_for_by_many) {
   for (int round = 0; round < 300; ++round) {
     sync::wait_group work;
