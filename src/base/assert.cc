@@ -5,11 +5,11 @@
 #include "vole/assert.h"
 
 #include <cstdlib>
-#include <fmt/format.h>
 #include <iterator>
 #include <unistd.h>
 
 #include "vole/internal/atomic.h"
+#include "vole/internal/format.h"
 
 namespace vole {
 namespace internal {

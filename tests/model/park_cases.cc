@@ -41,19 +41,33 @@ struct place {
     claimed->finish();
     return true;
   }
-  // wait is what a receive does; the value, or 0 when none was to come.
-  int wait() {
+  struct ended {
+    wake_reason reason = wake_reason::none;  // none: there was no need to park
+    int value = 0;
+  };
+  // wait_until is what a receive under a limit does; the value is 0 when none came.
+  ended wait_until(internal::park_limit const& limit) {
     int slot_here = 0;
     park_ticket t;
     name(t, "ticket");
     {
       raw_lock const lock(mu);
-      if (done) return 0;
+      if (done) return {};
       slot = &slot_here;
       ticket = &t;
     }
-    MODEL_CHECK(t.park(wait_reason::chan_receive) == wake_reason::ready);
-    return slot_here;
+    wake_reason const reason = t.park(wait_reason::chan_receive, limit);
+    MODEL_CHECK(reason != wake_reason::none);
+    if (reason != wake_reason::ready) {
+      raw_lock const lock(mu);
+      ticket = nullptr;  // as a waiter that ends by itself must
+    }
+    return {reason, slot_here};
+  }
+  int wait() {
+    ended const e = wait_until({});
+    MODEL_CHECK(e.reason == wake_reason::none || e.reason == wake_reason::ready);
+    return e.value;
   }
 };
 
@@ -134,31 +148,14 @@ void cancel_and_waker_body() {
   cancel_source source;
   name(at, "place");
   name(source, "source");
-  wake_reason reason = wake_reason::none;
-  int got = 0;
+  place::ended e;
   bool woken = false;
-  go("waiter", [&] {
-    int slot_here = 0;
-    park_ticket t;
-    name(t, "ticket");
-    {
-      raw_lock const lock(at.mu);
-      if (at.done) return;
-      at.slot = &slot_here;
-      at.ticket = &t;
-    }
-    reason = t.park(wait_reason::chan_receive, {.cancel = &source});
-    if (reason != wake_reason::ready) {
-      raw_lock const lock(at.mu);
-      at.ticket = nullptr;  // as a waiter that ends by itself must
-    }
-    got = slot_here;
-  });
+  go("waiter", [&] { e = at.wait_until({.cancel = &source}); });
   thread("waker", [&] { woken = at.wake(7); });
   thread("canceler", [&] { source.fire(); });
   join();
-  MODEL_CHECK(woken == (reason == wake_reason::ready));
-  MODEL_CHECK(got == (woken ? 7 : 0));
+  MODEL_CHECK(woken == (e.reason == wake_reason::ready));
+  MODEL_CHECK(e.value == (woken ? 7 : 0));
 }
 
 void park_twice_body() {
@@ -186,31 +183,14 @@ void deadline_body() {
   use_timers(heap);
   name(at, "place");
   name(heap, "heap");
-  wake_reason reason = wake_reason::none;
-  int got = 0;
+  place::ended e;
   bool woken = false;
-  go("waiter", [&] {
-    int slot_here = 0;
-    park_ticket t;
-    name(t, "ticket");
-    {
-      raw_lock const lock(at.mu);
-      if (at.done) return;
-      at.slot = &slot_here;
-      at.ticket = &t;
-    }
-    reason = t.park(wait_reason::chan_receive, {.deadline = deadline});
-    if (reason != wake_reason::ready) {
-      raw_lock const lock(at.mu);
-      at.ticket = nullptr;
-    }
-    got = slot_here;
-  });
+  go("waiter", [&] { e = at.wait_until({.deadline = deadline}); });
   thread("waker", [&] { woken = at.wake(7); });
   thread("clock", [&] { heap.run(deadline); });
   join();
-  MODEL_CHECK(woken == (reason == wake_reason::ready));
-  MODEL_CHECK(got == (woken ? 7 : 0));
+  MODEL_CHECK(woken == (e.reason == wake_reason::ready));
+  MODEL_CHECK(e.value == (woken ? 7 : 0));
 }
 
 }  // namespace
