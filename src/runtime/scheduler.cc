@@ -202,12 +202,14 @@ void scheduler::ready_all(goroutine_chain& chain) noexcept {
 void scheduler::requeue(goroutine* g) noexcept {
   g->state.store(goroutine_state::runnable, memory_order_relaxed);
   worker* const w = current_worker();
-  if (w != nullptr && w->held != nullptr && !migrates(*w)) {
+  if (w != nullptr && w->held != nullptr) {
     processor& p = *w->held;
     p.yields.store(p.yields.load(memory_order_relaxed) + 1, memory_order_relaxed);
-    stamp_some(p, g);
-    push_local(p, g);  // wakes nobody: this processor comes to it after what is queued already
-    return;
+    if (!migrates(*w)) {
+      stamp_some(p, g);
+      push_local(p, g);  // wakes nobody: this processor comes to it after what is queued already
+      return;
+    }
   }
   stamp_ready(g);
   goroutine_chain chain;

@@ -436,11 +436,11 @@ TEST(stats, goroutines_by_state_add_up) {
       });
     }
     // The counters are not of one instant: the last one may count as parked while it still runs.
-    runtime::stats s = runtime::read_stats();
-    while (s.goroutines_parked != 10 || s.goroutines_running != 1) {
+    runtime::stats s;
+    do {
       runtime::yield();
       s = runtime::read_stats();
-    }
+    } while (s.goroutines_parked != 10 || s.goroutines_running != 1);
     EXPECT_GE(s.parks_total, 10u);
     EXPECT_GT(s.yields_total, 0u);
     EXPECT_GE(s.stacks_in_use, 11u);

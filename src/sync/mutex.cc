@@ -55,9 +55,9 @@ wake_reason mutex::lock_slow(internal::park_limit const& limit) {
       seen = word_.load();
       continue;
     }
+    // Who has queued before and not got it has lost.
     bool const first_time = waiting_since == time_point{};
     self.since = internal::monotonic_now();
-    if (first_time) waiting_since = self.since;
     bool const starve = !first_time && self.since - waiting_since > starving_after;
     {
       internal::raw_lock const lock(queue_lock_);
@@ -68,6 +68,7 @@ wake_reason mutex::lock_slow(internal::park_limit const& limit) {
         queue_.push_front(self);  // it has waited longest
       }
     }
+    if (first_time) waiting_since = self.since;
     awake = false;
     wake_reason const reason = self.ticket.park(internal::wait_reason::mutex_lock, limit);
     if (reason != wake_reason::ready) {
@@ -88,33 +89,23 @@ wake_reason mutex::lock_slow(internal::park_limit const& limit) {
 }
 
 void mutex::unlock_slow() {
-  std::uint32_t seen = word_.load();
-  if ((seen & mutex_word::locked) == 0) panic("unlock of unlocked sync::mutex");
-  for (;;) {
-    if (word_.try_release(seen)) return;
-    if ((seen & mutex_word::queued) != 0 &&
-        ((seen & mutex_word::woken) == 0 || (seen & mutex_word::starving) != 0)) {
-      break;
-    }
-  }
+  if ((word_.load() & mutex_word::locked) == 0) panic("unlock of unlocked sync::mutex");
   mutex_waiter* next = nullptr;
-  bool hand_over = false;
-  {
+  mutex_word::release_step step{};
+  while (next == nullptr) {
+    step = word_.begin_release();
+    if (step == mutex_word::release_step::released) return;
     internal::raw_lock const lock(queue_lock_);
-    hand_over = (word_.load() & mutex_word::starving) != 0;
     next = queue_.pop_claimed();
     if (queue_.empty()) word_.drop_queue();
-  }
-  if (next == nullptr) {
-    word_.release(false);
-    return;
+    if (next == nullptr && step == mutex_word::release_step::wake) word_.drop_woken();
   }
   internal::unlock_sample ended;
   ended.add(next->since);
-  if (hand_over) {
+  if (step == mutex_word::release_step::hand_over) {
     next->owns = true;
   } else {
-    word_.release(true);
+    word_.release_to();
   }
   next->ticket.finish();
   ended.charge();

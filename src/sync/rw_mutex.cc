@@ -173,7 +173,8 @@ void rw_mutex::admit_queue(waiter_list& admitted) {
 
 // Counts n in the slot of the caller's worker; false: there is none, or no bias any more.
 bool rw_mutex::count_in_slot(std::int32_t n) noexcept {
-  reader_slot* const slots = bias_.load(internal::memory_order_relaxed);
+  // pairs with rw_mutex.cc:bias: the slots are made
+  reader_slot* const slots = bias_.load(internal::memory_order_acquire);
   reader_slot* const own = slots == nullptr ? nullptr : own_slot(slots);
   if (own == nullptr) return false;
   internal::fast_store(own->busy, 1);  // pairs with rw_mutex.cc:revoke

@@ -49,7 +49,10 @@ extern model_case const mutex_two;
 extern model_case const mutex_three;
 extern model_case const mutex_mixed;
 extern model_case const mutex_starving;
+extern model_case const mutex_late;
+extern model_case const mutex_word_woken;
 extern model_case const mutex_cancel;
+extern model_case const mutex_cancel_and_queue;
 extern model_case const mutex_ends;
 
 // chan_cases.cc
@@ -65,6 +68,7 @@ extern model_case const last_handle;
 // wait_cases.cc
 extern model_case const rw_mutex_two_readers;
 extern model_case const rw_mutex_biased;
+extern model_case const rw_mutex_bias_begins;
 extern model_case const wait_group_ends;
 extern model_case const semaphore_three;
 

@@ -27,6 +27,15 @@ TEST(sync_model, mutex_is_handed_to_who_starves) {
 TEST(sync_model, mutex_is_free_after_a_canceled_lock) {
   expect_holds(cases::mutex_cancel);
 }
+TEST(sync_model, mutex_is_not_starving_for_who_comes_late) {
+  expect_holds(cases::mutex_late);
+}
+TEST(sync_model, mutex_word_counts_one_as_awake) {
+  expect_holds(cases::mutex_word_woken);
+}
+TEST(sync_model, mutex_wakes_who_queues_while_a_lock_is_canceled) {
+  expect_holds(cases::mutex_cancel_and_queue);
+}
 TEST(sync_model, mutex_may_end_with_its_last_owner) {
   expect_holds(cases::mutex_ends);
 }
@@ -36,6 +45,9 @@ TEST(sync_model, rw_mutex_keeps_readers_and_writer_apart) {
 }
 TEST(sync_model, rw_mutex_keeps_a_reader_in_its_slot_apart) {
   expect_holds(cases::rw_mutex_biased);
+}
+TEST(sync_model, rw_mutex_makes_the_slots_before_one_is_used) {
+  expect_holds(cases::rw_mutex_bias_begins);
 }
 TEST(sync_model, wait_group_may_end_with_its_waiter) {
   expect_holds(cases::wait_group_ends);

@@ -47,6 +47,20 @@ void rw_mutex_biased_body() {
   readers_and_writer(true);
 }
 
+// A reader goes to its slot as soon as another one has made them.
+void rw_mutex_bias_begins_body() {
+  sync::rw_mutex mu;
+  name(mu, "rw_mutex");
+  go("first reader", [&] {
+    sync::read_guard const held(mu);
+    sync::rw_mutex_access::bias(mu);
+  });
+  go("other reader", [&] { sync::read_guard const held(mu); });
+  join();
+  MODEL_CHECK(mu.try_lock());
+  mu.unlock();
+}
+
 // What each did before done() is seen after wait(), and the wait_group may end
 // then.
 void wait_group_body() {
@@ -90,6 +104,9 @@ model_case const rw_mutex_two_readers{
     "rw_mutex, two readers and a writer", {.preemptions = 2, .stale_reads = 1}, rw_mutex_body};
 model_case const rw_mutex_biased{
     "rw_mutex, a reader in its slot and a writer", {.preemptions = 3}, rw_mutex_biased_body};
+model_case const rw_mutex_bias_begins{"rw_mutex, one reader makes the slots, another uses its own",
+                                      {.preemptions = 3},
+                                      rw_mutex_bias_begins_body};
 model_case const wait_group_ends{
     "wait_group, ended by who waited", {.preemptions = 2}, wait_group_body};
 model_case const semaphore_three{

@@ -5,16 +5,20 @@
 // Bits: meaning; set by; may be
 //   locked    somebody owns the mutex; who takes it, a hand-off; never stale
 //   queued    the queue may hold a waiter; a waiter, under the queue lock; stale-set (list empty)
-//   woken     a waiter runs to take it, unlock wakes no other; the owner, a spinner; never stale
-//   starving  the owner hands over, newcomers must queue; a waiter, under the queue lock; only
-//             while locked is set
+//   woken     one waiter or spinner runs to take it, unlock wakes no other; the owner, for the one
+//             it is going to wake, or a spinner, for itself; never stale, never two's
+//   starving  the owner hands over, newcomers must queue; a waiter that woken stood for, under the
+//             queue lock; only while locked is set
 // Transitions: from -> to; who, how
 //   0 -> locked                       try_lock_free: lock(), the fast path
 //   locked -> 0                       try_unlock_free: unlock(), the fast path
 //   -locked-starving -> +locked       try_take: barging; a woken waiter or spinner drops woken too
 //   +locked -> +queued (-woken +starving)  try_queue: fails when the mutex became free
-//   +locked -> -locked +woken         release_to: the owner claimed a waiter that will compete
-//   +locked+starving -> unchanged     hand-off: the owner claimed a waiter that owns it from then
+//   +locked -starving -> -locked      begin_release: no waiter, or one is awake
+//   +locked+queued-woken-starving -> +woken  begin_release: the owner goes to claim a waiter
+//   +locked+woken -> -woken           drop_woken: and found none
+//   +locked+woken -> -locked          release_to: and that one will compete
+//   +locked+starving -> unchanged     hand-off: the owner claims a waiter that owns it from then
 //   any -> -queued-starving           drop_queue: the list is empty; under the queue lock
 
 #include <cstdint>
@@ -31,7 +35,7 @@ class mutex_word {
 
   [[nodiscard]] bool try_lock_free() noexcept {
     std::uint32_t expected = 0;
-    // pairs with mutex_word.h:try_unlock_free, release
+    // pairs with mutex_word.h:try_unlock_free, begin_release, release_to
     return word_.compare_exchange_strong(expected, locked, memory_order_acquire,
                                          memory_order_relaxed);
   }
@@ -48,7 +52,7 @@ class mutex_word {
   [[nodiscard]] bool try_take(std::uint32_t& seen, bool drop_woken) noexcept {
     if ((seen & (locked | starving)) != 0) return false;
     std::uint32_t const want = (seen | locked) & ~(drop_woken ? std::uint32_t{woken} : 0U);
-    // pairs with mutex_word.h:try_unlock_free, release
+    // pairs with mutex_word.h:try_unlock_free, begin_release, release_to
     return word_.compare_exchange_weak(seen, want, memory_order_acquire, memory_order_relaxed);
   }
 
@@ -68,26 +72,35 @@ class mutex_word {
     return word_.compare_exchange_weak(seen, want, memory_order_relaxed);
   }
 
-  // release gives the mutex up for good: the caller may not touch it again. wake: a claimed waiter
-  // will compete.
-  void release(bool wake) noexcept {
+  enum class release_step : std::uint8_t {
+    released,   // nobody needs waking: no waiter, or one is awake already
+    wake,       // claim a waiter, then release_to; woken is set for it, so no other will lose
+                // meanwhile, and nobody sets starving. None to claim: drop_woken, begin again
+    hand_over,  // claim a waiter and give it the mutex as it is
+  };
+  // begin_release is the owner's first step of giving it up; released: and its last access.
+  [[nodiscard]] release_step begin_release() noexcept {
     std::uint32_t seen = load();
-    // pairs with mutex_word.h:try_lock_free, try_take
-    while (!word_.compare_exchange_weak(seen, (seen & ~locked) | (wake ? std::uint32_t{woken} : 0U),
-                                        memory_order_release, memory_order_relaxed)) {
+    while ((seen & starving) == 0) {
+      if ((seen & (queued | woken)) == queued) {
+        if (word_.compare_exchange_weak(seen, seen | woken, memory_order_relaxed)) {
+          return release_step::wake;
+        }
+        // pairs with mutex_word.h:try_lock_free, try_take
+      } else if (word_.compare_exchange_weak(seen, seen & ~locked, memory_order_release,
+                                             memory_order_relaxed)) {
+        return release_step::released;
+      }
     }
+    return release_step::hand_over;
   }
-  // try_release gives it up if nobody needs waking: no waiter, or one is awake already.
-  [[nodiscard]] bool try_release(std::uint32_t& seen) noexcept {
-    if ((seen & queued) != 0 && (seen & woken) == 0) return false;
-    if ((seen & starving) != 0) return false;
-    // pairs with mutex_word.h:try_lock_free, try_take
-    return word_.compare_exchange_weak(seen, seen & ~locked, memory_order_release,
-                                       memory_order_relaxed);
+  // release_to is the owner's last access when a claimed waiter will compete.
+  void release_to() noexcept {
+    word_.fetch_and(~locked, memory_order_release);  // pairs with mutex_word.h:try_take
   }
+  void drop_woken() noexcept { word_.fetch_and(~woken, memory_order_relaxed); }
 
   void drop_queue() noexcept { word_.fetch_and(~(queued | starving), memory_order_relaxed); }
-  void drop_woken() noexcept { word_.fetch_and(~woken, memory_order_relaxed); }
   void drop_starving() noexcept { word_.fetch_and(~starving, memory_order_relaxed); }
 
  private:
