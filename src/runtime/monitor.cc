@@ -221,6 +221,7 @@ monitor::found monitor::look() noexcept {
   found f;
   look_at_ticks(f);
   poll_if_overdue();
+  wake_for_overdue_timer();
   f.waiting += s_.global_size_.load(memory_order_relaxed);
   judge(f);
   if (f.fresh > 0 && f.waiting > 0) {
@@ -232,7 +233,8 @@ monitor::found monitor::look() noexcept {
     boost_ = 0;
   }
   match_spares(f.stuck + boost_);
-  if (f.waiting > 0 || s_.lacks_thread_.load(memory_order_relaxed)) s_.wake_one();
+  // What yields wakes nobody: a processor may have more than it needs while another is idle.
+  if (f.waiting > 0 || f.queued || s_.lacks_thread_.load(memory_order_relaxed)) s_.wake_one();
   return f;
 }
 
@@ -255,6 +257,7 @@ void monitor::look_at_ticks(found& f) noexcept {
       p->seen_at = t_;
       p->standing_at = {};
       p->stuck.store(false, memory_order_relaxed);
+      f.queued = f.queued || p->queue.size() > 0;
       continue;
     }
     if (p->timers.next_when() <= t_) run_timers(*p);
@@ -337,10 +340,20 @@ void monitor::poll_if_overdue() noexcept {
       t_ - time_point(duration(s_.last_poll_.load(memory_order_relaxed))) < poll_overdue) {
     return;
   }
+  // What is taken out here is known to nobody else until it is ready: as run_timers.
+  s_.external_waker(1);
   goroutine_chain ready;
   the_netpoller().poll(ready, nullptr);
   s_.last_poll_.store(t_.time_since_epoch().count(), memory_order_relaxed);
   if (ready.count > 0) s_.ready_all(ready);
+  s_.external_waker(-1);
+  s_.check_deadlock();
+}
+
+// An idle processor's timers are run by who finds nothing else to do. All may have enough for long.
+void monitor::wake_for_overdue_timer() noexcept {
+  if (s_.idle_count_.load(memory_order_relaxed) == 0 || s_.poller_blocked_.load()) return;
+  if (s_.next_timer() <= t_) s_.wake_one();
 }
 
 // match_spares brings the spare processors, those told to go not counted, to the number wanted.

@@ -36,6 +36,7 @@ class monitor {
     unsigned fresh = 0;       // of these, since the last look
     bool standing = false;    // some tick stands still and is not stuck yet
     std::size_t waiting = 0;  // goroutines that lie where nobody may come to them
+    bool queued = false;      // some lie where only their own processor comes by itself
   };
   found look() noexcept;
   void look_at_ticks(found& f) noexcept;
@@ -44,6 +45,7 @@ class monitor {
   bool computes(processor& p, int tid) noexcept;
   void report(processor& p, duration still) noexcept;
   void poll_if_overdue() noexcept;
+  void wake_for_overdue_timer() noexcept;
   void match_spares(unsigned wanted) noexcept;
   // the caller holds scheduler::mu_
   bool add_spare() noexcept VOLE_NO_THREAD_SAFETY_ANALYSIS;

@@ -20,7 +20,7 @@ class netpoller {
   void interrupt() noexcept;
   bool interrupt_pending() const noexcept { return interrupted_.load(memory_order_relaxed); }
 
-  std::size_t handles() const noexcept { return handles_.load(memory_order_relaxed); }
+  std::size_t handles() const noexcept { return handles_.load(); }
 
  private:
   friend class poll_handle;

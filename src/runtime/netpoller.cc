@@ -139,14 +139,19 @@ int poll_handle::open(int fd, poll_handle** out) noexcept {
   e.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
   e.data.u64 = pack(h, sequence);
   // The kernel hands h over to whoever polls next; this says the same in the language's terms.
-  net.handles_.fetch_add(1, memory_order_release);  // pairs with netpoller.cc:netpoller::poll
+  // seq_cst: pairs with netpoller.cc:netpoller::poll, worker.cc:find_runnable
+  net.handles_.fetch_add(1);
   if (::epoll_ctl(net.epoll_fd_, EPOLL_CTL_ADD, fd, &e) != 0) {
     int const failure = errno;
     net.handles_.fetch_sub(1, memory_order_relaxed);
-    h->closed_ = true;
+    {
+      raw_lock const lock(h->mu_);
+      h->closed_ = true;
+    }
     h->release();
     return failure;
   }
+  the_scheduler().wake_for_caller_without_processor();
   *out = h;
   return 0;
 }

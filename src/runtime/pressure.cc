@@ -19,6 +19,7 @@ constexpr int stall_share = 20;  // pressure: stalled for more than 1/20 of the 
 
 constinit raw_mutex list_mu;
 constinit atomic<reclaimer*> first{nullptr};  // written under list_mu
+constinit std::uint64_t rounds = 0;           // of relief; under list_mu
 
 // Returns what was read, without a null at the end; empty: no such file.
 std::string_view read_file(char const* path, char* to, std::size_t size) noexcept {
@@ -39,24 +40,45 @@ reclaimer::reclaimer(void* owner, collect_fn collect) noexcept : owner_(owner), 
 }
 
 reclaimer::~reclaimer() {
-  raw_lock const lock(list_mu);
-  if (link_ == nullptr) {
-    first.store(next_, memory_order_relaxed);
-  } else {
-    *link_ = next_;
+  park_ticket relieved;
+  {
+    raw_lock const lock(list_mu);
+    if (link_ == nullptr) {
+      first.store(next_, memory_order_relaxed);
+    } else {
+      *link_ = next_;
+    }
+    if (next_ != nullptr) next_->link_ = link_;
+    if (!relieving_) return;
+    ending_ = &relieved;
   }
-  if (next_ != nullptr) next_->link_ = link_;
+  static_cast<void>(relieved.park(wait_reason::pool_wait, {}));
 }
 
 void relieve_memory() noexcept {
-  std::vector<garbage> all;
-  {
-    raw_lock const lock(list_mu);
-    for (reclaimer* r = first.load(memory_order_relaxed); r != nullptr; r = r->next_) {
-      r->collect_(r->owner_, all);
+  std::uint64_t round = 0;
+  for (;;) {
+    reclaimer* r = nullptr;
+    std::vector<garbage> idle;
+    {
+      raw_lock const lock(list_mu);
+      if (round == 0) round = ++rounds;
+      r = first.load(memory_order_relaxed);
+      while (r != nullptr && (r->asked_ >= round || r->relieving_)) r = r->next_;
+      if (r == nullptr) return;
+      r->asked_ = round;
+      r->relieving_ = true;
+      r->collect_(r->owner_, idle);
     }
+    for (garbage const& g : idle) g.destroy(g.object);
+    park_ticket* ending = nullptr;
+    {
+      raw_lock const lock(list_mu);
+      r->relieving_ = false;
+      ending = r->ending_;
+    }
+    if (ending != nullptr && ending->try_claim()) ending->finish();
   }
-  for (garbage const& g : all) g.destroy(g.object);
 }
 
 bool pressure_watched() noexcept {

@@ -4,7 +4,7 @@
 // only for their next use gives them back.
 //
 // INVARIANTS  a reclaimer is in the list from its constructor to its destructor. It only hands over
-//             what may go; that is destroyed later, without a lock.
+//             what may go; that is destroyed later, without a lock, but before the destructor ends.
 // LOCKS       the list's lock is above the locks that collect functions take.
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "vole/internal/clock.h"
+#include "vole/internal/park.h"
 
 namespace vole::internal {
 
@@ -28,6 +29,7 @@ class reclaimer {
   using collect_fn = void (*)(void* owner, std::vector<garbage>& out);
 
   reclaimer(void* owner, collect_fn collect) noexcept;
+  // Blocks: parks until what was handed over is destroyed.
   ~reclaimer();
   reclaimer(reclaimer const&) = delete;
   reclaimer& operator=(reclaimer const&) = delete;
@@ -39,6 +41,10 @@ class reclaimer {
   collect_fn const collect_;
   reclaimer* next_ = nullptr;
   reclaimer** link_ = nullptr;  // what points at this
+  // Under the list's lock:
+  std::uint64_t asked_ = 0;        // the round of relief that asked it last
+  bool relieving_ = false;         // what it has handed over is not all destroyed
+  park_ticket* ending_ = nullptr;  // its destructor waits for that
 };
 
 // relieve_memory asks all reclaimers and destroys what they give. Blocks: as the destructors do.

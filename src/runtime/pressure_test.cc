@@ -5,6 +5,12 @@
 #include <gtest/gtest.h>
 #include <memory>
 #include <string>
+#include <vector>
+
+#include "vole/go.h"
+#include "vole/runtime.h"
+
+#include "runtime/latch_test.h"
 
 namespace vole::internal {
 namespace {
@@ -55,6 +61,43 @@ TEST(pressure, all_who_are_registered_are_asked) {
   relieve_memory();
   EXPECT_EQ(held.use_count(), 1);
   relieve_memory();
+}
+
+TEST(pressure, owner_ends_after_what_it_has_handed_over) {
+  struct held {
+    gate begun;
+    gate may_end;
+    atomic<bool> destroyed{false};
+  };
+  struct owner {
+    held* kept;
+    reclaimer own{this, [](void* self, std::vector<garbage>& out) {
+                    out.push_back({static_cast<owner*>(self)->kept, [](void* object) {
+                                     auto& h = *static_cast<held*>(object);
+                                     while (!h.begun.wake_one()) runtime::yield();
+                                     h.may_end.wait();
+                                     h.destroyed.store(true);
+                                   }});
+                  }};
+  };
+  run([] {
+    held object;
+    auto own = std::make_unique<owner>(&object);
+    latch done(2);
+    go([&] {
+      relieve_memory();
+      done.count_down();
+    });
+    object.begun.wait();
+    go([&] {
+      own.reset();
+      EXPECT_TRUE(object.destroyed.load());
+      done.count_down();
+    });
+    for (int i = 0; i < 100; ++i) runtime::yield();  // it ends now, or waits
+    while (!object.may_end.wake_one()) runtime::yield();
+    done.wait();
+  });
 }
 
 }  // namespace

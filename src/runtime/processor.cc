@@ -93,6 +93,7 @@ void scheduler::wait_wired(worker& w) noexcept {
     raw_lock const lock(mu_);
     ++wired_waiting_;
     deadlock = looks_deadlocked();
+    if (poller_waits_in_vain()) the_netpoller().interrupt();
   }
   if (deadlock) report_deadlock();
   wait_for_processor(w);
@@ -130,7 +131,9 @@ void scheduler::put_idle(processor* p) noexcept {
   p->stuck.store(false, memory_order_relaxed);
   p->next = idle_;
   idle_ = p;
-  idle_count_.store(++idle_count_locked_, memory_order_relaxed);
+  // seq_cst: pairs with worker.cc:wake_one, whose caller has armed a timer or opened a descriptor
+  // before; the worker that comes from here looks for those afterwards
+  idle_count_.store(++idle_count_locked_);
 }
 
 processor* scheduler::take_idle() noexcept {

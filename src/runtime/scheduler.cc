@@ -21,9 +21,12 @@
 //   out of spinning_ first and
 //   looks through all rings once more. These hints may miss a ring that was filled at that very
 //   moment: that work still
-//   has its owner, and the monitor wakes another worker if the owner does not come to it. Only the
+//   has its owner, and the monitor wakes another worker if the owner does not come to it, or has
+//   more in its ring at a look than it runs (a yield wakes nobody). Only the
 //   global queue has no
 //   owner, and it is under mu_.
+//   The timers of an idle processor are run by who looks for work, or, where all have enough, by
+//   whom the monitor wakes. Who arms a timer or opens a descriptor without a processor wakes one.
 //   ready() into an empty next_ wakes nobody while goroutines here run short slices: the waker is
 //   about to park, and
 //   a second worker would cost 5 us to run what this one reaches in 50 ns.

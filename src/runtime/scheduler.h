@@ -55,6 +55,9 @@ class scheduler {
 
   // timer_changed wakes the poller when a timer was armed that is due before it would look.
   void timer_changed(time_point when) noexcept;
+  // wake_for_caller_without_processor sees to it that somebody comes to wait for what the caller,
+  // a plain thread or in blocking(), has armed or opened.
+  void wake_for_caller_without_processor() noexcept;
   timer_heap& timers_for_caller() noexcept;
 
   goroutine* take_block(int size_class, std::errc* why) noexcept;
@@ -114,6 +117,8 @@ class scheduler {
   goroutine* stop_spinning(worker& w, goroutine* g) noexcept;
   bool any_ring_filled() noexcept;
   bool looks_deadlocked() noexcept VOLE_REQUIRES_LOCK(mu_);
+  bool poller_waits_in_vain() noexcept VOLE_REQUIRES_LOCK(mu_);
+  bool nothing_can_come() noexcept VOLE_REQUIRES_LOCK(mu_);
   void report_deadlock() noexcept;
   goroutine* adopt(worker& w, goroutine_chain& chain) noexcept;
   time_point next_timer() noexcept;

@@ -122,12 +122,14 @@ bool stack_pool::add_slab(int size_class) noexcept try {
   owned->base = static_cast<char*>(at);
   owned->slots = slots;
   owned->size_class = size_class;
+#if VOLE_ASAN
+  // LeakSanitizer reads the process' map once for each: one for all stacks, not one for each of
+  // them. It leaves out the guards, which the map shows.
+  __lsan_register_root_region(owned->base, slots * each);
+#endif
   for (std::size_t i = slots; i-- > 0;) {
     char* const low = owned->base + i * each;
     guard(low);
-#if VOLE_ASAN
-    __lsan_register_root_region(low + page_bytes, each - page_bytes);
-#endif
     cold.push_back({owned.get(), i});
   }
   reserved_bytes_ += slots * each;

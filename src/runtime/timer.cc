@@ -10,13 +10,14 @@ namespace vole::internal {
 namespace {
 
 constexpr std::size_t arity = 4;
-constexpr int fires_per_lock = 64;  // then others may have the lock
+constexpr std::size_t fires_per_lock = 64;  // then others may have the lock
 
 }  // namespace
 
 void timer_heap::publish() noexcept {
   time_point const first = entries_.empty() ? never : entries_.front().when;
-  // seq_cst: pairs with worker.cc:wait_for_net, which sets poll_until_ and then reads this
+  // seq_cst: pairs with worker.cc:next_timer, of wait_for_net, which sets poll_until_ before, and of
+  // find_runnable, which has put its processor among the idle ones
   if (next_when_.load(memory_order_relaxed) != first.time_since_epoch().count()) {
     next_when_.store(first.time_since_epoch().count());
   }
@@ -56,18 +57,22 @@ void timer_heap::sift_down(std::size_t i) noexcept {
   place(i, e);
 }
 
-bool timer_heap::push(timer_node& node, time_point when) noexcept {
+void timer_heap::link(timer_node& node, time_point when) noexcept {
   node.when = when;
   node.key_ = when;
   // pairs with timer.cc:timer_delete, timer_move, timer_advance
   node.heap_.store(this, memory_order_release);
   entries_.push_back({when, &node});
   sift_up(entries_.size() - 1);
+}
+
+bool timer_heap::push(timer_node& node, time_point when) noexcept {
+  link(node, when);
   publish();
   return node.index_ == 0;
 }
 
-void timer_heap::remove(timer_node& node) noexcept {
+void timer_heap::unlink(timer_node& node) noexcept {
   std::size_t const i = node.index_;
   entry const last = entries_.back();
   entries_.pop_back();
@@ -77,6 +82,10 @@ void timer_heap::remove(timer_node& node) noexcept {
     sift_down(last.node->index_);
   }
   settle_front();
+}
+
+void timer_heap::remove(timer_node& node) noexcept {
+  unlink(node);
   publish();
 }
 
@@ -106,22 +115,32 @@ void timer_heap::settle_front() noexcept {
 
 std::size_t timer_heap::run(time_point now) noexcept {
   std::size_t fired = 0;
-  while (true) {
+  std::size_t before = 0;
+  do {
+    before = fired;
     raw_lock const lock(mu_);
-    for (int i = 0; i < fires_per_lock; ++i) {
-      if (entries_.empty() || entries_.front().when > now) return fired;
-      timer_node& node = *entries_.front().node;
-      remove(node);
-      ++fired;
-      time_point const again = node.fire(&node, now);
-      if (again != never) {
-        push(node, again);
-      } else {
-        // Whoever waits in timer_delete may free the node once the lock is let go.
-        node.heap_.store(nullptr, memory_order_release);  // pairs with timer.cc:timer_delete
-      }
+    fired += run_some(now);
+    // Not between: who is about to sleep must not miss a timer that fires and is armed again.
+    publish();
+  } while (fired - before == fires_per_lock);
+  return fired;
+}
+
+std::size_t timer_heap::run_some(time_point now) noexcept {
+  std::size_t fired = 0;
+  while (fired < fires_per_lock && !entries_.empty() && entries_.front().when <= now) {
+    timer_node& node = *entries_.front().node;
+    unlink(node);
+    ++fired;
+    time_point const again = node.fire(&node, now);
+    if (again != never) {
+      link(node, again);
+    } else {
+      // Whoever waits in timer_delete may free the node once the lock is let go.
+      node.heap_.store(nullptr, memory_order_release);  // pairs with timer.cc:timer_delete
     }
   }
+  return fired;
 }
 
 void timer_heap::move_to(timer_heap& other) noexcept VOLE_NO_THREAD_SAFETY_ANALYSIS {
@@ -152,7 +171,7 @@ void timer_add(timer_node& node, time_point when) noexcept {
 }
 
 bool timer_delete(timer_node& node) noexcept {
-  // pairs with timer.cc:timer_heap::push, timer_heap::run
+  // pairs with timer.cc:timer_heap::link, timer_heap::run_some
   while (timer_heap* const heap = node.heap_.load(memory_order_acquire)) {
     raw_lock const lock(heap->mu_);
     if (node.heap_.load(memory_order_relaxed) != heap) continue;
@@ -164,7 +183,7 @@ bool timer_delete(timer_node& node) noexcept {
 }
 
 bool timer_move(timer_node& node, time_point when) noexcept {
-  // pairs with timer.cc:timer_heap::push, timer_heap::run
+  // pairs with timer.cc:timer_heap::link, timer_heap::run_some
   while (timer_heap* const heap = node.heap_.load(memory_order_acquire)) {
     bool earliest = false;
     {
@@ -180,20 +199,31 @@ bool timer_move(timer_node& node, time_point when) noexcept {
 }
 
 void timer_advance(timer_node& node, time_point when) noexcept {
-  // pairs with timer.cc:timer_heap::push, timer_heap::run
-  while (timer_heap* const heap = node.heap_.load(memory_order_acquire)) {
+  while (true) {
+    // pairs with timer.cc:timer_heap::link, timer_heap::run_some
+    timer_heap* heap = node.heap_.load(memory_order_acquire);
+    bool const armed = heap != nullptr;
+    if (!armed) heap = &the_scheduler().timers_for_caller();
     bool earliest = false;
     {
       raw_lock const lock(heap->mu_);
-      if (node.heap_.load(memory_order_relaxed) != heap) continue;
-      if (node.when <= when) return;
-      heap->move(node, when);
-      earliest = node.index_ == 0;
+      timer_heap* found = nullptr;
+      if (armed) {
+        if (node.heap_.load(memory_order_relaxed) != heap) continue;
+        if (node.when <= when) return;
+        heap->move(node, when);
+        earliest = node.index_ == 0;
+        // Another may arm it in a heap of its own just now: one of the two has it.
+        // pairs with timer.cc:timer_heap::run_some, and itself
+      } else if (node.heap_.compare_exchange_strong(found, heap, memory_order_acq_rel)) {
+        earliest = heap->push(node, when);
+      } else {
+        continue;
+      }
     }
     if (earliest) heap->changed(when);
     return;
   }
-  timer_add(node, when);
 }
 
 }  // namespace vole::internal

@@ -3,7 +3,7 @@
 // Timers: a 4-ary heap per processor, each under its own lock.
 //
 // INVARIANTS  a node is in at most one heap; node.heap_ says which (null: none) and changes only
-//             under that heap's lock.
+//             under that heap's lock; from null by one step, for two may arm it at once.
 //             An entry's time, which its node knows as key_, is at most its node's: one that is
 //             moved to later keeps its place until it comes to the front. The front's is exact.
 // LOCKS       timer_heap::mu_ is above chan and poll_handle locks: fire() runs under it, so that
@@ -54,6 +54,7 @@ bool timer_delete(timer_node& node) noexcept;
 bool timer_move(timer_node& node, time_point when) noexcept;
 
 // timer_advance arms the node, or moves it earlier; a node armed at or before when stays as it is.
+// Several may do so at once.
 void timer_advance(timer_node& node, time_point when) noexcept;
 
 class timer_heap {
@@ -65,7 +66,7 @@ class timer_heap {
   // next_when is the earliest time in the heap, or never; read without the lock, so it may be
   // stale.
   time_point next_when() const noexcept {
-    return time_point(duration(next_when_.load(memory_order_relaxed)));
+    return time_point(duration(next_when_.load()));  // seq_cst: pairs with timer.cc:publish
   }
 
   // run fires all that is due. Returns how many fired.
@@ -93,6 +94,10 @@ class timer_heap {
   bool push(timer_node& node, time_point when) noexcept
       VOLE_REQUIRES_LOCK(mu_);  // true: new earliest
   void remove(timer_node& node) noexcept VOLE_REQUIRES_LOCK(mu_);
+  // As push and remove, for one that publishes later.
+  void link(timer_node& node, time_point when) noexcept VOLE_REQUIRES_LOCK(mu_);
+  void unlink(timer_node& node) noexcept VOLE_REQUIRES_LOCK(mu_);
+  std::size_t run_some(time_point now) noexcept VOLE_REQUIRES_LOCK(mu_);
   void move(timer_node& node, time_point when) noexcept VOLE_REQUIRES_LOCK(mu_);
   void settle_front() noexcept VOLE_REQUIRES_LOCK(mu_);
   void sift_up(std::size_t i) noexcept VOLE_REQUIRES_LOCK(mu_);

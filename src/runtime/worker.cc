@@ -110,12 +110,12 @@ void scheduler::for_each_worker(void (*visit)(void*, worker&), void* arg) noexce
 // --------------------------------------------------------------------------------------------
 
 void scheduler::wake_one() noexcept {
-  if (idle_count_.load(memory_order_relaxed) == 0) return;
-  // Relaxed is enough for work under mu_: whoever set these before it last found the global queue
-  // empty there, has
+  // seq_cst: pairs with processor.cc:put_idle, worker.cc:let_go, wait_for_net. For work under mu_
+  // less would do: whoever changed these before it last found the global queue empty there, has
   // been seen since; whoever has not looked there yet will.
-  if (spinning_.load(memory_order_relaxed) != 0) return;
-  if (poller_blocked_.load(memory_order_relaxed) && the_netpoller().interrupt_pending()) return;
+  if (idle_count_.load() == 0) return;
+  if (spinning_.load() != 0) return;
+  if (poller_blocked_.load() && the_netpoller().interrupt_pending()) return;
   std::uint32_t none = 0;
   if (!spinning_.compare_exchange_strong(none, 1)) return;
   raw_lock const lock(mu_);
@@ -175,6 +175,7 @@ void scheduler::stop_worker(worker& w) noexcept {
     idle_workers_.push_front(w);
     ++idle_worker_count_;
     deadlock = looks_deadlocked();
+    if (poller_waits_in_vain()) the_netpoller().interrupt();
   }
   if (deadlock) report_deadlock();
   wait_for_processor(w);
@@ -193,9 +194,19 @@ void scheduler::wait_for_processor(worker& w) noexcept {
 // looks_deadlocked: every worker sleeps on its word and nothing outside the goroutines is known
 // that could ready one.
 bool scheduler::looks_deadlocked() noexcept {
-  return mains_.load() > 0 &&
-         idle_worker_count_ + wired_waiting_ == worker_count_.load(memory_order_relaxed) &&
-         global_.count == 0 && !poller_blocked_.load() &&
+  return idle_worker_count_ + wired_waiting_ == worker_count_.load(memory_order_relaxed) &&
+         !poller_blocked_.load() && nothing_can_come();
+}
+
+// poller_waits_in_vain: the one in epoll sleeps for a descriptor or timer that is no more, and all
+// others on their words. Interrupted, it is the last to come to looks_deadlocked.
+bool scheduler::poller_waits_in_vain() noexcept {
+  return idle_worker_count_ + wired_waiting_ + 1 == worker_count_.load(memory_order_relaxed) &&
+         poller_blocked_.load() && nothing_can_come();
+}
+
+bool scheduler::nothing_can_come() noexcept {
+  return mains_.load() > 0 && global_.count == 0 &&
          idle_count_locked_ == processor_count_.load(memory_order_relaxed) &&
          // The timers first: monitor.cc:run_timers is an external waker before it takes one out.
          blocking_calls_.load() == 0 && next_timer() == never && external_wakers_.load() == 0 &&
@@ -481,8 +492,12 @@ void scheduler::timer_changed(time_point when) noexcept {
     if (time_point(duration(poll_until_.load())) > when) the_netpoller().interrupt();
     return;
   }
-  // The caller's own processor looks at its timers before it sleeps; a foreign thread has nobody
-  // who does.
+  wake_for_caller_without_processor();
+}
+
+// The worker of a processor looks at its timers and at the descriptors before it sleeps. A caller
+// that has none has nobody who does.
+void scheduler::wake_for_caller_without_processor() noexcept {
   worker* const w = current_worker();
   if (w == nullptr || w->held == nullptr) wake_one();
 }

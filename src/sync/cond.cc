@@ -41,22 +41,26 @@ void cond::signal_slow() {
 }
 
 // One at a time: each waiter lies on a page of its own, which is fetched while the one before it is
-// made ready. The last access comes before the last of them wakes, who may destroy the cond.
-void cond::broadcast_slow() {
+// made ready. The next is claimed before one is let go: the last to leave may destroy the cond, and
+// one that is claimed does not leave.
+void cond::broadcast_slow() VOLE_NO_THREAD_SAFETY_ANALYSIS {
   queue_lock_.lock();
   std::uint64_t const end = came_;
-  auto const more = [&]() VOLE_NO_THREAD_SAFETY_ANALYSIS {
-    return !queue_.empty() && queue_.front()->number < end;
+  auto const claim_first = [&]() VOLE_NO_THREAD_SAFETY_ANALYSIS -> waiter* {
+    while (!queue_.empty() && queue_.front()->number < end) {
+      waiter* const w = queue_.pop_front();
+      if (w->claim()) return w;
+    }
+    return nullptr;
   };
-  while (more()) {  // asked under the lock each time: others may wake the rest meanwhile
-    waiter* const w = queue_.pop_front();
-    bool const claimed = w->claim();
-    __builtin_prefetch(queue_.front());
-    bool const left = more();
-    if (!claimed) continue;
+  waiter* w = claim_first();
+  while (w != nullptr) {
+    waiter* const next = claim_first();
+    if (next != nullptr) __builtin_prefetch(queue_.front());
     queue_lock_.unlock();
     w->ticket.finish();
-    if (!left) return;
+    if (next == nullptr) return;
+    w = next;
     queue_lock_.lock();
   }
   queue_lock_.unlock();

@@ -211,6 +211,28 @@ TEST(map, readers_and_writers_at_once) {
   m.clear();
 }
 
+TEST(map, range_gives_no_key_twice_while_keys_go_and_come_back) {
+  sync::map<int, int> m;
+  constexpr int keys = 64;
+  internal::atomic<bool> stop{false};
+  sync::wait_group wg;
+  wg.go([&] {
+    for (int i = 0; i < 100'000; ++i) {
+      m.erase(i % keys);
+      m.store(i % keys, i);
+      if (i % 64 == 0) runtime::yield();
+    }
+    stop.store(true);
+  });
+  while (!stop.load()) {
+    std::vector<int> times(keys);
+    m.range([&](int key, int) { ++times[static_cast<std::size_t>(key)]; });
+    for (int const n : times) EXPECT_LE(n, 1);
+    runtime::yield();
+  }
+  wg.wait();
+}
+
 TEST(map, load_or_store_has_one_winner) {
   for (int round = 0; round < 200; ++round) {
     sync::map<int, int> m;

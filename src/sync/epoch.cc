@@ -12,14 +12,16 @@
 #include "vole/assert.h"
 
 #include "runtime/processor.h"
+#include "runtime/scheduler.h"
 #include "sync/asymmetric.h"
 
 namespace vole::internal {
 namespace {
 
 constexpr std::size_t slots_per_chunk = 64;
-constexpr std::size_t chunks_max = 160;  // for all the workers there can be
-constexpr std::size_t guests_max = 64;   // plain threads that read at the same moment
+constexpr std::size_t chunks_max = scheduler::workers_max / slots_per_chunk;
+constexpr std::size_t guests_max = 64;  // plain threads that read at the same moment
+static_assert(chunks_max * slots_per_chunk == scheduler::workers_max);
 
 struct slot_chunk {
   epoch_slot slots[slots_per_chunk];
@@ -29,20 +31,23 @@ atomic<std::uint64_t> the_epoch{1};
 atomic<slot_chunk*> worker_slots[chunks_max];
 atomic<std::size_t> chunk_count{0};  // never shrinks
 epoch_slot guest_slots[guests_max];
+// While this thread, which is no worker, has a pin. No goroutine looks at it.
+constinit thread_local epoch_slot* own_guest_slot = nullptr;
 
 epoch_slot& worker_slot(std::uint32_t index) noexcept {
   std::size_t const chunk = index / slots_per_chunk;
+  VOLE_ASSERT(chunk < chunks_max, "worker {}", index);
   slot_chunk* c = worker_slots[chunk].load(memory_order_acquire);  // pairs with the exchange below
   if (c == nullptr) [[unlikely]] {
-    VOLE_ASSERT(chunk < chunks_max, "worker {}", index);
+    // Counted first: whoever finds the chunk here may pin by it at once.
+    std::size_t count = chunk_count.load(memory_order_relaxed);
+    // pairs with epoch.cc:oldest_pin
+    while (count <= chunk && !chunk_count.compare_exchange_weak(count, chunk + 1)) {
+    }
     auto* const fresh = new slot_chunk;
     // pairs with the load above and epoch.cc:oldest_pin
     if (worker_slots[chunk].compare_exchange_strong(c, fresh, memory_order_acq_rel)) {
       c = fresh;
-      std::size_t count = chunk_count.load(memory_order_relaxed);
-      // pairs with epoch.cc:oldest_pin
-      while (count <= chunk && !chunk_count.compare_exchange_weak(count, chunk + 1)) {
-      }
     } else {
       delete fresh;
     }
@@ -85,9 +90,12 @@ epoch_slot& epoch_pin() noexcept {
   worker const* const w = current_worker();
   std::uint64_t const epoch = the_epoch.load(memory_order_acquire);  // pairs with limbo::retire
   if (w == nullptr) [[unlikely]] {
-    epoch_slot& slot = guest_slot(epoch);
-    slot.guest = true;
-    return slot;
+    if (own_guest_slot == nullptr) {
+      own_guest_slot = &guest_slot(epoch);
+      own_guest_slot->guest = true;
+    }
+    ++own_guest_slot->depth;
+    return *own_guest_slot;
   }
   epoch_slot& slot = worker_slot(w->index);
   if (slot.depth++ == 0) fast_store(slot.pinned, epoch);  // pairs with epoch.cc:oldest_pin
@@ -95,8 +103,10 @@ epoch_slot& epoch_pin() noexcept {
 }
 
 void epoch_unpin(epoch_slot& slot) noexcept {
+  if (--slot.depth != 0) return;
+  if (slot.guest) own_guest_slot = nullptr;
   // pairs with epoch.cc:oldest_pin: what the reader has read is not freed before
-  if (slot.guest || --slot.depth == 0) slot.pinned.store(0, memory_order_release);
+  slot.pinned.store(0, memory_order_release);
 }
 
 limbo::~limbo() {

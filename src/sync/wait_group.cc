@@ -66,11 +66,28 @@ wake_reason wait_group::wait_slow(internal::park_limit const& limit) {
     queue_.push_back(self);
   }
   wake_reason const reason = self.ticket.park(internal::wait_reason::wait_group_wait, limit);
-  if (reason != wake_reason::ready) {
-    internal::raw_lock const lock(queue_lock_);
-    queue_.remove(self);
+  if (reason == wake_reason::ready || leave_queue(self)) return reason;
+  return self.ticket.park(internal::wait_reason::wait_group_wait, {});
+}
+
+// The caller has waited as long as it may. False: it stays in the queue, for there is a done() on
+// its way to those who wait, and nobody else to keep the wait_group alive for it.
+bool wait_group::leave_queue(mutex_waiter& self) {
+  internal::raw_lock const lock(queue_lock_);
+  queue_.remove(self);
+  if (!queue_.empty()) return true;
+  std::uint64_t seen = word_.load(internal::memory_order_relaxed);
+  while (counter_of(seen) != 0) {
+    // relaxed, no partner: the word says no more than before
+    if (word_.compare_exchange_weak(seen, seen & ~std::uint64_t{waiters},
+                                    internal::memory_order_relaxed)) {
+      return true;
+    }
   }
-  return reason;
+  if ((seen & flags) != waiters) return true;
+  self.ticket.reset();
+  queue_.push_back(self);
+  return false;
 }
 
 }  // namespace vole::sync

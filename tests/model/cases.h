@@ -42,6 +42,7 @@ extern model_case const park_holding_a_lock;
 extern model_case const cancel_and_waker;
 extern model_case const park_twice;
 extern model_case const deadline_and_waker;
+extern model_case const timer_armed_by_two;
 
 // sync_cases.cc
 extern model_case const raw_mutex_three;
@@ -70,6 +71,8 @@ extern model_case const rw_mutex_two_readers;
 extern model_case const rw_mutex_biased;
 extern model_case const rw_mutex_bias_begins;
 extern model_case const wait_group_ends;
+extern model_case const wait_group_ends_early;
+extern model_case const cond_ends;
 extern model_case const semaphore_three;
 
 // select_cases.cc

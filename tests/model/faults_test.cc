@@ -100,7 +100,7 @@ std::vector<seeded> park_faults() {
        stuck},
       {"deadline_does_not_say_that_it_fires_no_more",
        &deadline_and_waker,
-       {"timer_heap::run", op::store, rel, effect::weaken},
+       {"timer_heap::run_some", op::store, rel, effect::weaken},
        any},
   };
 }

@@ -193,8 +193,31 @@ void deadline_body() {
   MODEL_CHECK(e.value == (woken ? 7 : 0));
 }
 
+// Two arm a timer at once, as two calls of set_deadline do: it stands in the heap once.
+void timer_armed_by_two_body() {
+  struct : internal::timer_node {
+    int fired = 0;
+  } node;
+  node.fire = [](internal::timer_node* at, time_point) {
+    ++static_cast<decltype(node)*>(at)->fired;
+    return never;
+  };
+  internal::timer_heap heap;
+  use_timers(heap);
+  name(heap, "heap");
+  thread("later", [&] { timer_advance(node, time_point(std::chrono::hours(2))); });
+  thread("sooner", [&] { timer_advance(node, time_point(std::chrono::hours(1))); });
+  join();
+  MODEL_CHECK(heap.size() == 1);
+  MODEL_CHECK(heap.next_when() == time_point(std::chrono::hours(1)));
+  MODEL_CHECK(heap.run(time_point(std::chrono::hours(3))) == 1);
+  MODEL_CHECK(node.fired == 1);
+}
+
 }  // namespace
 
+model_case const timer_armed_by_two{
+    "timer, armed by two", {.preemptions = 3}, timer_armed_by_two_body};
 model_case const goroutine_and_waker{
     "park, a goroutine and its waker", {.preemptions = 4}, goroutine_and_waker_body};
 model_case const thread_and_waker{

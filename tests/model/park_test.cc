@@ -33,6 +33,9 @@ TEST(park_model, cancel_and_waker_do_not_both_win) {
 TEST(park_model, deadline_and_waker_do_not_both_win) {
   expect_holds(cases::deadline_and_waker);
 }
+TEST(park_model, timer_armed_by_two_stands_once) {
+  expect_holds(cases::timer_armed_by_two);
+}
 TEST(park_model, parks_again) {
   expect_holds(cases::park_twice);
 }

@@ -52,6 +52,12 @@ TEST(sync_model, rw_mutex_makes_the_slots_before_one_is_used) {
 TEST(sync_model, wait_group_may_end_with_its_waiter) {
   expect_holds(cases::wait_group_ends);
 }
+TEST(sync_model, wait_group_s_wait_may_end_early) {
+  expect_holds(cases::wait_group_ends_early);
+}
+TEST(sync_model, cond_may_end_with_who_leaves_last) {
+  expect_holds(cases::cond_ends);
+}
 TEST(sync_model, semaphore_gives_one_unit_to_one) {
   expect_holds(cases::semaphore_three);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // rw_mutex, with and without its readers' bias, wait_group, semaphore.
 
+#include "vole/sync/cond.h"
 #include "vole/sync/rw_mutex.h"
 #include "vole/sync/semaphore.h"
 #include "vole/sync/wait_group.h"
@@ -17,6 +18,9 @@ struct rw_mutex_access {
 
 namespace vole::model::cases {
 namespace {
+
+using internal::cancel_source;
+using internal::wake_reason;
 
 void readers_and_writer(bool biased) {
   sync::rw_mutex mu;
@@ -82,6 +86,71 @@ void wait_group_body() {
   join();
 }
 
+// A wait that ends early leaves nothing behind that could end the next one too early, or touch the
+// wait_group after it.
+void wait_group_ends_early_body() {
+  auto* const wg = new sync::wait_group;
+  name(*wg, "wait_group");
+  cancel_source fired;
+  fired.fire();
+  int done[2] = {};
+  wg->add(1);
+  thread("first", [&done, wg] {
+    done[0] = 1;
+    wg->done();
+  });
+  go("waiter", [&] {
+    if (wg->wait_until({.cancel = &fired}) != wake_reason::ready) {
+      wg->add(1);
+      go("second", [&done, wg] {
+        done[1] = 1;
+        wg->done();
+      });
+      wg->wait();
+      MODEL_CHECK(done[1] == 1);
+    }
+    MODEL_CHECK(done[0] == 1);
+    delete wg;
+  });
+  join();
+}
+
+// The last to leave ends the cond, while broadcast wakes one and another gives up.
+void cond_ends_body() {
+  struct shared {
+    sync::mutex mu;
+    sync::cond changed{mu};
+    bool on = false;
+    int inside = 2;
+  };
+  auto* const s = new shared;
+  name(*s, "cond");
+  cancel_source fired;
+  fired.fire();
+  auto const leave = [s] {  // the caller holds mu
+    bool const last = --s->inside == 0;
+    s->mu.unlock();
+    if (last) delete s;
+  };
+  go("waiter", [&, s] {
+    s->mu.lock();
+    go("limited", [&, s] {
+      s->mu.lock();
+      static_cast<void>(s->changed.wait_until({.cancel = &fired}));
+      leave();
+    });
+    go("broadcaster", [s] {
+      s->mu.lock();
+      s->on = true;
+      s->mu.unlock();
+      s->changed.broadcast();
+    });
+    while (!s->on) s->changed.wait();
+    leave();
+  });
+  join();
+}
+
 void semaphore_body() {
   sync::semaphore sem(1);
   name(sem, "semaphore");
@@ -109,6 +178,10 @@ model_case const rw_mutex_bias_begins{"rw_mutex, one reader makes the slots, ano
                                       rw_mutex_bias_begins_body};
 model_case const wait_group_ends{
     "wait_group, ended by who waited", {.preemptions = 2}, wait_group_body};
+model_case const wait_group_ends_early{
+    "wait_group, a wait ends early", {.preemptions = 2}, wait_group_ends_early_body};
+model_case const cond_ends{
+    "cond, ended by who left last", {.preemptions = 2, .stale_reads = 0}, cond_ends_body};
 model_case const semaphore_three{
     "semaphore, three for one unit", {.preemptions = 1, .stale_reads = 1}, semaphore_body};
 

@@ -182,8 +182,10 @@ template <class K, std::copy_constructible V, class Hash, class Equal>
 template <class Fn>
   requires std::invocable<Fn&, K const&, V const&>
 void map<K, V, Hash, Equal>::range(Fn&& fn) const {
+  std::vector<std::pair<slot const*, entry const*>> found;
   std::vector<std::pair<K, V>> seen;
   for (shard const& s : shards_) {
+    found.clear();
     seen.clear();
     {
       internal::read_pin const pin;
@@ -191,7 +193,12 @@ void map<K, V, Hash, Equal>::range(Fn&& fn) const {
       for (std::size_t i = 0; t != nullptr && i <= t->mask; ++i) {
         // pairs with insert, put
         entry const* const e = t->entries[i].load(internal::memory_order_acquire);
-        if (e != nullptr && e != gone()) seen.emplace_back(e->key, e->value);
+        if (e != nullptr && e != gone()) found.emplace_back(&t->entries[i], e);
+      }
+      // Erased since: its key may stand among the rest once more.
+      for (auto const& [at, e] : found) {
+        // relaxed: who found the key again has seen it gone here
+        if (at->load(internal::memory_order_relaxed) != gone()) seen.emplace_back(e->key, e->value);
       }
     }
     for (auto const& [key, value] : seen) {

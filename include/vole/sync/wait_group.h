@@ -4,7 +4,8 @@
 //
 // INVARIANTS (word_)
 //   one * n    the counter, in the upper half, never negative.
-//   waiters    queue_ may be non-empty. Set by a waiter under queue_lock_; may be stale-set.
+//   waiters    a waiter is in queue_; when the counter is 0, or it may have left, and the done()
+//   that saw it there is on its way. Set and, above 0, cleared by a waiter under queue_lock_.
 //   releasing  one goroutine, the one whose done() brought the counter to 0, is waking the queue.
 //   It alone clears it.
 //   0          nobody is counted and nobody will touch the wait_group any more: wait() returns, its
@@ -79,6 +80,7 @@ class wait_group {
   void release(std::uint64_t after);
   void collect(internal::waiter_list<internal::mutex_waiter>& released);
   internal::wake_reason wait_slow(internal::park_limit const& limit);
+  bool leave_queue(internal::mutex_waiter& self);
 
   internal::atomic<std::uint64_t> word_{0};
   internal::raw_mutex queue_lock_;

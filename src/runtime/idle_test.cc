@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is due is come to, whoever sleeps or is busy: timers of idle processors, descriptors opened
+// without a processor, timers that arm themselves again; and a deadlock is reported though a worker
+// is in epoll.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <thread>
+#include <unistd.h>
+
+#include "vole/go.h"
+#include "vole/internal/park.h"
+#include "vole/runtime.h"
+
+#include "runtime/latch_test.h"
+#include "runtime/netpoll.h"
+#include "runtime/netpoller.h"
+#include "runtime/scheduler.h"
+#include "runtime/timer.h"
+
+namespace vole::internal {
+namespace {
+
+using std::chrono::milliseconds;
+
+// A pipe whose reading end the netpoller knows.
+struct polled_pipe {
+  int fds[2] = {-1, -1};
+  poll_handle* handle = nullptr;
+
+  polled_pipe() {
+    EXPECT_EQ(::pipe2(fds, O_NONBLOCK), 0);
+    EXPECT_EQ(poll_handle::open(fds[0], &handle), 0);
+  }
+  ~polled_pipe() {
+    handle->close();
+    handle->release();
+    ::close(fds[0]);
+    ::close(fds[1]);
+  }
+  polled_pipe(polled_pipe const&) = delete;
+  polled_pipe& operator=(polled_pipe const&) = delete;
+};
+
+TEST(idle, timer_of_an_idle_processor_fires_while_another_is_busy) {
+  struct tick : timer_node {
+    atomic<bool> fired{false};
+  } due;
+  due.fire = [](timer_node* node, time_point) {
+    static_cast<tick*>(node)->fired.store(true);
+    return never;
+  };
+  run([&] {
+    int const before = runtime::set_max_procs(2);
+    while (runtime::read_stats().processors != 2) runtime::yield();
+    atomic<bool> elsewhere{false};
+    go([&] {
+      elsewhere.store(true);
+      timer_add(due, now() + milliseconds(1));
+      blocking([&] {
+        while (!due.fired.load()) std::this_thread::yield();
+      });
+    });
+    go([] {});  // the first is now where another processor may take it from
+    while (!elsewhere.load()) std::this_thread::yield();  // the timer must not be this processor's
+    while (!due.fired.load()) runtime::yield();
+    runtime::set_max_procs(before);
+  });
+}
+
+TEST(idle, two_that_only_yield_come_apart) {
+  run([&] {
+    int const before = runtime::set_max_procs(2);
+    while (runtime::read_stats().processors != 2) runtime::yield();
+    atomic<processor*> mine{current_worker()->held};
+    latch apart(1);
+    go([&] {
+      while (current_worker()->held == mine.load()) runtime::yield();
+      mine.store(nullptr);
+      apart.count_down();
+    });
+    while (mine.load() != nullptr) {
+      processor* seen = mine.load();
+      if (seen != nullptr) mine.compare_exchange_strong(seen, current_worker()->held);
+      runtime::yield();
+    }
+    apart.wait();
+    runtime::set_max_procs(before);
+  });
+}
+
+TEST(idle, descriptor_opened_in_a_blocking_section_is_waited_for) {
+  run([] {
+    blocking([] {
+      polled_pipe pipe;
+      std::thread writer([&] { EXPECT_EQ(::write(pipe.fds[1], "x", 1), 1); });
+      char c = 0;
+      while (::read(pipe.fds[0], &c, 1) != 1) {
+        EXPECT_EQ(pipe.handle->wait(poll_mode::read), poll_result::ready);
+      }
+      writer.join();
+    });
+  });
+}
+
+TEST(idle, timer_that_arms_itself_again_is_never_missing) {
+  struct again : timer_node {
+    timer_heap heap;
+    time_point seen{};
+  } node;
+  node.fire = [](timer_node* at, time_point when) {
+    auto& self = *static_cast<again*>(at);
+    self.seen = self.heap.next_when();  // what a worker that is about to sleep would go by
+    return when + milliseconds(5);
+  };
+  run([&] {
+    // Armed in the heap of this processor, then moved to one that nobody else runs.
+    time_point const first = now() + std::chrono::hours(1);
+    timer_add(node, first);
+    current_worker()->held->timers.move_to(node.heap);
+    EXPECT_EQ(node.heap.run(first), 1u);
+    EXPECT_LE(node.seen, first);
+    EXPECT_EQ(node.heap.next_when(), first + milliseconds(5));
+    EXPECT_TRUE(timer_delete(node));
+  });
+}
+
+TEST(idle_death, deadlock_is_reported_though_a_worker_waited_for_a_descriptor) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(run([] {
+                runtime::set_max_procs(2);
+                {
+                  polled_pipe const pipe;
+                  latch started(2);  // wakes the other worker, which has nothing to do then
+                  for (int i = 0; i < 2; ++i) go([&] { started.count_down(); });
+                  started.wait();
+                  runtime::stats s = runtime::read_stats();
+                  while (s.threads < 2 || s.processors_idle != 1 || s.threads_spinning != 0) {
+                    runtime::yield();
+                    s = runtime::read_stats();
+                  }
+                  // It goes to wait for the descriptor now. Mostly it is there before the pipe ends.
+                  for (int i = 0; i < 100'000; ++i) runtime::yield();
+                }
+                gate g;
+                g.wait();
+              }),
+              testing::ExitedWithCode(2), "all goroutines are asleep - deadlock!");
+}
+
+}  // namespace
+}  // namespace vole::internal
