@@ -44,10 +44,7 @@ void layout::row() {
 }
 
 void layout::span(int columns, std::string text, cell_style style) {
-  std::string margin(style.margin);
-  if (style.margin.data() == cell_style::usual.data()) {
-    margin = column_ == 0 || text.empty() ? "" : " ";
-  }
+  std::string margin(style.margin.value_or(column_ == 0 || text.empty() ? "" : " "));
   cells_.push_back({row_, column_, columns, std::move(text), std::move(margin), style.alignment});
   column_ += columns;
   columns_ = std::max(columns_, column_);

@@ -4,6 +4,7 @@
 // left. No shared state.
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,13 +13,11 @@ namespace vole::benchstat {
 
 enum class align : unsigned char { left, center, right };
 
-// margin is what stands before a cell; `usual` is a blank, except before the first column and
+// margin is what stands before a cell; by default a blank, except before the first column and
 // before an empty cell.
 struct cell_style {
   align alignment = align::left;
-  std::string_view margin = usual;
-
-  static constexpr std::string_view usual = "usual";
+  std::optional<std::string_view> margin = {};
 };
 
 class layout {

@@ -364,7 +364,7 @@ void cancel_node::arm() {
 time_point cancel_node::on_timer(timer_node* timer, time_point) {
   cancel_node* const node = static_cast<cancel_watch::expiry_timer*>(timer)->node;
   go([node] {
-    node->finish(end::expired, node->expire_cause_);
+    node->expire_now();
     context_release(node);
   });
   return never;

@@ -89,8 +89,10 @@ result<exchange_ptr> send_once(context const& ctx, std::shared_ptr<client_pool> 
       return exchange;
     }
     bool const timed_out = errors::is(head.error(), net::timed_out);
-    pool->give_back(url.address, std::move(lease->conn), false);
-    bool const repeat = lease->reused && !answered && !timed_out && !ctx.err() && may_repeat(req);
+    bool const unsent = lease->conn->unsent();  // refused here: the connection is as it was
+    pool->give_back(url.address, std::move(lease->conn), unsent);
+    bool const repeat =
+        lease->reused && !unsent && !answered && !timed_out && !ctx.err() && may_repeat(req);
     if (!repeat) return std::move(head).error();
     pool->count_retry();
   }

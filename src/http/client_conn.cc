@@ -100,6 +100,7 @@ result<received_head> client_conn::exchange(context const& ctx, client_request c
   in_.unpin();
   keep_alive_ = !has_list_token(req.header.get("Connection"), "close");
   source_failed_ = false;
+  unsent_ = true;
   auto const budget = budget_left(ctx, req, options);
   if (!budget) return source_failed_ = true, budget.error();
   headers carried;
@@ -107,17 +108,20 @@ result<received_head> client_conn::exchange(context const& ctx, client_request c
   if (carried.err()) return errors::wrap(carried.err(), "send along");
   out_ = render_head(req, url, options, carried, *budget);
   bool body_left = false;
+  unsent_ = false;
   error sent = send_request(ctx, req, body_left);
   if (!sent && body_left) {
     // Expect: 100-continue: the server may refuse before it has seen the body.
     conn_->set_read_deadline(vole::internal::now() + continue_timeout);
     auto early = read_head(ctx, req.method, header, answered);
+    conn_->set_read_deadline(never);
     if (early && early->status >= 200) {
       keep_alive_ = false;
       return early;
     }
     bool const go_on = early || (!answered && errors::is(early.error(), net::timed_out));
-    if (!go_on || ctx.err()) return early;
+    if (!go_on) return early;
+    if (error ended = ctx.err()) return ended;  // not the 100: the body is still to come
     sent = send_body(ctx, req);
   }
   if (sent && (source_failed_ || ctx.err())) return sent;

@@ -39,6 +39,9 @@ class client_conn final : public body_source {
                                  absolute_url const& url, client_options const& options,
                                  headers& header, bool& answered);
 
+  // unsent: no byte of the last exchange has left, the connection is as it was before.
+  bool unsent() const { return unsent_; }
+
   // start_body sets up the stream of the answer's body.
   void start_body(received_head const& head, body_stream& body, headers& trailer);
 
@@ -67,6 +70,7 @@ class client_conn final : public body_source {
   bool keep_alive_ = true;
   bool buffered_only_ = false;  // reads must not wait
   bool source_failed_ = false;  // the request's own body could not be read
+  bool unsent_ = true;
 };
 
 }  // namespace vole::http::internal

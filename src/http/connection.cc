@@ -421,6 +421,7 @@ error connection::continue_body() {
 // receive waits for body bytes. The time a client may keep us waiting over one whole body is the
 // grace plus what its bytes have earned; the time the handler takes between reads is not counted.
 result<std::size_t> connection::receive(context const& ctx, io::bytes_span to) {
+  if (conn_ == nullptr) return hijacked_connection;
   if (error err = continue_body()) return err;
   auto const& options = core_.options;
   auto const rate = std::max<std::uint64_t>(options.body_rate_min, 1);

@@ -28,12 +28,6 @@ std::string make_request_id() {
   return fmt::format("{:016x}{:016x}", vole::internal::fast_rand(), vole::internal::fast_rand());
 }
 
-void answer_500(response_writer& res) {
-  if (res.status() == 0) {
-    reply_error(res, status::internal_server_error, "500 internal server error");
-  }
-}
-
 }  // namespace
 
 handler chain(handler h, std::initializer_list<middleware> layers) {
@@ -51,10 +45,12 @@ middleware recover(std::function<void(request& req, std::string_view what)> repo
         return;
       } catch (std::exception const& caught) {
         if (report) report(req, caught.what());
+        if (res.status() != 0) throw;  // the server cuts off what has begun
       } catch (...) {
         if (report) report(req, "an exception that is not a std::exception");
+        if (res.status() != 0) throw;
       }
-      answer_500(res);
+      reply_error(res, status::internal_server_error, "500 internal server error");
     };
   };
 }

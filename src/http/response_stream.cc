@@ -291,7 +291,8 @@ error response_stream::flush() {
     case mode::chunked:
       return send_chunk({});
     case mode::bodiless:
-      return nullptr;  // the head leaves when the handler returns
+      // The head leaves when the handler returns. To HEAD one that streams would not, by itself.
+      return head_method_ ? error(body_not_allowed) : nullptr;
     default:
       return out_.size() == 0 ? error() : send_parts({}, {});
   }
@@ -350,7 +351,9 @@ error response_stream::finish() {
 
 error response_stream::send_pending() {
   if (out_.size() == 0) return nullptr;
-  return send_parts({}, {});
+  error err = send_parts({}, {});
+  sent_ = false;  // those were answers to earlier requests
+  return err;
 }
 
 result<hijacked> response_stream::hijack() {

@@ -269,6 +269,28 @@ TEST(http_response, restart_forgets_what_has_not_left) {
   EXPECT_FALSE(late.res.restart());
 }
 
+TEST(http_response, restart_is_possible_after_earlier_answers_were_sent_ahead) {
+  fixture f;
+  EXPECT_FALSE(f.res.write("one"));
+  EXPECT_FALSE(f.res.finish());
+  f.res.begin(f.sink, false, 1, true);
+  EXPECT_FALSE(f.res.send_pending());  // as a request's context does
+  EXPECT_FALSE(f.res.write("half of"));
+  ASSERT_TRUE(f.res.restart());
+  f.res.write_header(500);
+  std::string const got = f.end();
+  EXPECT_EQ(got.find("half of"), std::string::npos) << got;
+  EXPECT_NE(got.find("one"), std::string::npos) << got;
+}
+
+TEST(http_response, a_stream_to_head_ends_at_its_first_flush) {
+  fixture f;
+  f.res.begin(f.sink, true, 1, true);
+  f.res.write_header(200);
+  EXPECT_TRUE(errors::is(f.res.flush(), body_not_allowed));
+  EXPECT_TRUE(f.end().starts_with("HTTP/1.1 200 OK\r\n"));
+}
+
 TEST(http_response, an_aborted_stream_has_no_last_chunk) {
   fixture f;
   EXPECT_FALSE(f.res.flush());

@@ -317,6 +317,21 @@ TEST(http_server, hands_a_connection_over) {
   EXPECT_EQ(c.rest(), "raw bytes");
 }
 
+TEST(http_server, body_of_a_connection_handed_over_is_not_to_be_had) {
+  error seen;
+  {
+    test::memory_server server([&](response_writer& res, request& req) {
+      auto taken = res.hijack();
+      ASSERT_TRUE(taken);
+      seen = req.read_body().error();
+    });
+    raw_client c(server.connect());
+    c.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n");
+    EXPECT_EQ(c.rest(), "");
+  }
+  EXPECT_TRUE(errors::is(seen, hijacked_connection)) << seen.message();
+}
+
 TEST(http_server, one_too_many_is_503) {
   server_options options{.handler = echo, .connections_max = 1};
   test::memory_server server(std::move(options));

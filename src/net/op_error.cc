@@ -42,7 +42,7 @@ bool is_resource_limit(error const& err) {
   auto const* const failure = errors::as<errors::system_error>(err);
   if (failure == nullptr) return false;
   return failure->code == EMFILE || failure->code == ENFILE || failure->code == ENOBUFS ||
-         failure->code == ENOMEM;
+         failure->code == ENOMEM || failure->code == ENOSPC;  // epoll's, of watches
 }
 
 }  // namespace vole::net

@@ -27,13 +27,32 @@ struct inside {
   goroutine& g;
 };
 
+constinit raw_mutex spare_mu;
+
 }  // namespace
 
-// It begins at the machine's time: a deadline made outside lies as far off as it does there.
-bubble::bubble() : clock_(monotonic_now().time_since_epoch().count()) {
+constinit bubble* bubble::spare_ = nullptr;
+
+bubble::bubble() {
   timers_.leave_to_bubble();
   // pairs with clock.h:now
   bubble_clock.store(&caller_time, memory_order_release);
+}
+
+bubble* bubble::begin() {
+  bubble* b = nullptr;
+  {
+    raw_lock const lock(spare_mu);
+    b = spare_;
+    if (b != nullptr) spare_ = b->next_spare_;
+  }
+  if (b == nullptr) b = new bubble;
+  b->refs_.store(1, memory_order_relaxed);
+  // The machine's time: a deadline made outside lies as far off as it does there.
+  b->clock_.store(monotonic_now().time_since_epoch().count(), memory_order_relaxed);
+  raw_lock const lock(b->mu_);
+  b->main_ended_ = false;
+  return b;
 }
 
 bool bubble::durable(wait_reason why) noexcept {
@@ -60,7 +79,7 @@ void bubble::run(void (*invoke)(void*), void* arg) {
   goroutine* const self = current_goroutine();
   VOLE_REQUIRE(self != nullptr, "synctest::test() outside of a goroutine");
   VOLE_REQUIRE(self->bubble == nullptr, "synctest::test() inside of a bubble");
-  auto* const made = new bubble;
+  auto* const made = begin();
   {
     inside const in(*self, made);
     go({.stack_bytes = main_stack_bytes}, [made, invoke, arg] {
@@ -175,7 +194,11 @@ void bubble::panic_deadlock() {
 
 void bubble::release() noexcept {
   // pairs with itself: the last one sees what the others did before they let go
-  if (refs_.fetch_sub(1, memory_order_acq_rel) == 1) delete this;
+  if (refs_.fetch_sub(1, memory_order_acq_rel) != 1) return;
+  // Not freed: who stops a timer from outside may have read just before that it is in this heap.
+  raw_lock const lock(spare_mu);
+  next_spare_ = spare_;
+  spare_ = this;
 }
 
 }  // namespace vole::internal

@@ -9,7 +9,7 @@
 //   The clock moves, and timers fire, only in the driver: the goroutine that made the bubble and is
 //   not in it, and only while running_ is 0.
 //   refs_ counts the driver, the goroutines, and each worker that has yet to say blocked(): the
-//   last one deletes.
+//   last one leaves it to be used again. No bubble is freed: timers may be stopped from outside.
 // LOCKS  mu_ guards the counts and the two tickets; a leaf but for the scheduler's locks.
 // Source: Go testing/synctest, runtime/synctest.go.
 
@@ -50,7 +50,7 @@ class bubble {
 
  private:
   bubble();
-  ~bubble() = default;
+  static bubble* begin();
 
   void drive(goroutine& self);
   bool wait_until_idle();
@@ -65,8 +65,11 @@ class bubble {
   park_ticket* driver_ VOLE_GUARDED_BY(mu_) = nullptr;
   park_ticket* waiter_ VOLE_GUARDED_BY(mu_) = nullptr;
   atomic<int> refs_{1};
-  atomic<duration::rep> clock_;
+  atomic<duration::rep> clock_{0};
   timer_heap timers_;
+  bubble* next_spare_ = nullptr;  // bubbles that have ended; under a lock of their own
+
+  static bubble* spare_;
 };
 
 }  // namespace vole::internal

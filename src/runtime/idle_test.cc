@@ -2,6 +2,7 @@
 // What is due is come to, whoever sleeps or is busy: timers of idle processors, descriptors opened
 // without a processor, timers that arm themselves again; and a deadlock is reported though a worker
 // is in epoll.
+#include <cstdlib>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <thread>
@@ -124,6 +125,22 @@ TEST(idle, timer_that_arms_itself_again_is_never_missing) {
   });
 }
 
+TEST(idle_death, wired_goroutine_goes_on_at_the_bound_of_threads) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        ::setenv("VOLE_MAXTHREADS", "1", 1);
+        run([] {
+          runtime::lock_thread();
+          runtime::yield();
+          runtime::unlock_thread();
+          runtime::yield();
+        });
+        std::_Exit(0);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
 TEST(idle_death, deadlock_is_reported_though_a_worker_waited_for_a_descriptor) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(run([] {
@@ -138,7 +155,7 @@ TEST(idle_death, deadlock_is_reported_though_a_worker_waited_for_a_descriptor) {
                     runtime::yield();
                     s = runtime::read_stats();
                   }
-                  // It goes to wait for the descriptor now. Mostly it is there before the pipe ends.
+                  // It goes to wait for the descriptor now, and mostly is there in time.
                   for (int i = 0; i < 100'000; ++i) runtime::yield();
                 }
                 gate g;

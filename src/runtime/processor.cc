@@ -102,12 +102,7 @@ void scheduler::wait_wired(worker& w) noexcept {
 }
 
 void scheduler::pass_processor(worker& from, worker& to) noexcept {
-  processor* const p = unhold(from);
-  p->holder.store(&to, memory_order_release);  // pairs with monitor.cc:look_at_ticks
-  to.given = p;
-  to.given_spinning = false;
-  to.wake_word.store(1, memory_order_release);  // pairs with worker.cc:wait_for_processor
-  futex_wake(to.wake_word, 1);
+  give_processor(unhold(from), to, false);
 }
 
 // --- processors

@@ -135,6 +135,8 @@ class scheduler {
   void wake_one() noexcept;
   void hand_over(processor* p) noexcept;
   void start_worker(processor* p, bool spinning) noexcept VOLE_REQUIRES_LOCK(mu_);
+  void give_processor(processor* p, worker& to, bool spinning) noexcept;
+  goroutine* take_wired() noexcept VOLE_REQUIRES_LOCK(mu_);
   void make_spares(int count) noexcept VOLE_REQUIRES_LOCK(mu_);
   worker* new_worker() noexcept VOLE_REQUIRES_LOCK(mu_);
   void put_idle(processor* p) noexcept VOLE_REQUIRES_LOCK(mu_);

@@ -16,8 +16,8 @@ constexpr std::size_t fires_per_lock = 64;  // then others may have the lock
 
 void timer_heap::publish() noexcept {
   time_point const first = entries_.empty() ? never : entries_.front().when;
-  // seq_cst: pairs with worker.cc:next_timer, of wait_for_net, which sets poll_until_ before, and of
-  // find_runnable, which has put its processor among the idle ones
+  // seq_cst: pairs with worker.cc:next_timer, of wait_for_net, which sets poll_until_ before, and
+  // of find_runnable, which has put its processor among the idle ones
   if (next_when_.load(memory_order_relaxed) != first.time_since_epoch().count()) {
     next_when_.store(first.time_since_epoch().count());
   }

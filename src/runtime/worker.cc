@@ -143,8 +143,12 @@ void scheduler::start_worker(processor* p, bool spinning) noexcept {
   if (w == nullptr) {  // the limit, or no thread to be had
     lacks_thread_.store(true);
     empty_to_global(*p);
-    put_idle(p);
     if (spinning) spinning_.fetch_sub(1);
+    if (goroutine* const g = take_wired()) {  // has a thread, which waits
+      give_processor(p, *g->wired, false);
+      return;
+    }
+    put_idle(p);
     if (poller_blocked_.load()) the_netpoller().interrupt();
     report_no_thread(worker_count_.load(memory_order_relaxed),
                      workers_limit_.load(memory_order_relaxed));
@@ -152,12 +156,17 @@ void scheduler::start_worker(processor* p, bool spinning) noexcept {
     return;
   }
   lacks_thread_.store(false, memory_order_relaxed);
+  give_processor(p, *w, spinning);
+}
+
+// give_processor ends wait_for_processor of a worker that is there, or on its way.
+void scheduler::give_processor(processor* p, worker& to, bool spinning) noexcept {
   p->state.store(processor_state::running, memory_order_relaxed);
-  p->holder.store(w, memory_order_release);  // pairs with monitor.cc:look_at_ticks
-  w->given = p;
-  w->given_spinning = spinning;
-  w->wake_word.store(1, memory_order_release);  // pairs with worker.cc:wait_for_processor
-  futex_wake(w->wake_word, 1);
+  p->holder.store(&to, memory_order_release);  // pairs with monitor.cc:look_at_ticks
+  to.given = p;
+  to.given_spinning = spinning;
+  to.wake_word.store(1, memory_order_release);  // pairs with worker.cc:wait_for_processor
+  futex_wake(to.wake_word, 1);
 }
 
 // stop_worker sleeps until start_worker gives this worker a processor.
@@ -329,6 +338,20 @@ goroutine* scheduler::take_global(processor& p, std::size_t most) noexcept {
   goroutine_chain overflow;
   while (--n > 0) p.queue.push(global_.pop(), overflow);
   while (goroutine* back = overflow.pop()) global_.push(back);
+  global_size_.store(global_.count, memory_order_relaxed);
+  return g;
+}
+
+// take_wired takes the first goroutine that is wired to a worker out of the global queue; or null.
+goroutine* scheduler::take_wired() noexcept {
+  std::size_t at = 0;
+  goroutine* g = global_.first;
+  while (at < global_.count && g->wired == nullptr) {
+    g = g->next;
+    ++at;
+  }
+  if (at == global_.count) return nullptr;
+  global_.take_nth(at);
   global_size_.store(global_.count, memory_order_relaxed);
   return g;
 }

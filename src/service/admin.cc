@@ -48,7 +48,7 @@ class readiness_page {
 
   void operator()(http::response_writer& res, http::request& req) const {
     auto const seen = health_.readiness(req.ctx());
-    note(req.ctx(), seen);
+    if (!req.ctx().err()) note(req.ctx(), seen);  // else the prober hung up: no check failed
     int const status = seen.ready ? http::status::ok : http::status::service_unavailable;
     reply_text(res, status, readiness_text(seen, with_details_));
   }

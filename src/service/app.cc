@@ -110,7 +110,9 @@ struct app::state : std::enable_shared_from_this<app::state> {
 
 void app::state::request_stop(std::string_view why) {
   static_cast<void>(stop_wanted.try_send(std::string(why)));
-  if (at.load(internal::memory_order_relaxed) == phase::starting) cancel();
+  // One step each, here and in start(): either this ends the start, or it has served.
+  phase expected = phase::starting;
+  if (at.compare_exchange_strong(expected, phase::stopping)) cancel();
 }
 
 void app::state::fail(std::string_view what, error err) {
@@ -341,12 +343,15 @@ error app::start(std::function<error(app&)> set_up) {
   auto& s = *state_;
   VOLE_REQUIRE(s.at.load(internal::memory_order_relaxed) == phase::made,
                "service::app is started twice");
-  s.at.store(phase::starting, internal::memory_order_relaxed);
-  if (error err = s.begin(set_up, *this)) {
+  s.at.store(phase::starting);
+  if (s.stop_wanted.len() > 0) s.request_stop("");  // it came before there was a start to end
+  error err = s.begin(set_up, *this);
+  phase expected = phase::starting;
+  if (!err && !s.at.compare_exchange_strong(expected, phase::serving)) err = context::canceled;
+  if (err) {
     static_cast<void>(shutdown(context::background()));
     return err;
   }
-  s.at.store(phase::serving, internal::memory_order_relaxed);
   s.health.set_ready();
   s.logger.info(s.ctx, "serving",
                 {{"name", s.how.name},

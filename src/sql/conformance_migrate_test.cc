@@ -159,6 +159,9 @@ TEST_F(sql_load_migrations, wrong_names_gaps_and_missing_folders_are_named) {
   std::filesystem::remove(folder + "/0002_other.sql");
   put("0004.sql", "no name");
   EXPECT_NE(failure().find("0004.sql: the name of a migration is"), std::string::npos) << failure();
+  std::filesystem::remove(folder + "/0004.sql");
+  std::filesystem::create_directory(folder + "/0004_d.sql");
+  EXPECT_EQ(failure(), "read " + folder + "/0004_d.sql: is a directory");
   EXPECT_EQ(sql::load_migrations({}, folder + "/nowhere", sql::dialect::sqlite).error().message(),
             "open " + folder + "/nowhere: no such file or directory");
 }

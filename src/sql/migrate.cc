@@ -177,8 +177,14 @@ result<std::optional<found_file>> read_name(std::string const& file, dialect d) 
 error read_file(std::filesystem::path const& path, std::string& to) {
   std::ifstream from(path, std::ios::binary);
   if (!from) return errors::from_errno(errno, "open {}", path.string());
-  to.assign(std::istreambuf_iterator<char>(from), {});
-  return from.bad() ? errors::from_errno(EIO, "read {}", path.string()) : error{};
+  // By read(): the buffer throws, of a folder for one, and only the stream's own functions catch.
+  char chunk[8192];
+  while (from.read(chunk, sizeof chunk) || from.gcount() > 0) {
+    to.append(chunk, static_cast<std::size_t>(from.gcount()));
+  }
+  if (!from.bad()) return {};
+  return errors::from_errno(std::filesystem::is_directory(path) ? EISDIR : EIO, "read {}",
+                            path.string());
 }
 
 result<std::vector<migration>> read_folder(std::filesystem::path const& folder, dialect d) {

@@ -16,6 +16,7 @@ namespace vole::internal {
 namespace {
 
 constexpr std::size_t stream_rows_max = 256;
+constexpr std::size_t argument_bytes_max = std::size_t{1} << 30;  // as the server's for a value
 constexpr std::size_t stream_bytes_max = 256 << 10;
 constexpr int tls_reads = 2;  // rule (3)
 
@@ -232,6 +233,10 @@ error pg_conn::encode(sql_params args) {
         }
         break;
     }
+    if (text.size() > argument_bytes_max) {
+      return errors::make("argument ${}: {} bytes, PostgreSQL takes {}", values_.size() + 1,
+                          text.size(), argument_bytes_max);
+    }
     bool const is_null = arg.kind() == sql::kind::null;
     if (!is_null) arena_.append(text).push_back('\0');
     values_.push_back(is_null ? nullptr : at);
@@ -422,6 +427,7 @@ error pg_conn::start_stream(context const& ctx, std::string_view text, sql_param
   VOLE_ASSERT(name != nullptr);
   if (error err = queue_execute(*name)) return err;
   if (error err = sync(ctx)) return err;
+  stream_text_ = text;
   if (PQsetSingleRowMode(pg_.get()) != 1) return errors::make("the statement cannot be streamed");
   return {};
 }
@@ -450,18 +456,22 @@ result<std::unique_ptr<sql_batch>> pg_conn::fetch(context const& ctx) {
     batch->set_end(std::move(got));
     pg_result rest;
     error err = read_until_sync(ctx, rest);
+    if (failed && sql::retryable(failed)) statements_.erase(stream_text_);  // as in run
     if (failed || err) return failed ? failed : err;
     break;
   }
   return std::unique_ptr<sql_batch>(std::move(batch));
 }
 
-void pg_conn::cancel() {
-  PGcancel* const handle = PQgetCancel(pg_.get());
+pg_cancel pg_conn::cancel_handle() const {
+  return pg_cancel(PQgetCancel(pg_.get()));
+}
+
+void send_cancel(pg_cancel const& handle) {
   if (handle == nullptr) return;
   char reason[256];
-  PQcancel(handle, reason, sizeof reason);  // a failure shows in the answer that does not come
-  PQfreeCancel(handle);
+  PQcancel(handle.get(), reason,
+           sizeof reason);  // a failure shows in the answer that does not come
 }
 
 void pg_conn::forget_session() {

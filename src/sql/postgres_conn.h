@@ -57,6 +57,14 @@ struct clear_result {
   void operator()(PGresult* r) const noexcept { PQclear(r); }
 };
 using pg_result = std::unique_ptr<PGresult, clear_result>;
+struct free_cancel {
+  void operator()(PGcancel* c) const noexcept { PQfreeCancel(c); }
+};
+using pg_cancel = std::unique_ptr<PGcancel, free_cancel>;
+// send_cancel asks the server to interrupt what runs. Blocks its thread until the server has taken
+// note: for ever, if that hangs.
+void send_cancel(pg_cancel const& handle);
+
 struct finish_connection {
   void operator()(PGconn* c) const noexcept { PQfinish(c); }
 };
@@ -140,9 +148,8 @@ class pg_conn final : public pooled {
 
   // drain reads and drops the answer that is in flight.
   error drain(context const& ctx);
-  // cancel asks the server to interrupt what runs. Blocks its thread until the server has taken
-  // note.
-  void cancel();
+  // cancel_handle is what send_cancel takes. It may outlive the connection. Null: out of memory.
+  pg_cancel cancel_handle() const;
   // After DISCARD ALL: the server has forgotten statements and settings.
   void forget_session();
 
@@ -179,6 +186,7 @@ class pg_conn final : public pooled {
   pg_handle pg_;
   poll_handle* const poll_;
   statement_cache<std::string> statements_;  // text -> the server's name for it
+  std::string stream_text_;                  // of the last stream
   duration const timeout_max_;
   std::int64_t timeout_ms_ = server_timeout;  // server_timeout: what the server itself has set
   std::uint64_t named_ = 0;

@@ -4,6 +4,7 @@
 
 #include <charconv>
 
+#include "vole/chan.h"
 #include "vole/go.h"
 
 namespace vole::internal {
@@ -63,6 +64,18 @@ error probe(context const& ctx, pg_conn& conn) {
   return hit ? error{} : err;
 }
 
+// cancel_statement asks the server to interrupt what runs, and waits until it has taken note. The
+// request is a connection of its own, which libpq does not bound in time: late, it is left alone.
+error cancel_statement(context const& ctx, pg_conn const& conn) {
+  chan<unit> const taken(1);
+  go([taken, handle = conn.cancel_handle()] {
+    blocking([&] { send_cancel(handle); });
+    taken.send({});
+  });
+  auto const note = recv(ctx, taken);
+  return note ? error{} : note.error();
+}
+
 }  // namespace
 
 pg_session::~pg_session() {
@@ -78,12 +91,13 @@ pg_session::~pg_session() {
 
 void pg_session::quarantine(bool cancel) {
   go([shared = shared_, conn = std::move(conn_), cancel, was = use_]() mutable {
+    auto const [ctx, stop] = context::with_timeout(context{}, shared->cancel_timeout);
+    error err;
     if (cancel) {
       shared->cancels_total.fetch_add(1, memory_order_relaxed);
-      blocking([&] { conn->cancel(); });
+      err = cancel_statement(ctx, *conn);
     }
-    auto const [ctx, stop] = context::with_timeout(context{}, shared->cancel_timeout);
-    error err = restore(ctx, *conn, was);
+    if (!err) err = restore(ctx, *conn, was);
     if (!err && cancel) err = probe(ctx, *conn);
     bool const sound = !err && !conn->broken() && !conn->in_flight() && !conn->in_transaction();
     shared->home->put(std::move(conn), sound);

@@ -200,6 +200,9 @@ result<sqlite_statement> sqlite_conn::compile(std::string_view text, std::string
   if (text.size() > static_cast<std::size_t>(sqlite3_limit(handle_, SQLITE_LIMIT_SQL_LENGTH, -1))) {
     return errors::make("the statement has {} bytes, which is too long", text.size());
   }
+  if (rest == nullptr && text.find('\0') != text.npos) {
+    return errors::make("the statement has a NUL byte");
+  }
   sqlite3_stmt* handle = nullptr;
   char const* tail = nullptr;
   int const code = sqlite3_prepare_v3(handle_, text.data(), static_cast<int>(text.size()),
@@ -332,7 +335,7 @@ error sqlite_conn::start(sqlite_statement& statement, sql_params args) {
   return err;
 }
 
-error sqlite_conn::step(sqlite_statement& statement, sqlite_rows& rows, bool& done) {
+error sqlite_conn::step(sqlite_statement& statement, bool first, sqlite_rows& rows, bool& done) {
   done = false;
   bool named = false;
   while (rows.bytes() < batch_bytes) {
@@ -347,7 +350,12 @@ error sqlite_conn::step(sqlite_statement& statement, sqlite_rows& rows, bool& do
     }
     done = true;
     error err = code == SQLITE_DONE ? error{} : last_error(code);
-    reset(statement);
+    if ((code & 0xff) == SQLITE_BUSY && first && rows.size() == 0) {
+      done = false;
+      sqlite3_reset(statement.handle.get());  // the arguments stay, for the next attempt
+    } else {
+      reset(statement);
+    }
     return err;
   }
   return {};
@@ -365,8 +373,13 @@ error sqlite_conn::control(std::string_view text) {
 }
 
 error sqlite_conn::script(std::string_view text) {
-  while (!blank(text)) {
-    auto statement = compile(text, &text, false);
+  return script_from(text);
+}
+
+error sqlite_conn::script_from(std::string_view& rest) {
+  if (rest.find('\0') != rest.npos) return errors::make("the script has a NUL byte");
+  for (std::string_view after; !blank(rest); rest = after) {
+    auto statement = compile(rest, &after, false);
     if (!statement) return std::move(statement).error();
     if (statement->handle == nullptr) continue;  // a comment
     sqlite3_stmt* const handle = statement->handle.get();

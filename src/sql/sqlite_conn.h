@@ -83,15 +83,18 @@ class sqlite_conn {
   // run binds, steps to the end and resets. rows: where they go; null drops them.
   error run(sqlite_statement& statement, sql_params args, sqlite_rows* rows,
             std::int64_t* affected);
-  // start binds copies of the arguments; then step gives some rows at a time, until `done`.
+  // start binds copies of the arguments; then step gives some rows at a time, until `done`. The
+  // first may be repeated while the database is busy.
   error start(sqlite_statement& statement, sql_params args);
-  error step(sqlite_statement& statement, sqlite_rows& rows, bool& done);
+  error step(sqlite_statement& statement, bool first, sqlite_rows& rows, bool& done);
   void reset(sqlite_statement& statement);
 
   // control runs BEGIN, COMMIT and the like.
   error control(std::string_view text);
   // script runs any number of statements and drops their rows.
   error script(std::string_view text);
+  // script_from takes away what has run: after an error the rest begins with what failed.
+  error script_from(std::string_view& rest);
 
   // True outside of a transaction; also after SQLite has rolled one back by itself.
   bool autocommit() const;

@@ -45,9 +45,10 @@ result<sql::exec_result> sqlite_session::do_exec(context const& ctx, std::string
 }
 
 error sqlite_session::do_script(context const& ctx, std::string_view text) {
+  std::string_view rest = text;  // what ran before the database was busy does not run again
   return on_disk(ctx, *shared_, conn(), [&]() -> error {
     if (error late = before_statement()) return late;
-    return conn().script(text);
+    return conn().script_from(rest);
   });
 }
 
@@ -88,6 +89,7 @@ error sqlite_session::do_start_stream(context const& ctx, std::string_view text,
     if (error err = conn().start(**statement, args)) return err;
     streaming_ = *statement;
     stream_done_ = false;
+    stream_begun_ = false;
     return {};
   });
 }
@@ -95,11 +97,18 @@ error sqlite_session::do_start_stream(context const& ctx, std::string_view text,
 result<std::unique_ptr<sql_batch>> sqlite_session::do_fetch(context const& ctx) {
   if (stream_done_) return std::unique_ptr<sql_batch>();
   std::unique_ptr<sqlite_rows> rows;
+  error failed;
   error err = on_disk(ctx, *shared_, conn(), [&] {
+    if (stream_done_) return failed;  // it cannot begin anew after its first rows
     rows = std::make_unique<sqlite_rows>();
-    return conn().step(*streaming_, *rows, stream_done_);
+    failed = conn().step(*streaming_, !stream_begun_, *rows, stream_done_);
+    return failed;
   });
-  if (err) return err;
+  stream_begun_ = true;
+  if (err) {
+    stream_done_ = true;
+    return err;
+  }
   return std::unique_ptr<sql_batch>(std::move(rows));
 }
 

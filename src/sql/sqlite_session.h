@@ -88,6 +88,7 @@ class sqlite_session : public sql_session {
 
  private:
   sqlite_statement* streaming_ = nullptr;
+  bool stream_begun_ = false;
   bool stream_done_ = false;
 };
 

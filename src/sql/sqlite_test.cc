@@ -6,6 +6,7 @@
 #include <fstream>
 #include <functional>
 #include <gtest/gtest.h>
+#include <optional>
 #include <stdlib.h>
 #include <string>
 #include <vector>
@@ -215,6 +216,106 @@ TEST_F(sqlite_db, a_statement_interrupted_while_writing_lets_the_others_run_agai
   EXPECT_EQ(runs.load(), 2);  // the interrupt took the whole transaction back
   EXPECT_EQ(count(), 1);
   EXPECT_EQ(db.stats().cancels_total, 1);
+}
+
+TEST_F(sqlite_db, what_may_run_only_once_is_not_taken_back_with_others) {
+  auto const [soon, cancel] = context::with_timeout(ctx, 150ms);
+  auto held = db.conn(ctx);
+  ASSERT_OK(held);
+  chan<error> first(1), second(1);
+  go([&] {
+    first.send(db.write(ctx, {.attempts_max = 1}, [&](sql::tx& tx) -> error {
+      return tx.exec(ctx, "insert into t (v) values (1)").error();
+    }));
+  });
+  testing::wait_until_parked(1);
+  go([&] {
+    second.send(db.write(soon, [&](sql::tx& tx) -> error {
+      return tx
+          .exec(soon,
+                "insert into t (v) with recursive n(v) as (select 10 union all select v + 1 "
+                "from n where v < 1000000000) select v from n")
+          .error();
+    }));
+  });
+  testing::wait_until_parked(2);
+  {
+    auto given_back = *std::move(held);
+  }
+  auto const kept = first.recv(), lost = second.recv();
+  EXPECT_OK(*kept);
+  EXPECT_TRUE(errors::is(*lost, context::deadline_exceeded)) << lost->message();
+  EXPECT_EQ(count(), 1) << "what write() called a success";
+}
+
+// Another connection has the write lock; what finds it busy goes on where it was.
+class sqlite_busy : public sqlite_db {
+ protected:
+  void SetUp() override {
+    sqlite_db::SetUp();
+    if (HasFatalFailure()) return;
+    auto opened = sqlite::open(ctx, file());
+    ASSERT_OK(opened);
+    other = *std::move(opened);
+    auto begun = other.begin(ctx);
+    ASSERT_OK(begun);
+    locked.emplace(*std::move(begun));
+    ASSERT_OK(locked->exec(ctx, "insert into t (v) values (100)"));
+  }
+  void TearDown() override {
+    locked.reset();
+    if (other) EXPECT_OK(other.close(ctx));
+    sqlite_db::TearDown();
+  }
+
+  sql::db other;
+  std::optional<sql::tx> locked;
+};
+
+TEST_F(sqlite_busy, a_stream_keeps_its_arguments) {
+  chan<std::int64_t> got(1);
+  go([&] {
+    auto conn = db.conn(ctx);
+    ASSERT_OK(conn);
+    auto rows = conn->stream(ctx, "insert into t (v) values ($1) returning v", 5);
+    ASSERT_OK(rows);
+    std::int64_t value = 0;
+    EXPECT_OK(rows->each(ctx, [&](sql::row row) -> error {
+      value = row.get<std::int64_t>(0).value_or(-1);
+      return {};
+    }));
+    got.send(value);
+  });
+  testing::wait_until_parked(1);  // between two attempts
+  ASSERT_OK(locked->commit(ctx));
+  EXPECT_EQ(got.recv(), 5);
+  EXPECT_EQ(count(), 2);
+}
+
+TEST_F(sqlite_busy, a_script_does_not_begin_anew) {
+  chan<error> done(1);
+  go([&] {
+    auto conn = db.conn(ctx);
+    ASSERT_OK(conn);
+    done.send(conn->exec_script(ctx,
+                                "create temp table own (v); insert into own values (7);"
+                                "insert into t (v) select v from own"));
+  });
+  testing::wait_until_parked(1);
+  ASSERT_OK(locked->commit(ctx));
+  auto const err = done.recv();
+  EXPECT_OK(*err);
+  EXPECT_EQ(count(), 2);
+}
+
+TEST_F(sqlite_db, a_nul_byte_is_refused) {
+  using namespace std::string_view_literals;
+  auto conn = db.conn(ctx);
+  ASSERT_OK(conn);
+  error const script = conn->exec_script(ctx, "insert into t (v) values (1);\0"sv);
+  EXPECT_NE(script.message().find("NUL byte"), std::string::npos) << script.message();
+  auto const statement = conn->exec(ctx, "delete from t\0 where v = 1"sv);
+  EXPECT_NE(statement.error().message().find("NUL byte"), std::string::npos);
 }
 
 TEST_F(sqlite_db, who_does_not_wait_for_the_groups_commit_does_not_know_its_outcome) {

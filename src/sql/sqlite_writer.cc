@@ -131,16 +131,18 @@ void sqlite_writer::leave() {
 
 error sqlite_writer::run(context const& ctx, int attempts_max, bool single, sql_body body) {
   for (int attempt = 1;; ++attempt) {
-    // What was once lost with a group runs alone, and so does what may run only once.
-    bool const joins = attempt == 1 && attempts_max > 1;
+    // What was once lost with a group runs alone, and so does what may run only once: nobody joins
+    // it, and it joins nobody.
+    bool const shares = attempt == 1 && attempts_max > 1;
     if (error ended = ctx.err()) return ended;
-    if (error err = take(ctx, joins)) return err;
-    turn done = take_turn(ctx, single, body);
-    if (!done.again || attempt >= attempts_max) return std::move(done.err);
+    if (error err = take(ctx, shares)) return err;
+    turn done = take_turn(ctx, single, shares, body);
+    if (!done.again) return std::move(done.err);
   }
 }
 
-sqlite_writer::turn sqlite_writer::take_turn(context const& ctx, bool single, sql_body body) {
+sqlite_writer::turn sqlite_writer::take_turn(context const& ctx, bool single, bool shares,
+                                             sql_body body) {
   member_session session(shared_, *this, single);
   error err;
   {
@@ -149,17 +151,18 @@ sqlite_writer::turn sqlite_writer::take_turn(context const& ctx, bool single, sq
       err = body.call(body.fn, tx);
     } catch (...) {
       // Somebody else's exception goes through; the other members must not pay for it.
-      static_cast<void>(end_turn(ctx, session, errors::make("the closure threw an exception")));
+      static_cast<void>(
+          end_turn(ctx, session, shares, errors::make("the closure threw an exception")));
       throw;
     }
   }
   if (!err) err = session.swallowed();
-  return end_turn(ctx, session, std::move(err));
+  return end_turn(ctx, session, shares, std::move(err));
 }
 
 // The closure has ended. Undo it or count it in; then pass the group on, or commit it.
 sqlite_writer::turn sqlite_writer::end_turn(context const& ctx, member_session& session,
-                                            error err) {
+                                            bool shares, error err) {
   if (err && undo(session)) {
     tell_members(outcome::again, {});
     leave();
@@ -178,11 +181,11 @@ sqlite_writer::turn sqlite_writer::end_turn(context const& ctx, member_session& 
   member me;
   bool const room = group_.count < shared_->options.group_max &&
                     now() - group_.since < shared_->options.group_time_max;
-  if (room && pass_on(me)) return wait_for_group(ctx, me, std::move(err));
+  if (shares && room && pass_on(me)) return wait_for_group(ctx, me, std::move(err));
   if (!internal::park_limit(ctx).unlimited()) return commit_apart(ctx, me, std::move(err));
   auto [ended, failure] = commit_group(ctx);
   leave();
-  if (ended == outcome::committed) return {std::move(err), false};
+  if (err || ended == outcome::committed) return {std::move(err), false};
   return {std::move(failure), ended == outcome::again};
 }
 
@@ -203,7 +206,8 @@ sqlite_writer::turn sqlite_writer::commit_apart(context const& ctx, member& me, 
 sqlite_writer::turn sqlite_writer::wait_for_group(context const& ctx, member& me, error err) {
   wake_reason const reason = me.ticket.park(wait_reason::pool_wait, ctx);
   if (reason == wake_reason::ready) {
-    if (me.ended == outcome::committed) return {std::move(err), false};
+    // What failed by itself stays failed, whatever became of the others.
+    if (err || me.ended == outcome::committed) return {std::move(err), false};
     return {std::move(me.failure), me.ended == outcome::again};
   }
   {

@@ -103,8 +103,8 @@ class sqlite_writer : public std::enable_shared_from_this<sqlite_writer> {
   };
 
   error take(context const& ctx, bool joins);
-  turn take_turn(context const& ctx, bool single, sql_body body);
-  turn end_turn(context const& ctx, member_session& session, error err);
+  turn take_turn(context const& ctx, bool single, bool shares, sql_body body);
+  turn end_turn(context const& ctx, member_session& session, bool shares, error err);
   turn wait_for_group(context const& ctx, member& me, error err);
   turn commit_apart(context const& ctx, member& me, error err);
   bool undo(member_session& session);

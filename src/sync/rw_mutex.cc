@@ -180,7 +180,7 @@ bool rw_mutex::count_in_slot(std::int32_t n) noexcept {
   internal::fast_store(own->busy, 1);  // pairs with rw_mutex.cc:revoke
   // pairs with rw_mutex.cc:bias: what the last writer did is seen
   bool const on = bias_.load(internal::memory_order_acquire) != nullptr;
-  if (on) own->count += n;
+  if (on) own->count += static_cast<std::uint32_t>(n);
   own->busy.store(0, internal::memory_order_release);  // pairs with rw_mutex.cc:revoke
   return on;
 }
@@ -222,7 +222,7 @@ void rw_mutex::revoke() {
         internal::futex_wait(slot.busy, 1, internal::monotonic_now() + busy_nap);
       }
     }
-    inside += static_cast<std::uint32_t>(slot.count);
+    inside += slot.count;
     slot.count = 0;
   }
   std::uint32_t const change = inside * one_reader - biased;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// rw_mutex, with and without its readers' bias, wait_group, semaphore.
+// rw_mutex, with and without its readers' bias, wait_group, cond, semaphore.
 
 #include "vole/sync/cond.h"
 #include "vole/sync/rw_mutex.h"

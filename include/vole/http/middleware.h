@@ -18,8 +18,9 @@ using middleware = std::function<handler(handler)>;
 // chain wraps h: the first middleware sees a request first.
 handler chain(handler h, std::initializer_list<middleware> layers);
 
-// recover turns a C++ exception that a handler lets through into a 500 (when nothing was sent yet)
-// and tells `report` what it was. The server has the same seam at its edge; this one is for a
+// recover turns a C++ exception that a handler lets through into a 500 and tells `report` what it
+// was. When the answer has begun it lets the exception through, and the server cuts the connection:
+// half an answer must not look whole. The server has the same seam at its edge; this one is for a
 // layer that must see the 500 (metrics, the access log).
 middleware recover(std::function<void(request& req, std::string_view what)> report);
 

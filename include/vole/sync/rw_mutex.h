@@ -51,8 +51,8 @@ namespace vole::internal {
 
 // One worker's readers, in less those out.
 struct alignas(64) reader_slot {
-  atomic<int> busy{0};  // 1: its worker is between two lines of count_in_slot
-  std::int32_t count = 0;
+  atomic<int> busy{0};      // 1: its worker is between two lines of count_in_slot
+  std::uint32_t count = 0;  // may wrap: who comes in here may leave elsewhere, the sum is right
 };
 
 }  // namespace vole::internal
