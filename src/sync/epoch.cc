@@ -9,8 +9,6 @@
 
 #include <algorithm>
 
-#include "vole/assert.h"
-
 #include "runtime/processor.h"
 #include "runtime/scheduler.h"
 #include "sync/asymmetric.h"
@@ -31,12 +29,9 @@ atomic<std::uint64_t> the_epoch{1};
 atomic<slot_chunk*> worker_slots[chunks_max];
 atomic<std::size_t> chunk_count{0};  // never shrinks
 epoch_slot guest_slots[guests_max];
-// While this thread, which is no worker, has a pin. No goroutine looks at it.
-constinit thread_local epoch_slot* own_guest_slot = nullptr;
 
 epoch_slot& worker_slot(std::uint32_t index) noexcept {
   std::size_t const chunk = index / slots_per_chunk;
-  VOLE_ASSERT(chunk < chunks_max, "worker {}", index);
   slot_chunk* c = worker_slots[chunk].load(memory_order_acquire);  // pairs with the exchange below
   if (c == nullptr) [[unlikely]] {
     // Counted first: whoever finds the chunk here may pin by it at once.
@@ -90,12 +85,9 @@ epoch_slot& epoch_pin() noexcept {
   worker const* const w = current_worker();
   std::uint64_t const epoch = the_epoch.load(memory_order_acquire);  // pairs with limbo::retire
   if (w == nullptr) [[unlikely]] {
-    if (own_guest_slot == nullptr) {
-      own_guest_slot = &guest_slot(epoch);
-      own_guest_slot->guest = true;
-    }
-    ++own_guest_slot->depth;
-    return *own_guest_slot;
+    epoch_slot& slot = guest_slot(epoch);
+    slot.guest = true;
+    return slot;
   }
   epoch_slot& slot = worker_slot(w->index);
   if (slot.depth++ == 0) fast_store(slot.pinned, epoch);  // pairs with epoch.cc:oldest_pin
@@ -103,10 +95,8 @@ epoch_slot& epoch_pin() noexcept {
 }
 
 void epoch_unpin(epoch_slot& slot) noexcept {
-  if (--slot.depth != 0) return;
-  if (slot.guest) own_guest_slot = nullptr;
   // pairs with epoch.cc:oldest_pin: what the reader has read is not freed before
-  slot.pinned.store(0, memory_order_release);
+  if (slot.guest || --slot.depth == 0) slot.pinned.store(0, memory_order_release);
 }
 
 limbo::~limbo() {
