@@ -106,6 +106,7 @@ TEST(http_budget, client_does_not_send_what_cannot_be_answered_in_time) {
   EXPECT_TRUE(errors::is(refused.error(), context::deadline_exceeded));
   EXPECT_EQ(requests.load(), 0);
   EXPECT_EQ(through.client.stats().connections_idle, 1U) << "it serves the next request";
+  EXPECT_EQ(through.client.stats().connections_live, 1U) << "a connection was lost";
   EXPECT_EQ(through.client.stats().retries_total, 0U);
 }
 

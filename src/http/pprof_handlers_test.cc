@@ -350,7 +350,7 @@ TEST(http_pprof, go_tool_pprof_reads_a_wall_profile) {
   std::string const top = pages.pprof("-top -tagleaf=wait_reason", "wall?seconds=2");
   EXPECT_THAT(top, HasSubstr("Type: time\n"));
   EXPECT_THAT(top, HasSubstr("spin_for_the_profile"));
-  EXPECT_THAT(top, ContainsRegex("created by [^\n]*pprof_server"));
+  EXPECT_THAT(top, ContainsRegex("created by vole::http::[^\n]*pprof_server"));
   EXPECT_THAT(top, ContainsRegex("%  *IO wait"));
   EXPECT_THAT(top, ContainsRegex("%  *running"));
 }

@@ -387,20 +387,25 @@ TEST(app, may_be_started_and_shut_down_under_load_again_and_again) {
     service::app app(h.how);
     ASSERT_FALSE(app.start(add_hello));
     internal::atomic<int> answered{0};
+    internal::atomic<bool> stopping{false};
     sync::wait_group wg;
     for (int i = 0; i < 4; ++i) {
       wg.go([&, address = app.address()] {
         http::client client;
         for (;;) {
           auto const got = get(client, address, "/hello");
-          // Refused, closed, or turned away while it drains: the end.
-          if (got.status == 0 || got.status == http::status::service_unavailable) return;
+          if (got.status == 0) return;  // refused or closed: the end
+          if (got.status == http::status::service_unavailable) {
+            EXPECT_TRUE(stopping.load()) << "turned away, and it does not drain";
+            return;
+          }
           EXPECT_EQ(got.body, "hello\n");
           ++answered;
         }
       });
     }
     while (answered < 20) runtime::yield();
+    stopping.store(true);
     EXPECT_FALSE(app.shutdown(context::background()));
     wg.wait();
   }
