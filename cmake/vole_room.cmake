@@ -51,13 +51,12 @@ endfunction()
 # vole_test_options(target room): what the tests of a room are built with. Of a test only functions
 # and lines are wanted afterwards. Where concurrency or the optimizer is the subject, tests are
 # optimized as users are; the others compile in half of the time without.
-set(vole_plain_test_options $<$<CONFIG:RelWithDebInfo>:-O0> -g1)
 set(vole_optimized_test_options -g1)
 if(VOLE_SANITIZE STREQUAL "address")
   # What AddressSanitizer finds as well; a quarter of the time of a test's file. The product has all.
-  list(APPEND vole_plain_test_options -fno-sanitize=null,object-size,vptr)
   list(APPEND vole_optimized_test_options -fno-sanitize=null,object-size,vptr)
 endif()
+set(vole_plain_test_options $<$<CONFIG:RelWithDebInfo>:-O0> ${vole_optimized_test_options})
 function(vole_test_options target room)
   if(room MATCHES "^(symbol|runtime|check_locks|chan|sync|context|bench)$")
     vole_compile_options(${target} vole_optimized_test_headers)

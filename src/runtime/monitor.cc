@@ -265,13 +265,19 @@ void monitor::look_at_ticks(found& f) noexcept {
   }
 }
 
-// run_timers fires what is due. Its processor may become idle meanwhile, and then nobody but the
-// monitor knows that something is about to become runnable: that is no deadlock.
-void monitor::run_timers(processor& p) noexcept {
+// as_external_waker runs fn, which makes something runnable: until it has, nobody but the monitor
+// may know of it, and all others asleep are no deadlock.
+template <class Fn>
+void monitor::as_external_waker(Fn&& fn) noexcept {
   s_.external_waker(1);
-  p.timers.run(t_);
+  fn();
   s_.external_waker(-1);
   s_.check_deadlock();
+}
+
+// run_timers fires what is due. Its processor may become idle meanwhile.
+void monitor::run_timers(processor& p) noexcept {
+  as_external_waker([&] { p.timers.run(t_); });
 }
 
 // judge decides which of those that stand still are stuck.
@@ -340,14 +346,12 @@ void monitor::poll_if_overdue() noexcept {
       t_ - time_point(duration(s_.last_poll_.load(memory_order_relaxed))) < poll_overdue) {
     return;
   }
-  // What is taken out here is known to nobody else until it is ready: as run_timers.
-  s_.external_waker(1);
-  goroutine_chain ready;
-  the_netpoller().poll(ready, nullptr);
-  s_.last_poll_.store(t_.time_since_epoch().count(), memory_order_relaxed);
-  if (ready.count > 0) s_.ready_all(ready);
-  s_.external_waker(-1);
-  s_.check_deadlock();
+  as_external_waker([&] {
+    goroutine_chain ready;
+    the_netpoller().poll(ready, nullptr);
+    s_.last_poll_.store(t_.time_since_epoch().count(), memory_order_relaxed);
+    if (ready.count > 0) s_.ready_all(ready);
+  });
 }
 
 // An idle processor's timers are run by who finds nothing else to do. All may have enough for long.

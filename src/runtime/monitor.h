@@ -40,6 +40,8 @@ class monitor {
   };
   found look() noexcept;
   void look_at_ticks(found& f) noexcept;
+  template <class Fn>
+  void as_external_waker(Fn&& fn) noexcept;
   void run_timers(processor& p) noexcept;
   void judge(found& f) noexcept;
   bool computes(processor& p, int tid) noexcept;

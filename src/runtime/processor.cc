@@ -92,8 +92,7 @@ void scheduler::wait_wired(worker& w) noexcept {
   {
     raw_lock const lock(mu_);
     ++wired_waiting_;
-    deadlock = looks_deadlocked();
-    if (poller_waits_in_vain()) the_netpoller().interrupt();
+    deadlock = falls_asleep();
   }
   if (deadlock) report_deadlock();
   wait_for_processor(w);

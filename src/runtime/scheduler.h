@@ -116,6 +116,7 @@ class scheduler {
   goroutine* let_go(worker& w) noexcept;
   goroutine* stop_spinning(worker& w, goroutine* g) noexcept;
   bool any_ring_filled() noexcept;
+  bool falls_asleep() noexcept VOLE_REQUIRES_LOCK(mu_);
   bool looks_deadlocked() noexcept VOLE_REQUIRES_LOCK(mu_);
   bool poller_waits_in_vain() noexcept VOLE_REQUIRES_LOCK(mu_);
   bool nothing_can_come() noexcept VOLE_REQUIRES_LOCK(mu_);

@@ -183,8 +183,7 @@ void scheduler::stop_worker(worker& w) noexcept {
     }
     idle_workers_.push_front(w);
     ++idle_worker_count_;
-    deadlock = looks_deadlocked();
-    if (poller_waits_in_vain()) the_netpoller().interrupt();
+    deadlock = falls_asleep();
   }
   if (deadlock) report_deadlock();
   wait_for_processor(w);
@@ -198,6 +197,12 @@ void scheduler::wait_for_processor(worker& w) noexcept {
   w.given = nullptr;
   hold(w, p);
   w.spinning = w.given_spinning;
+}
+
+// falls_asleep is asked by a worker that is counted as asleep: whether that was the last one.
+bool scheduler::falls_asleep() noexcept {
+  if (poller_waits_in_vain()) the_netpoller().interrupt();
+  return looks_deadlocked();
 }
 
 // looks_deadlocked: every worker sleeps on its word and nothing outside the goroutines is known

@@ -87,11 +87,7 @@ void mutex_starving_body() {
 // One that comes while another queues has not lost yet, however long that took.
 void mutex_late_body() {
   clock_step(2'000'000);
-  counter c;
-  name(c, "mutex");
-  for (char const* who : {"one", "two", "three"}) go(who, [&] { c.add(1); });
-  join();
-  MODEL_CHECK(c.count == 3);
+  mutex_three_body();
 }
 
 // Of a spinner and the waiter that the owner goes to wake, one counts as awake: were it both, the
