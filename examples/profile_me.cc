@@ -2,7 +2,10 @@
 // profile_me: a shop with a fault that docs/guide/profiling.md finds; its customers come by
 // themselves. --fault heap has it from the start; PUT /fault/heap or /fault/none changes it.
 #include <algorithm>
+#include <list>
 #include <map>
+#include <string>
+#include <vector>
 
 #include "vole/http/client.h"
 #include "vole/pprof.h"
@@ -14,7 +17,7 @@
 using namespace vole;
 
 sync::mutex till;
-std::vector<std::string> receipts;  // guarded by till
+std::list<std::string> receipts;  // guarded by till; a list frees nothing as it grows
 chan<unit> confirmations(0);
 
 [[gnu::noinline]] void sort_all_prices() {

@@ -20,6 +20,7 @@
 #include "vole/runtime.h"
 
 #include "runtime/dump.h"
+#include "runtime/fiber.h"
 #include "runtime/labels.h"
 
 namespace vole::pprof {
@@ -46,8 +47,10 @@ struct group_hash {
 using groups = std::unordered_map<group_key, std::int64_t, group_hash>;
 
 // place is where g stands, without the frame that switched away from it: that has several exits,
-// which say nothing.
+// which say nothing. Of one that moved at each look only the first frame is known; a sample without
+// any would be malformed.
 std::vector<std::uintptr_t> place(goroutine_snapshot const& g) {
+  if (g.depth == 0) return {reinterpret_cast<std::uintptr_t>(&vole_fiber_entry) + 1};
   bool const switched = g.state == internal::goroutine_state::parked ||
                         g.state == internal::goroutine_state::runnable;
   return {g.pcs + (switched && g.depth > 1 ? 1 : 0), g.pcs + g.depth};

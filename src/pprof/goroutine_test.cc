@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pprof/goroutine.h"
 
+#include <atomic>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -15,6 +16,8 @@ namespace {
 using internal::goroutine_state;
 using internal::wait_reason;
 using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 internal::goroutine_snapshot waiting_for(wait_reason why, duration age) {
@@ -62,6 +65,28 @@ TEST(pprof_goroutineleak, shows_those_and_no_others) {
   EXPECT_EQ(leaks->write(2), "");
   EXPECT_THAT(lookup("goroutine")->write(2), ContainsRegex("goroutine [0-9]+ \\[chan receive\\]:"));
   nothing.close();
+}
+
+TEST(pprof_goroutine, has_a_place_for_each_even_for_those_that_move_meanwhile) {
+  chan<int> to(0), back(0);
+  std::atomic<bool> enough = false;
+  chan<unit> ended(0);
+  go([&enough, to, back, ended] {
+    while (!enough) back.send(*to.recv());
+    to.recv();
+    back.close();
+    ended.close();
+  });
+  go([to, back] {
+    while (back.recv()) to.send(1);
+  });
+  to.send(1);
+  profile const* const all = lookup("goroutine");
+  for (int look = 0; look < 500; ++look) {
+    EXPECT_THAT(all->write(1), Not(HasSubstr("@\n")));  // which no reader of profiles takes
+  }
+  enough = true;
+  ended.recv();
 }
 
 }  // namespace

@@ -59,6 +59,9 @@ bool is_waiting(goroutine_state state) noexcept {
   return still && g.switches.load(memory_order_relaxed) == before ? depth : 0;
 }
 
+// How often a goroutine is looked at that moves meanwhile.
+constexpr int look_attempts = 3;
+
 struct visitor {
   void (*visit)(void*, goroutine_snapshot const&);
   void* arg;
@@ -77,23 +80,28 @@ bool read_block(goroutine const& g, goroutine_snapshot& s) noexcept {
   return true;
 }
 
-void look(visitor const& v, goroutine& g) {
-  goroutine_snapshot s;
-  if (!read_block(g, s)) return;
-  if (&g == v.self) s.state = goroutine_state::running;
-  if (s.state == goroutine_state::parked || s.state == goroutine_state::blocking) {
-    duration const since(g.since.load(memory_order_relaxed));
-    s.waiting = std::max(duration::zero(), internal::monotonic_now().time_since_epoch() - since);
-  }
+// stack_of copies the stack of the goroutine that s tells of; 0: it moved meanwhile.
+std::size_t stack_of(visitor const& v, goroutine& g, goroutine_snapshot& s) noexcept {
   if (&g == v.self) {
     symbol::stack_bounds const bounds{reinterpret_cast<std::uintptr_t>(g.stack_low),
                                       reinterpret_cast<std::uintptr_t>(g.stack_high)};
-    s.depth = symbol::unwind_here(bounds, s.pcs);
-  } else if (s.state == goroutine_state::running || s.state == goroutine_state::blocking) {
-    if (worker* const w = worker_running(g))
-      s.depth = capture_running(*w, s.id, s.pcs, dump_depth_max);
-  } else {
-    s.depth = walk_parked(g, s.pcs);
+    return symbol::unwind_here(bounds, s.pcs);
+  }
+  if (is_waiting(s.state)) return walk_parked(g, s.pcs);
+  worker* const w = worker_running(g);
+  return w == nullptr ? 0 : capture_running(*w, s.id, s.pcs, dump_depth_max);
+}
+
+void look(visitor const& v, goroutine& g) {
+  goroutine_snapshot s;
+  for (int attempt = 0; attempt < look_attempts && s.depth == 0; ++attempt) {
+    if (!read_block(g, s)) return;
+    if (&g == v.self) s.state = goroutine_state::running;
+    s.depth = stack_of(v, g, s);
+  }
+  if (s.state == goroutine_state::parked || s.state == goroutine_state::blocking) {
+    duration const since(g.since.load(memory_order_relaxed));
+    s.waiting = std::max(duration::zero(), internal::monotonic_now().time_since_epoch() - since);
   }
   v.visit(v.arg, s);
 }
@@ -122,9 +130,8 @@ char const* state_text(goroutine_snapshot const& g) {
 }
 
 bool look_at_waiting(goroutine& g, goroutine_snapshot& to) noexcept {
-  constexpr int attempts = 3;
   if (!read_block(g, to) || !is_waiting(to.state)) return false;
-  for (int i = 0; i < attempts; ++i) {
+  for (int i = 0; i < look_attempts; ++i) {
     wait_reason const why = g.why.load(memory_order_relaxed);
     goroutine_state const state = g.state.load(memory_order_relaxed);
     to.depth = walk_parked(g, to.pcs);

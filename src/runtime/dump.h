@@ -30,13 +30,14 @@ struct goroutine_snapshot {
 };
 
 // for_each_goroutine calls visit(arg, snapshot) for each that lives. From any thread, or goroutine,
-// which is running whatever it does around this call.
+// which is running whatever it does around this call. depth is 0 for one that moved at each of three
+// attempts.
 // Cost: about 1 us each, plus a signal for each that runs.
 void for_each_goroutine(void (*visit)(void* arg, goroutine_snapshot const& g), void* arg) noexcept;
 
 // look_at_waiting fills `to` with a goroutine that is parked or runnable; false: it is neither.
-// depth is 0 when it moved at each of three attempts. Sends no signal. Any thread, while it keeps
-// the stacks from being given back (stack_pool::walk_on).
+// depth as above. Sends no signal. Any thread, while it keeps the stacks from being given back
+// (stack_pool::walk_on).
 bool look_at_waiting(goroutine& g, goroutine_snapshot& to) noexcept;
 
 // look_at_blocking is the same for one inside blocking(): the place where it entered.

@@ -162,8 +162,8 @@ def text_forms_are_read_and_named_by_pprof():
             shop.fill(name, function)
             environment = dict(os.environ, PPROF_TMPDIR=shop.folder)
             done = subprocess.run([go_pprof(), "-top", "-cum", shop.url(P + name + "?debug=1")],
-                                  capture_output=True, text=True, timeout=60, env=environment, check=True)
-            assert function in done.stdout, (name, done.stdout, done.stderr)
+                                  capture_output=True, text=True, timeout=60, env=environment, check=False)
+            assert done.returncode == 0 and function in done.stdout, (name, done.stdout, done.stderr)
 
 
 # --- vole pprof ---
