@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/client_conn.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <limits>
 #include <optional>
 #include <sys/socket.h>
+#include <utility>
 
 #include "vole/assert.h"
 #include "vole/http/budget.h"
+#include "vole/internal/atomic.h"
+#include "vole/sync/wait_group.h"
+#include "vole/time.h"
 
 #include "http/chunked.h"
 #include "http/message_access.h"
@@ -19,6 +24,8 @@ namespace vole::http::internal {
 namespace {
 
 constexpr std::size_t stream_bytes = 32 * 1024;
+// A body up to this size leaves with the head: sockets take it without waiting.
+constexpr std::size_t one_write_bytes_max = 64 * 1024;
 constexpr duration continue_timeout = std::chrono::seconds(1);
 constexpr int interim_heads_max = 8;
 constexpr std::uint64_t leftover_bytes_max = 64 * 1024;
@@ -80,6 +87,48 @@ std::string render_head(client_request const& req, absolute_url const& url,
   return out;
 }
 
+// body_writer writes a body until the server has answered and takes no more of it: it may be
+// waiting for its answer to be read. Reads of the connection must wait until it is destroyed.
+class body_writer {
+ public:
+  body_writer(context const& ctx, net::conn& conn)
+      : conn_(conn), sending_(context::with_cancel(ctx)), watching_(context::with_cancel(ctx)) {
+    watch_.go([this] { watch(watching_.first); });
+  }
+  ~body_writer() {
+    watching_.second();
+    watch_.wait();
+  }
+  body_writer(body_writer const&) = delete;
+  body_writer& operator=(body_writer const&) = delete;
+
+  error write(std::span<io::bytes_view const> parts) {
+    writes_.fetch_add(1, vole::internal::memory_order_relaxed);
+    error err = conn_.writev(sending_.first, parts);
+    writes_.fetch_add(1, vole::internal::memory_order_relaxed);
+    return err;
+  }
+
+ private:
+  void watch(context const& ctx) {
+    if (conn_.wait_readable(ctx)) return;
+    for (;;) {
+      std::uint64_t const before = writes_.load(vole::internal::memory_order_relaxed);
+      if (time::sleep(ctx, answered_patience)) return;
+      bool const under_way = before % 2 != 0;
+      if (under_way && writes_.load(vole::internal::memory_order_relaxed) == before) break;
+    }
+    sending_.second();
+  }
+
+  static constexpr duration answered_patience = std::chrono::seconds(1);
+  net::conn& conn_;
+  std::pair<context, cancel_handle> sending_;
+  std::pair<context, cancel_handle> watching_;
+  vole::internal::atomic<std::uint64_t> writes_{0};  // begun and ended: odd during one
+  sync::wait_group watch_;
+};
+
 }  // namespace
 
 bool client_conn::stale() {
@@ -114,6 +163,10 @@ result<received_head> client_conn::exchange(context const& ctx, client_request c
     // Expect: 100-continue: the server may refuse before it has seen the body.
     conn_->set_read_deadline(vole::internal::now() + continue_timeout);
     auto early = read_head(ctx, req.method, header, answered);
+    if (!early && answered && errors::is(early.error(), net::timed_out)) {
+      conn_->set_read_deadline(vole::internal::deadline_after(options.response_header_timeout));
+      early = read_head(ctx, req.method, header, answered);  // the rest of it
+    }
     conn_->set_read_deadline(never);
     if (early && early->status >= 200) {
       keep_alive_ = false;
@@ -143,22 +196,31 @@ result<received_head> client_conn::exchange(context const& ctx, client_request c
 error client_conn::send_request(context const& ctx, client_request const& req, bool& body_left) {
   bool const has_body = req.stream != nullptr || !req.body.empty();
   body_left = has_body && equal_fold(req.header.get("Expect"), "100-continue");
-  if (body_left || req.stream != nullptr) {
+  if (body_left || req.stream != nullptr || req.body.size() > one_write_bytes_max) {
     error err = conn_->write(ctx, io::bytes(out_));
     if (err || body_left) return err;
-    return send_stream(ctx, req);
+    return send_body(ctx, req);
   }
   io::bytes_view const parts[] = {io::bytes(out_), io::bytes(req.body)};
   return conn_->writev(ctx, std::span(parts, has_body ? 2 : 1));
 }
 
 error client_conn::send_body(context const& ctx, client_request const& req) {
-  return req.stream != nullptr ? send_stream(ctx, req) : conn_->write(ctx, io::bytes(req.body));
+  if (req.stream != nullptr) return send_stream(ctx, req);
+  body_writer to(ctx, *conn_);
+  io::bytes_view left = io::bytes(req.body);
+  while (!left.empty()) {
+    io::bytes_view const slice = left.first(std::min(left.size(), one_write_bytes_max));
+    if (error err = to.write({&slice, 1})) return err;
+    left = left.subspan(slice.size());
+  }
+  return nullptr;
 }
 
 error client_conn::send_stream(context const& ctx, client_request const& req) {
   auto const buffer = std::make_unique_for_overwrite<std::byte[]>(stream_bytes);
   io::bytes_span const room(buffer.get(), stream_bytes);
+  body_writer to(ctx, *conn_);
   bool const chunked = !req.stream_bytes;
   std::uint64_t left = req.stream_bytes.value_or(std::numeric_limits<std::uint64_t>::max());
   while (left != 0) {
@@ -167,7 +229,8 @@ error client_conn::send_stream(context const& ctx, client_request const& req) {
     if (!got) return errors::wrap(got.error(), "read the request's body");
     if (*got == 0) {
       if (!chunked) return errors::make("request's body ended {} bytes early", left);
-      return conn_->write(ctx, io::bytes("0\r\n\r\n"));
+      io::bytes_view const last = io::bytes("0\r\n\r\n");
+      return to.write({&last, 1});
     }
     left -= *got;
     std::array<char, chunk_head_bytes_max> head;
@@ -175,8 +238,8 @@ error client_conn::send_stream(context const& ctx, client_request const& req) {
     char const* const begin = chunk_head(end, *got);
     io::bytes_view const parts[] = {io::bytes({begin, static_cast<std::size_t>(end - begin)}),
                                     room.first(*got), io::bytes("\r\n")};
-    error err = chunked ? conn_->writev(ctx, parts) : conn_->write(ctx, room.first(*got));
-    if (err) return err;
+    std::span<io::bytes_view const> const all = parts;
+    if (error err = to.write(chunked ? all : all.subspan(1, 1))) return err;
   }
   return nullptr;
 }

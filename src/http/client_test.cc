@@ -11,6 +11,8 @@
 #include "vole/http/test.h"
 #include "vole/internal/format.h"
 #include "vole/sync/wait_group.h"
+#include "vole/synctest.h"
+#include "vole/time.h"
 
 #include "http/raw_client.h"
 
@@ -186,6 +188,63 @@ TEST(http_client, waits_for_100_continue) {
   ASSERT_TRUE(res);
   EXPECT_EQ(res->status(), 403);
   EXPECT_EQ(handled, 2);
+}
+
+// answered_by is what a client gets over a connection whose other end is `serve`, in a bubble:
+// nobody waits in truth.
+std::string answered_by(client_request const& req, std::function<void(raw_client&)> const& serve) {
+  std::string got;
+  synctest::test([&] {
+    auto [near, far] = net::pipe();
+    auto const shared = std::make_shared<std::unique_ptr<net::conn>>(std::move(near));
+    client c(
+        {.dial = [shared](context const&, std::string_view) -> result<std::unique_ptr<net::conn>> {
+          return std::move(*shared);
+        }});
+    sync::wait_group serving;
+    serving.go([&, far = std::move(far)]() mutable {
+      raw_client peer(std::move(far));
+      serve(peer);
+    });
+    got = text_of(c.send(bg, req));
+    c.close_idle();
+    serving.wait();
+  });
+  return got;
+}
+
+TEST(http_client, takes_an_answer_that_comes_before_the_server_has_the_body) {
+  std::string const large(1 << 20, 'x');
+  auto const refuse = [](raw_client& peer) {
+    peer.read_until("\r\n\r\n");
+    peer.send("HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig");
+    static_cast<void>(time::sleep(bg, std::chrono::minutes(1)));  // and takes nothing of it
+  };
+  EXPECT_EQ(answered_by({.method = "POST", .url = "http://a/", .body = large}, refuse), "big");
+}
+
+TEST(http_client, sends_all_of_a_body_that_is_answered_early_and_taken) {
+  std::string const large(1 << 20, 'x');
+  std::size_t taken = 0;
+  answered_by({.method = "POST", .url = "http://a/", .body = large}, [&](raw_client& peer) {
+    peer.read_until("\r\n\r\n");
+    peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    taken = peer.rest().size();
+  });
+  EXPECT_EQ(taken, large.size());
+}
+
+TEST(http_client, waits_for_the_rest_of_an_answer_that_began_instead_of_a_100) {
+  client_request req{.method = "POST", .url = "http://a/", .body = "body"};
+  req.header.set("Expect", "100-continue");
+  EXPECT_EQ(answered_by(req,
+                        [](raw_client& peer) {
+                          peer.read_until("\r\n\r\n");
+                          peer.send("HTTP/1.1 403 For");
+                          static_cast<void>(time::sleep(bg, std::chrono::seconds(2)));
+                          peer.send("bidden\r\nContent-Length: 2\r\n\r\nno");
+                        }),
+            "no");
 }
 
 TEST(http_client, reads_chunked_answers_with_trailers) {

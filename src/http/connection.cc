@@ -142,8 +142,8 @@ std::uint64_t connection::requests() const {
 
 bool connection::cut() {
   bool const was_active = active();
-  cut_.store(true, memory_order_seq_cst);  // pairs with connection.cc:make_ctx
-  static_cast<void>(conn_->close());       // ends what its goroutine waits for
+  cut_.store(true, memory_order_seq_cst);                   // pairs with connection.cc:make_ctx
+  if (conn_ != nullptr) static_cast<void>(conn_->close());  // ends what its goroutine waits for
   sync::lock_guard const lock(ctx_mu_);
   if (cancel_) (*cancel_)(server_cut);
   return was_active;
@@ -415,7 +415,7 @@ error connection::continue_body() {
   if (x_->res.started()) return nullptr;  // the client has its final answer
   constexpr std::string_view line = "HTTP/1.1 100 Continue\r\n\r\n";
   io::bytes_view const parts[] = {io::bytes(line)};
-  return send(parts);
+  return send(context{}, parts);
 }
 
 // receive waits for body bytes. The time a client may keep us waiting over one whole body is the
@@ -434,26 +434,26 @@ result<std::size_t> connection::receive(context const& ctx, io::bytes_span to) {
   return got;
 }
 
-error connection::send(std::span<io::bytes_view const> parts) {
+error connection::send(context const& ctx, std::span<io::bytes_view const> parts) {
   if (conn_ == nullptr) return hijacked_connection;
   std::size_t total = 0;
   for (io::bytes_view const part : parts) total += part.size();
   if (total > slice_bytes) {
     for (io::bytes_view const part : parts) {
-      if (error err = send_slices(part)) return err;
+      if (error err = send_slices(ctx, part)) return err;
     }
     return nullptr;
   }
   arm_write();
-  if (parts.size() == 1) return conn_->write(context{}, parts.front());
-  return conn_->writev(context{}, parts);
+  if (parts.size() == 1) return conn_->write(ctx, parts.front());
+  return conn_->writev(ctx, parts);
 }
 
-error connection::send_slices(io::bytes_view part) {
+error connection::send_slices(context const& ctx, io::bytes_view part) {
   while (!part.empty()) {
     auto const slice = part.first(std::min(part.size(), slice_bytes));
     arm_write();
-    if (error err = conn_->write(context{}, slice)) return err;
+    if (error err = conn_->write(ctx, slice)) return err;
     part = part.subspan(slice.size());
   }
   return nullptr;
@@ -469,9 +469,8 @@ result<hijacked> connection::hijack() {
   hijacked taken;
   taken.buffered = std::string(x_->in.view());
   x_->in.consume(x_->in.size());
-  core_.remove(*this);
   conn_->set_deadline(never);
-  taken.conn = std::move(conn_);
+  taken.conn = core_.take(*this);
   return taken;
 }
 

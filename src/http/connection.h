@@ -73,6 +73,7 @@ class connection final : public request_source, public output_sink, public body_
   // Under server_core::mu_, from any goroutine:
   void nudge();  // shutdown has begun: leave if you are idle
   bool cut();    // time is up: false when no request was under way
+  std::unique_ptr<net::conn> take() { return std::move(conn_); }
   std::uint64_t requests() const;
   bool active() const;
   vole::internal::list_link link;
@@ -88,7 +89,7 @@ class connection final : public request_source, public output_sink, public body_
   result<std::string_view> read_body() override;
   void set_body_limit(std::uint64_t bytes) override { x_->body.set_limit(bytes); }
   // output_sink
-  error send(std::span<io::bytes_view const> parts) override;
+  error send(context const& ctx, std::span<io::bytes_view const> parts) override;
   result<hijacked> hijack() override;
   bool closing() const override;
   // body_source
@@ -115,7 +116,7 @@ class connection final : public request_source, public output_sink, public body_
   void rearm_read(time_point deadline);
   void arm_idle(time_point now);
   void arm_write();
-  error send_slices(io::bytes_view part);
+  error send_slices(context const& ctx, io::bytes_view part);
 
   server_core& core_;
   std::unique_ptr<net::conn> conn_;

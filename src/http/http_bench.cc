@@ -67,7 +67,7 @@ VOLE_BENCH(http_route) {
 
 class null_sink final : public internal::output_sink {
  public:
-  error send(std::span<io::bytes_view const> parts) override {
+  error send(context const&, std::span<io::bytes_view const> parts) override {
     for (auto const part : parts) bytes += part.size();
     return nullptr;
   }

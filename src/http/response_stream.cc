@@ -201,6 +201,16 @@ error response_stream::write(std::string_view data) {
   }
 }
 
+error response_stream::write(context const& ctx, io::bytes_view from) {
+  if (error err = ctx.err()) return err;
+  struct scope {
+    context::stored& under;
+    ~scope() { under = context{}; }
+  } const ended{under_};
+  under_ = ctx;
+  return write(io::text(from));
+}
+
 error response_stream::write_staged(std::string_view data) {
   if (staged_bytes() + data.size() > stage_bytes_max) return start_stream(data);
   out_.reserve(data.size() + tail_bytes_max);
@@ -264,7 +274,7 @@ error response_stream::send_chunk(std::string_view data) {
   char* const head = chunk_head(out_.data() + chunk_gap, buffered + data.size());
   std::string_view const front(head, static_cast<std::size_t>(out_.data() + out_.size() - head));
   io::bytes_view const parts[] = {io::bytes(front), io::bytes(data), io::bytes(line_end)};
-  error err = sink_->send(parts);
+  error err = sink_->send(under_, parts);
   out_.clear();
   sent_ = true;
   return err ? fail(std::move(err)) : nullptr;
@@ -274,7 +284,7 @@ error response_stream::send_chunk(std::string_view data) {
 error response_stream::send_parts(std::string_view data, std::string_view end) {
   io::bytes_view const parts[] = {io::bytes(out_.view()), io::bytes(data), io::bytes(end)};
   std::size_t const count = data.empty() && end.empty() ? 1 : 3;
-  error err = sink_->send(std::span(parts, count));
+  error err = sink_->send(under_, std::span(parts, count));
   out_.clear();
   start_ = 0;
   sent_ = true;

@@ -31,7 +31,8 @@ namespace vole::http::internal {
 class output_sink {
  public:
   virtual ~output_sink() = default;
-  virtual error send(std::span<io::bytes_view const> parts) = 0;
+  // send waits under ctx, and for no longer than the server's write timeout.
+  virtual error send(context const& ctx, std::span<io::bytes_view const> parts) = 0;
   virtual result<hijacked> hijack() = 0;
   // closing: the server wants this to be the connection's last response.
   virtual bool closing() const = 0;
@@ -41,14 +42,13 @@ class response_stream final : public response_writer {
  public:
   static constexpr std::size_t stage_bytes_max = 32 * 1024;
 
-  using response_writer::write;
-
   // begin starts the response to a request. `sink` stays in use until the next begin.
   void begin(output_sink& sink, bool head_method, int version_minor, bool keep_alive);
 
   headers& header() override { return header_; }
   void write_header(int status) override;
   error write(std::string_view data) override;
+  error write(context const& ctx, io::bytes_view from) override;
   error flush() override;
   int status() const override { return status_; }
   std::uint64_t bytes_written() const override { return body_bytes_; }
@@ -102,6 +102,7 @@ class response_stream final : public response_writer {
   error fail(error err);
 
   output_sink* sink_ = nullptr;
+  context::stored under_;  // of the write under way
   headers header_;
   output_buffer out_;
   date_field date_;

@@ -13,7 +13,7 @@ namespace {
 
 class memory_sink final : public output_sink {
  public:
-  error send(std::span<io::bytes_view const> parts) override {
+  error send(context const&, std::span<io::bytes_view const> parts) override {
     if (broken) return errors::make("broken");
     std::string text;
     for (auto const part : parts) text += io::text(part);

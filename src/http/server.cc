@@ -50,9 +50,13 @@ void server_core::add(connection& c) {
 
 void server_core::remove(connection& c) {
   sync::lock_guard const lock(mu_);
-  if (!c.link.linked()) return;  // hijacked before
   requests_ended_ += c.requests();
   connections_.remove(c);
+}
+
+std::unique_ptr<net::conn> server_core::take(connection& c) {
+  sync::lock_guard const lock(mu_);
+  return c.take();
 }
 
 // refuse turns away one connection too many. The few bytes fit any socket's buffer.

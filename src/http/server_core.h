@@ -3,7 +3,7 @@
 //
 // INVARIANTS
 //  - live_ counts the connections from admit() to release(); connections_ holds those of them that
-//    run, until they are closed or hijacked.
+//    run. One that was hijacked runs until its handler returns.
 //  - draining_ goes from false to true once. A connection stores its state, then loads draining_;
 //    shutdown stores draining_, then loads the states: so either the connection sees the end
 //    coming, or it is nudged.
@@ -43,8 +43,9 @@ struct server_core {
   bool admit();
   void release();
   void add(connection& c);
-  // remove takes c out of the list, with `take` run under the lock.
   void remove(connection& c);
+  // take hands c's connection to its handler; a shutdown that runs out of time cancels the request.
+  std::unique_ptr<net::conn> take(connection& c);
 
   // shutdown drains under ctx; when another call is at it already, it waits for that one under
   // other_limit.

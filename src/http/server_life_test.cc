@@ -126,6 +126,22 @@ TEST(http_server_life, a_client_that_takes_nothing_is_given_up) {
   EXPECT_TRUE(errors::is(*err, net::timed_out)) << err->message();
 }
 
+TEST(http_server_life, a_write_under_a_context_ends_with_it) {
+  chan<error> failed(1);
+  live_server live({.handler = [&](response_writer& res, request&) {
+    auto const [ctx, cancel] = context::with_timeout(context::background(), 20ms);
+    std::string const block(1 << 20, 'x');
+    error err;
+    while (!err) err = res.write(ctx, io::bytes(block));
+    failed.send(err);
+  }});
+  raw_client c = live.connect();
+  c.send(get);
+  auto const err = failed.recv();
+  ASSERT_TRUE(err);
+  EXPECT_TRUE(errors::is(*err, context::deadline_exceeded)) << err->message();
+}
+
 TEST(http_server_life, the_context_ends_when_the_client_goes_away) {
   chan<std::string> ended(1);
   chan<unit> started(1);
@@ -248,6 +264,24 @@ TEST(http_server_life, shutdown_cancels_what_does_not_end_in_time) {
   live.expect_clean = false;
   EXPECT_EQ(live.stop(10ms).message(), "http: shutdown: 1 requests were canceled");
   EXPECT_EQ(cause.recv(), "http: server shut down");
+  EXPECT_EQ(live.stop(10ms).message(), "http: shutdown: 1 requests were canceled");
+}
+
+TEST(http_server_life, shutdown_cancels_who_took_a_connection_over) {
+  chan<unit> entered(1);
+  live_server live({.handler = [&](response_writer& res, request& req) {
+    context const ctx = req.ctx();
+    auto taken = res.hijack();
+    ASSERT_TRUE(taken);
+    entered.send({});
+    std::byte buffer[8];
+    EXPECT_TRUE(errors::is(taken->conn->read(ctx, buffer).error(), context::canceled));
+    EXPECT_EQ(ctx.cause().message(), "http: server shut down");
+  }});
+  raw_client c = live.connect();
+  c.send(get);
+  entered.recv();
+  live.expect_clean = false;
   EXPECT_EQ(live.stop(10ms).message(), "http: shutdown: 1 requests were canceled");
 }
 

@@ -229,7 +229,9 @@ class response_writer : public io::writer {
   virtual int status() const = 0;
   virtual std::uint64_t bytes_written() const = 0;
 
-  // hijack hands the connection over, for protocols that start as HTTP (WebSocket).
+  // hijack hands the connection over, for protocols that start as HTTP (WebSocket). The server's
+  // timeouts end with it. A shutdown waits for the handler as for any other, and cancels the
+  // request's context when its time is up; the connection is the handler's to close.
   // Errors: something was written already, or this writer has no connection.
   virtual result<hijacked> hijack();
 };

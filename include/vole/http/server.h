@@ -59,7 +59,7 @@ struct server_options {
 
   duration header_timeout = std::chrono::seconds(5);        // first byte to the end of the head
   duration idle_timeout = std::chrono::seconds(75);         // between requests
-  duration write_stall_timeout = std::chrono::seconds(30);  // client takes nothing for that long
+  duration write_stall_timeout = std::chrono::seconds(30);  // for the client to take 256 KiB more
   duration body_grace = std::chrono::seconds(10);           // waiting for a body is allowed this
   std::uint64_t body_rate_min = 1024;                       // plus 1 s for so many bytes received
   duration drain_timeout = std::chrono::seconds(20);        // serve(): after ctx has ended
