@@ -13,9 +13,9 @@
 // Inside, time::now, sleeps, timers, deadlines of contexts and of waits go by the bubble's clock.
 // It moves to the next timer when every goroutine of the bubble is in a durable wait: one that only
 // another of them, or a timer, can end. Durable: channels and selects, sleep, cond, wait_group,
-// semaphore, task, errgroup. Not durable, since somebody outside may end it: mutex, rw_mutex, once,
-// input and output, blocking(). So use channels that were made inside. The wall clock
-// (std::chrono::system_clock) is not the bubble's.
+// semaphore, task, errgroup, net::pipe and io::pipe. Not durable, since somebody outside may end
+// it: mutex, rw_mutex, once, other input and output, blocking(). So use channels and pipes that
+// were made inside. The wall clock (std::chrono::system_clock) is not the bubble's.
 
 #include <memory>
 #include <type_traits>

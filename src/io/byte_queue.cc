@@ -44,7 +44,7 @@ error byte_queue::wait(context const& ctx, end& self) {
   park_limit limit = ctx;
   limit.deadline = std::min(limit.deadline, self.deadline);
   mu_.unlock();
-  me.ticket.park(wait_reason::io_wait, limit);
+  me.ticket.park(wait_reason::pipe_wait, limit);
   mu_.lock();
   self.waiters.remove(me);
   return check(ctx, self);

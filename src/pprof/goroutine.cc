@@ -167,6 +167,7 @@ bool is_leak_suspect(goroutine_snapshot const& g) noexcept {
     case wait_reason::none:
     case wait_reason::sleep:
     case wait_reason::io_wait:
+    case wait_reason::pipe_wait:
     case wait_reason::main_wait:
     case wait_reason::bubble_driver:
       return false;

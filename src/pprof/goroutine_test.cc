@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pprof/goroutine.h"
 
-#include <atomic>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "vole/chan.h"
 #include "vole/go.h"
+#include "vole/internal/atomic.h"
 #include "vole/pprof.h"
 #include "vole/testing.h"
 
@@ -69,10 +69,10 @@ TEST(pprof_goroutineleak, shows_those_and_no_others) {
 
 TEST(pprof_goroutine, has_a_place_for_each_even_for_those_that_move_meanwhile) {
   chan<int> to(0), back(0);
-  std::atomic<bool> enough = false;
+  internal::atomic<bool> enough{false};
   chan<unit> ended(0);
   go([&enough, to, back, ended] {
-    while (!enough) back.send(*to.recv());
+    while (!enough.load()) back.send(*to.recv());
     to.recv();
     back.close();
     ended.close();
@@ -85,7 +85,7 @@ TEST(pprof_goroutine, has_a_place_for_each_even_for_those_that_move_meanwhile) {
   for (int look = 0; look < 500; ++look) {
     EXPECT_THAT(all->write(1), Not(HasSubstr("@\n")));  // which no reader of profiles takes
   }
-  enough = true;
+  enough.store(true);
   ended.recv();
 }
 

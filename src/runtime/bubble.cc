@@ -64,6 +64,7 @@ bool bubble::durable(wait_reason why) noexcept {
     case wait_reason::select:
     case wait_reason::select_no_cases:
     case wait_reason::sleep:
+    case wait_reason::pipe_wait:
     case wait_reason::cond_wait:
     case wait_reason::wait_group_wait:
     case wait_reason::semaphore_acquire:

@@ -30,8 +30,8 @@ struct goroutine_snapshot {
 };
 
 // for_each_goroutine calls visit(arg, snapshot) for each that lives. From any thread, or goroutine,
-// which is running whatever it does around this call. depth is 0 for one that moved at each of three
-// attempts.
+// which is running whatever it does around this call. depth is 0 for one that moved at each of
+// three attempts.
 // Cost: about 1 us each, plus a signal for each that runs.
 void for_each_goroutine(void (*visit)(void* arg, goroutine_snapshot const& g), void* arg) noexcept;
 

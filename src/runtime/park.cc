@@ -74,6 +74,8 @@ char const* to_text(wait_reason why) noexcept {
       return "sleep";
     case wait_reason::io_wait:
       return "IO wait";
+    case wait_reason::pipe_wait:
+      return "pipe wait";
     case wait_reason::mutex_lock:
       return "sync.Mutex.Lock";
     case wait_reason::rw_mutex_rlock:

@@ -49,6 +49,7 @@ enum class wait_reason : std::uint8_t {
   select_no_cases,
   sleep,
   io_wait,
+  pipe_wait,
   mutex_lock,
   rw_mutex_rlock,
   rw_mutex_lock,
