@@ -177,14 +177,17 @@ result<pg_target> pg_target::parse(std::string_view url, std::string_view applic
   return made;
 }
 
+std::string pg_target::server::name() const {
+  std::string const& at = host.empty() ? address : host;
+  bool const local = at.empty() || at[0] == '/' || at[0] == '@';
+  return local ? fmt::format("{}/.s.PGSQL.{}", at, port) : net::join_host_port(at, port);
+}
+
 std::string pg_target::name() const {
   std::string all;
   for (server const& s : servers_) {
-    std::string const& host = s.host.empty() ? s.address : s.host;
     if (!all.empty()) all += ", ";
-    all += host.empty() || host[0] == '/' || host[0] == '@'
-               ? fmt::format("{}/.s.PGSQL.{}", host, s.port)
-               : net::join_host_port(host, s.port);
+    all += s.name();
   }
   return all;
 }
@@ -229,14 +232,60 @@ error wait_for_socket(context const& ctx, PGconn* pg, PostgresPollingStatusType 
   return woken == poll_result::ready ? error{} : context_error(ctx);
 }
 
+std::pair<context, cancel_handle> share_of(context const& ctx, std::size_t servers) {
+  auto const deadline = ctx.deadline();
+  if (!deadline) return context::with_cancel(ctx);
+  time_point const now = vole::internal::now();
+  return context::with_deadline(ctx, now + left_until(*deadline, now) / static_cast<int>(servers));
+}
+
 }  // namespace
 
 result<pg_handle> pg_target::connect(context const& ctx) const {
   auto servers = resolve(ctx);
   if (!servers) return std::move(servers).error();
+  // libpq waits for one server as long as it is let: each gets its share of the time, and the
+  // others are tried without it.
+  std::vector<error> silent;
+  for (;;) {
+    auto const [share, cancel] = share_of(ctx, servers->size());
+    std::size_t waited_for = 0;
+    auto connected = connect_to(share, *servers, waited_for);
+    if (connected) return connected;
+    silent.push_back(std::move(connected).error());
+    bool const try_others = share.err() && !ctx.err() && servers->size() > 1;
+    if (!try_others) return errors::join(silent);
+    servers->erase(servers->begin() + static_cast<std::ptrdiff_t>(waited_for));
+  }
+}
+
+result<pg_handle> pg_target::connect_to(context const& ctx, std::vector<server> const& servers,
+                                        std::size_t& waited_for) const {
+  pg_handle pg = start(servers);
+  if (pg == nullptr) return errors::from_errno(ENOMEM, "connect to {}", name());
+  PQsetErrorVerbosity(pg.get(), PQERRORS_VERBOSE);  // with the SQLSTATE
+  PostgresPollingStatusType status =
+      PQstatus(pg.get()) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
+  while (status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED) {
+    if (error ended = wait_for_socket(ctx, pg.get(), status)) {
+      waited_for = place_of(servers, pg.get());
+      blocking([&] { pg.reset(); });
+      // The deadline is the dial's own; whoever waits for it has another.
+      if (errors::is(ended, context::deadline_exceeded)) ended = errors::from_errno(ETIMEDOUT);
+      return errors::wrap(std::move(ended), "connect to {}", servers[waited_for].name());
+    }
+    status = blocking([&] { return PQconnectPoll(pg.get()); });
+  }
+  if (status == PGRES_POLLING_OK) return pg;
+  error failed = pg_connect_error(PQerrorMessage(pg.get()), name());
+  blocking([&] { pg.reset(); });
+  return failed;
+}
+
+pg_handle pg_target::start(std::vector<server> const& servers) const {
   std::string hosts, addresses, ports;
-  for (std::size_t i = 0; i < servers->size(); ++i) {
-    server const& s = (*servers)[i];
+  for (std::size_t i = 0; i < servers.size(); ++i) {
+    server const& s = servers[i];
     char const* const comma = i == 0 ? "" : ",";
     hosts += comma + s.host;
     addresses += comma + s.address;
@@ -253,27 +302,19 @@ result<pg_handle> pg_target::connect(context const& ctx) const {
   if (port_given_) add("port", ports);
   keys.push_back(nullptr);
   values.push_back(nullptr);
-
   // libpq reads files (passwords, certificates) and computes hashes while it connects.
   pg_handle pg;
   blocking([&] { pg.reset(PQconnectStartParams(keys.data(), values.data(), 0)); });
-  if (pg == nullptr) return errors::from_errno(ENOMEM, "connect to {}", name());
-  PQsetErrorVerbosity(pg.get(), PQERRORS_VERBOSE);  // with the SQLSTATE
-  PostgresPollingStatusType status =
-      PQstatus(pg.get()) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
-  while (status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED) {
-    if (error ended = wait_for_socket(ctx, pg.get(), status)) {
-      blocking([&] { pg.reset(); });
-      // The deadline is the dial's own; whoever waits for it has another.
-      if (errors::is(ended, context::deadline_exceeded)) ended = errors::from_errno(ETIMEDOUT);
-      return errors::wrap(std::move(ended), "connect to {}", name());
-    }
-    status = blocking([&] { return PQconnectPoll(pg.get()); });
-  }
-  if (status == PGRES_POLLING_OK) return pg;
-  error failed = pg_connect_error(PQerrorMessage(pg.get()), name());
-  blocking([&] { pg.reset(); });
-  return failed;
+  return pg;
+}
+
+// place_of is the server that libpq is at.
+std::size_t pg_target::place_of(std::vector<server> const& servers, PGconn* pg) {
+  std::string_view const host = PQhost(pg), address = PQhostaddr(pg), port = PQport(pg);
+  auto const at = std::ranges::find_if(servers, [&](server const& s) {
+    return s.port == port && (s.address.empty() ? s.host == host : s.address == address);
+  });
+  return at == servers.end() ? 0 : static_cast<std::size_t>(at - servers.begin());
 }
 
 }  // namespace vole::internal

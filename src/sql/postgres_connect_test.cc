@@ -4,6 +4,9 @@
 #include <cerrno>
 #include <gtest/gtest.h>
 
+#include "vole/internal/format.h"
+#include "vole/net.h"
+
 namespace vole::internal {
 namespace {
 
@@ -59,6 +62,21 @@ TEST(postgres_connect, a_target_names_its_servers) {
   EXPECT_EQ(name("hostaddr=::1"), "[::1]:5432");
   EXPECT_EQ(name("host=a,b hostaddr=::1"),
             "the database URL is malformed: 2 hosts, 1 addresses and 1 ports");
+}
+
+TEST(postgres_connect, a_server_that_says_nothing_leaves_time_for_the_next) {
+  auto const silent = net::listen("tcp", "127.0.0.1:0");  // nobody accepts, or answers
+  auto const closed = net::listen("tcp", "127.0.0.1:0");
+  ASSERT_TRUE(silent && closed);
+  ASSERT_FALSE((*closed)->close());
+  std::string const first = (*silent)->addr().text(), second = (*closed)->addr().text();
+  auto const target = pg_target::parse(fmt::format("postgres://u@{},{}/d", first, second), "");
+  ASSERT_TRUE(target);
+  auto const [ctx, cancel] =
+      context::with_timeout(context::background(), std::chrono::milliseconds(200));
+  EXPECT_EQ(target->connect(ctx).error().message(),
+            fmt::format("connect to {}: connection timed out; connect to {}: connection refused",
+                        first, second));
 }
 
 }  // namespace
