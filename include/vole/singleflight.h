@@ -44,19 +44,16 @@ class group {
     bool first = false;
     {
       sync::lock_guard const lock(shared_->mu);
-      auto [at, fresh] = shared_->flights.try_emplace(key);
-      if (fresh) at->second = std::make_shared<flight>(context::without_cancel(ctx));
+      auto at = shared_->flights.find(key);
+      first = at == shared_->flights.end();
+      if (first) {
+        at = shared_->flights.emplace(key, std::make_shared<flight>(context::without_cancel(ctx)))
+                 .first;
+      }
       joined = at->second;
       ++joined->callers;
-      first = fresh;
     }
-    if (first) {
-      go([shared = shared_, joined, key, fn = std::forward<Fn>(fn)]() mutable {
-        joined->outcome.emplace(fn(joined->ctx));
-        shared->remove(key, joined);
-        joined->done.set();
-      });
-    }
+    if (first) start(joined, key, std::forward<Fn>(fn));
     if (error err =
             internal::wait_error(ctx, joined->done.wait(internal::wait_reason::task_wait, ctx))) {
       shared_->leave(key, joined);
@@ -84,15 +81,32 @@ class group {
     std::optional<result<T>> outcome;
   };
 
+  template <class Fn>
+  void start(std::shared_ptr<flight> const& begun, Key const& key, Fn&& fn) {
+    try {
+      go([shared = shared_, begun, key, fn = std::forward<Fn>(fn)]() mutable {
+        shared->end(key, begun, fn(begun->ctx));
+      });
+    } catch (...) {  // key or fn could not be copied
+      shared_->end(key, begun, errors::make("singleflight: the call could not be started"));
+      throw;
+    }
+  }
+
   // Outlives the group while an abandoned flight still runs.
   struct shared {
     sync::mutex mu;
     std::map<Key, std::shared_ptr<flight>>
         flights;  // ordered: keys of outside origin cannot make it slow
 
-    void remove(Key const& key, std::shared_ptr<flight> const& gone) {
-      sync::lock_guard const lock(mu);
-      if (auto at = flights.find(key); at != flights.end() && at->second == gone) flights.erase(at);
+    void end(Key const& key, std::shared_ptr<flight> const& ended, result<T> outcome) {
+      ended->outcome.emplace(std::move(outcome));
+      {
+        sync::lock_guard const lock(mu);
+        auto const at = flights.find(key);
+        if (at != flights.end() && at->second == ended) flights.erase(at);
+      }
+      ended->done.set();
     }
     void leave(Key const& key, std::shared_ptr<flight> const& left) {
       bool last = false;

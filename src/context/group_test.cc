@@ -2,6 +2,7 @@
 // errgroup, task, scope and singleflight.
 #include <gtest/gtest.h>
 #include <memory>
+#include <stdexcept>
 #include <vector>
 
 #include "vole/chan.h"
@@ -330,6 +331,22 @@ TEST(singleflight, is_canceled_when_the_last_has_left) {
   });
   EXPECT_TRUE(errors::is(r.error(), context::deadline_exceeded));
   EXPECT_TRUE(errors::is(ended.recv().value(), context::canceled));
+}
+
+TEST(singleflight, holds_nobody_up_when_a_call_could_not_be_started) {
+  struct call {
+    int copies_left;
+    explicit call(int copies) : copies_left(copies) {}
+    call(call const& from) : copies_left(from.copies_left - 1) {
+      if (copies_left < 0) throw std::length_error("one copy too many");
+    }
+    call(call&&) = default;
+    int operator()(context const&) const { return 1; }
+  };
+  singleflight::group<int, int> group;
+  call const dear(0), cheap(1);
+  EXPECT_THROW(static_cast<void>(group.run(live(), 1, dear)), std::length_error);
+  EXPECT_EQ(*group.run(live(), 1, cheap), 1);
 }
 
 TEST(singleflight, forgotten_calls_anew) {
