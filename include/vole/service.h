@@ -89,7 +89,7 @@ class app {
   metrics::registry& metrics() noexcept;
   service::health& health() noexcept;
   // mux routes the public server; add routes in set-up. admin_mux is for pages of your own on the
-  // admin server.
+  // admin server, which has its standard pages before set-up begins and yours once it has ended.
   http::mux& mux() noexcept;
   http::mux& admin_mux() noexcept;
   // ctx ends when running requests have been drained: the context of what lives as long as the

@@ -23,6 +23,7 @@
 #include "vole/os.h"
 #include "vole/select.h"
 #include "vole/service.h"
+#include "vole/service/problem.h"
 #include "vole/task.h"
 
 #include "service/admin.h"
@@ -60,6 +61,14 @@ struct background_task {
   chan<unit> ended{0};  // closed when it has
 };
 
+void answer_unmatched(http::response_writer& res, http::request& req, int status) {
+  bool const other_method = status == http::status::method_not_allowed;
+  respond(res, req,
+          {.status = status,
+           .code = other_method ? "method_not_allowed" : "not_found",
+           .detail = other_method ? "this path is not for that method" : "there is no such path"});
+}
+
 enum class phase : std::uint8_t { made, starting, serving, stopping, stopped };
 
 }  // namespace
@@ -70,6 +79,7 @@ struct app::state : std::enable_shared_from_this<app::state> {
         logger({.form = how.log_format, .minimum = how.log_level, .to = how.log_to}) {
     std::tie(ctx, cancel) = context::with_cancel(context::background());
     std::tie(serving, end_serving) = context::with_cancel(ctx);
+    mux.on_unmatched(&answer_unmatched);
   }
 
   error bind();
@@ -79,10 +89,11 @@ struct app::state : std::enable_shared_from_this<app::state> {
   error begin(std::function<error(app&)> const& set_up, app& self);
   void request_stop(std::string_view why);
   void fail(std::string_view what, error err);
+  error first_failure();
   error stop_serving(context const& ctx);
   void wait_for_tasks();
   void close_all();
-  http::handler guarded(http::mux const& pages, secret<std::string> const& token) const;
+  http::handler guarded(http::handler pages, secret<std::string> const& token) const;
 
   options how;
   log::logger logger;
@@ -100,7 +111,8 @@ struct app::state : std::enable_shared_from_this<app::state> {
   std::unique_ptr<endpoint> ops;
   internal::atomic<phase> at{phase::made};
   internal::atomic<bool> closing{false};  // shutdown() has begun
-  chan<std::string> stop_wanted{1};       // why; one is enough, later ones are dropped
+  internal::atomic<bool> is_set_up{false};
+  chan<std::string> stop_wanted{1};  // why; one is enough, later ones are dropped
 
   internal::raw_mutex mu;
   error failure VOLE_GUARDED_BY(mu);  // the first one
@@ -122,6 +134,11 @@ void app::state::fail(std::string_view what, error err) {
     if (!failure) failure = std::move(err);
   }
   request_stop(what);
+}
+
+error app::state::first_failure() {
+  internal::raw_lock const hold(mu);
+  return failure;
 }
 
 error app::state::bind() {
@@ -162,13 +179,13 @@ void app::state::add_metrics() {
                         [lines = logger] { return static_cast<double>(lines.lines_lost()); });
 }
 
-http::handler app::state::guarded(http::mux const& pages, secret<std::string> const& token) const {
+http::handler app::state::guarded(http::handler pages, secret<std::string> const& token) const {
   // Requests for pages are no news; a crash in one is.
   auto const recover = http::recover([lines = logger](http::request& req, std::string_view what) {
     lines.error(req.ctx(), "exception from an admin page",
                 {{"path", req.url().raw_path()}, {"error", what}});
   });
-  return http::chain(pages, {recover, admin_guard(token)});
+  return http::chain(std::move(pages), {recover, admin_guard(token)});
 }
 
 void app::state::start_admin() {
@@ -177,9 +194,16 @@ void app::state::start_admin() {
     if (auto const app = self.lock()) app->fail("admin or ops server ended", std::move(err));
   };
   if (admin != nullptr) {
-    add_admin_pages(admin_mux, pages);
+    // Requests come while set-up still adds pages of its own.
+    http::mux without_own;
+    for (http::mux* const to : {&without_own, &admin_mux}) add_admin_pages(*to, pages);
+    auto const current = [this, early = http::handler(without_own), all = http::handler(admin_mux)](
+                             http::response_writer& res, http::request& req) {
+      // pairs with app.cc:begin
+      (is_set_up.load(internal::memory_order_acquire) ? all : early)(res, req);
+    };
     http::server_options with;
-    with.handler = guarded(admin_mux, how.admin_token);
+    with.handler = guarded(current, how.admin_token);
     admin->serve(std::move(with), failed);
   }
   if (ops != nullptr) {
@@ -228,6 +252,7 @@ error app::state::begin(std::function<error(app&)> const& set_up, app& self) {
   if (set_up) {
     if (error err = set_up(self)) return err;
   }
+  is_set_up.store(true, internal::memory_order_release);  // pairs with app.cc:start_admin
   start_public();
   return nullptr;
 }
@@ -425,7 +450,7 @@ int app::run_until_stopped(std::function<error(app&)> set_up) {
   if (error err = start(std::move(set_up))) {
     if (auto const why = s.stop_wanted.try_recv(); why && errors::is(err, context::canceled)) {
       s.logger.info(s.ctx, "stopped while starting", {{"reason", *why}});
-      return 0;
+      return s.first_failure() ? 1 : 0;  // a part that ended has been logged
     }
     fmt::print(stderr, "{}: {}\n", s.how.name, err);
     return errors::as<setting_error>(err) != nullptr ? 2 : 1;

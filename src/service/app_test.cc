@@ -99,6 +99,21 @@ TEST(app, the_public_server_shows_no_admin_page) {
   }
 }
 
+TEST(app, pages_of_its_own_are_on_the_admin_server_once_it_is_set_up) {
+  home h;
+  service::app app(h.how);
+  ASSERT_FALSE(app.start([](service::app& self) -> error {
+    self.admin_mux().handle("GET /jobs", [](http::response_writer& res, http::request&) {
+      http::reply(res, http::status::ok, "none\n");
+    });
+    EXPECT_EQ(get(self.admin_address(), "/livez").status, 200);
+    EXPECT_EQ(get(self.admin_address(), "/jobs").status, 404);
+    return add_hello(self);
+  }));
+  EXPECT_EQ(get(app.admin_address(), "/jobs").body, "none\n");
+  EXPECT_EQ(get(app.admin_address(), "/livez").status, 200);
+}
+
 TEST(app, closes_in_reverse_order_after_its_tasks_have_ended) {
   home h;
   std::vector<std::string> ended;

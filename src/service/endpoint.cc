@@ -34,6 +34,7 @@ endpoint::~endpoint() {
 
 void endpoint::serve(http::server_options options, std::function<void(error)> on_failure) {
   server_ = std::make_unique<http::server>(std::move(options));
+  counted_.store(server_.get(), internal::memory_order_release);  // pairs with endpoint.cc:stats
   go([this, on_failure = std::move(on_failure), ended = ended_] {
     error err = server_->serve(context{}, *listener_);
     // After stop() it is stop() that says how the drain went.
@@ -58,7 +59,9 @@ error endpoint::stop(context const& ctx) {
 }
 
 http::server_stats endpoint::stats() const {
-  return server_ == nullptr ? http::server_stats() : server_->stats();
+  // pairs with endpoint.cc:serve
+  http::server const* const serving = counted_.load(internal::memory_order_acquire);
+  return serving == nullptr ? http::server_stats() : serving->stats();
 }
 
 bool is_loopback(std::string_view address) {

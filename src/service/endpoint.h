@@ -46,8 +46,9 @@ class endpoint {
   std::unique_ptr<net::listener> listener_;
   std::string const address_;
   std::unique_ptr<http::server> server_;
-  chan<unit> ended_{0};                    // closed when serve's goroutine has ended
-  internal::atomic<bool> stopped_{false};  // stop() has begun
+  internal::atomic<http::server*> counted_{nullptr};  // stats() may come while serve() begins
+  chan<unit> ended_{0};                               // closed when serve's goroutine has ended
+  internal::atomic<bool> stopped_{false};             // stop() has begun
 };
 
 // is_loopback says whether "host:port" can be reached from this machine only; a name other than

@@ -16,6 +16,9 @@
 namespace vole::service {
 namespace {
 
+// What stands for the empty value of "--name=", in whose place CLI11 would take the next word.
+constexpr std::string_view empty_value("\0", 1);
+
 bool is_flag_name(std::string_view name) noexcept {
   return !name.empty() && name[0] >= 'a' && name[0] <= 'z' && std::ranges::all_of(name, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
@@ -276,6 +279,28 @@ flags::outcome flags::unexpected(std::string const& word) const {
                                  : fmt::format("unknown flag {}; did you mean --{}?", name, close));
 }
 
+std::optional<std::string> flags::words(std::span<char const* const> args,
+                                        std::vector<std::string>& to) const {
+  auto const takes_value = [this](std::string_view word) {
+    return std::ranges::any_of(flags_, [&](flag const& f) {
+      return !f.value_name.empty() && word.starts_with("--") && word.substr(2) == f.name;
+    });
+  };
+  for (std::size_t i = 0; i < args.size(); ++i) {
+    std::string_view const word = args[i];
+    if (word.ends_with('=') && takes_value(word.substr(0, word.size() - 1))) {
+      to.emplace_back(word.substr(0, word.size() - 1));
+      to.emplace_back(empty_value);
+      continue;
+    }
+    bool const flag_follows =
+        i + 1 < args.size() && std::string_view(args[i + 1]).starts_with("--");
+    if (flag_follows && takes_value(word)) return std::string(word);
+    to.emplace_back(word);
+  }
+  return std::nullopt;
+}
+
 flags::outcome flags::parse_from(std::span<char const* const> args, environment const& from) {
   CLI::App cli;
   cli.set_help_flag("-h,--help");
@@ -288,9 +313,16 @@ flags::outcome flags::parse_from(std::span<char const* const> args, environment 
         flags_[i].value_name.empty() ? cli.add_flag(name, raw[i]) : cli.add_option(name, raw[i]);
     options.push_back(option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast));
   }
+  std::vector<std::string> given_words;
+  if (auto const bare = words(args, given_words)) {
+    return bad_usage(
+        fmt::format("flag {0} needs a value (one that begins with -- is written "
+                    "{0}=VALUE)",
+                    *bare));
+  }
   try {
-    std::vector<std::string> reversed(args.rbegin(), args.rend());  // as CLI11 wants them
-    cli.parse(reversed);
+    std::ranges::reverse(given_words);  // as CLI11 wants them
+    cli.parse(given_words);
   } catch (CLI::CallForHelp const&) {
     return {outcome::action::help, help()};
   } catch (CLI::ArgumentMismatch const& e) {
@@ -305,7 +337,7 @@ flags::outcome flags::parse_from(std::span<char const* const> args, environment 
     std::optional<std::string> given;
     if (options[i]->count() > 0) {
       f.from = source::flag;
-      given = raw[i];
+      given = raw[i] == empty_value ? "" : raw[i];
     } else if ((given = from(f.environment)) && !given->empty()) {
       f.from = source::environment;
     } else {

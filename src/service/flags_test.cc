@@ -119,6 +119,17 @@ TEST(flags, none_leaves_an_address_empty) {
   EXPECT_EQ(c.ops, "");
 }
 
+TEST(flags, an_empty_value_is_no_reason_to_take_the_next_word) {
+  config c;
+  c.ops = "127.0.0.1:1";
+  ASSERT_EQ(c.parse({"--token=", "--ops", "none"}).next, action::run);
+  EXPECT_EQ(c.ops, "");
+  EXPECT_EQ(c.token.reveal(), "");
+  EXPECT_EQ(c.bad({"--token", "--ops", "none"}),
+            "folio: flag --token needs a value (one that begins with -- is written "
+            "--token=VALUE)\n");
+}
+
 TEST(flags, a_bad_value_is_named_with_what_is_expected) {
   EXPECT_EQ(config().bad({"--workers", "many"}),
             "folio: --workers \"many\": want a whole number from 1 to 64\n");

@@ -54,6 +54,11 @@ std::string to_json(problem const& p, std::string_view request_id, std::string_v
   return out;
 }
 
+std::string to_json(problem const& p, context const& ctx) {
+  auto const* span = trace::from_context(ctx);
+  return to_json(p, log::request_id(ctx), span == nullptr ? "" : span->trace.hex());
+}
+
 std::string problem_error::message() const {
   std::string out = shown.code;
   if (!shown.field.empty()) out += fmt::format(" ({})", shown.field);
@@ -95,12 +100,9 @@ problem to_problem(error const& err) {
 void respond(http::response_writer& res, http::request& req, problem const& p, error const& err) {
   if (err) set_error(req, err);
   if (res.status() != 0) return;
-  auto const* span = trace::from_context(req.ctx());
   res.header().del("Content-Length");
   res.header().set("Cache-Control", "no-store");
-  http::reply(res, p.status,
-              to_json(p, log::request_id(req.ctx()), span == nullptr ? "" : span->trace.hex()),
-              "application/problem+json");
+  http::reply(res, p.status, to_json(p, req.ctx()), "application/problem+json");
 }
 
 http::handler handler(fallible_handler from, problem_mapper map) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <tuple>
@@ -74,14 +75,17 @@ class observer {
       std::tie(ctx, cancel) = context::with_timeout(ctx, limit);
     }
     req.set_ctx(std::move(ctx));
+    std::exception_ptr escaped;
     if (budget && *budget < how_.budget_least) {
       error const why = errors::make_typed<http::budget_error>(*budget, how_.budget_least);
       respond(res, req, to_problem(why), why);
     } else {
       serving_request const noted(req, how_.report_background);
-      call(next, res, req);
+      escaped = call(next, res, req);
+      notes.cut_short = escaped != nullptr;
     }
     done(scoped, notes, res, req, internal::now() - begun, budget);
+    if (escaped) std::rethrow_exception(escaped);
   }
 
  private:
@@ -97,16 +101,19 @@ class observer {
   }
 
   // call runs the handler; an exception of foreign code becomes a 500, unless an answer has begun:
-  // then it goes on to the server, which cuts the connection: half an answer must not look whole.
-  void call(http::handler const& next, http::response_writer& res, http::request& req) const {
+  // then it is returned, and goes on to the server, which cuts the connection: half an answer must
+  // not look whole.
+  std::exception_ptr call(http::handler const& next, http::response_writer& res,
+                          http::request& req) const {
     try {
       next(res, req);
     } catch (...) {
       bool const begun = res.status() != 0;
       respond(res, req, problem{},
               errors::wrap(errors::from_exception(), "exception from the handler"));
-      if (begun) throw;
+      if (begun) return std::current_exception();
     }
+    return nullptr;
   }
 
   void done(context const& ctx, request_notes const& notes, http::response_writer const& res,
@@ -125,7 +132,7 @@ class observer {
     }
     bool const failed = status >= 500 || notes.err;
     if (!failed && !how_.log_all) return;
-    auto const at = status >= 500 ? log::level::error : log::level::info;
+    auto const at = status >= 500 || notes.cut_short ? log::level::error : log::level::info;
     if (!how_.logger.enabled(at)) return;
     std::string const remote(req.remote_addr());
     std::array<log::attr, 9> attrs{{{"method", req.method()},

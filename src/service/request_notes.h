@@ -10,6 +10,7 @@ namespace vole::service {
 
 struct request_notes {
   error err;
+  bool cut_short = false;  // an exception came after the answer had begun
 };
 
 struct request_notes_key {

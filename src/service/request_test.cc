@@ -238,6 +238,10 @@ TEST(observe, an_exception_after_the_answer_began_goes_on_to_the_server) {
   http::test::recorder res;
   auto const req = http::test::make_request("GET", "/");
   EXPECT_THROW(s.serve(res, *req), std::runtime_error);
+  EXPECT_THAT(s.line(), HasSubstr("level=ERROR msg=request"));
+  EXPECT_THAT(s.line(),
+              HasSubstr("error=\"exception from the handler: std::runtime_error: too late"));
+  EXPECT_THAT(s.registry.text(), HasSubstr("http_requests_total{method=\"GET\",route=\"/\","));
 }
 
 TEST(observe, counts_requests_by_route_not_by_path) {

@@ -111,6 +111,9 @@ class flags {
                     error const& expected) const;
   outcome unexpected(std::string const& word) const;
   std::string nearest(std::string_view name) const;
+  // words takes apart what CLI11 would misread; returns a flag whose value is another flag.
+  std::optional<std::string> words(std::span<char const* const> args,
+                                   std::vector<std::string>& to) const;
 
   std::string program_;
   std::string summary_;

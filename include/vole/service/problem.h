@@ -30,6 +30,8 @@ struct problem {
 
 // to_json is the body of the answer. Empty ids are left out.
 std::string to_json(problem const& p, std::string_view request_id, std::string_view trace_id);
+// With the ids of the request that ctx belongs to.
+std::string to_json(problem const& p, context const& ctx);
 
 // problem_error carries a problem through the layers as an error; errors::as<problem_error> finds
 // it.
