@@ -11,8 +11,10 @@
 #include "vole/http/sse.h"
 #include "vole/select.h"
 #include "vole/service/problem.h"
+#include "vole/service/request.h"
 #include "vole/time.h"
 
+#include "ledger.h"
 #include "money.h"
 
 namespace folio {
@@ -46,12 +48,18 @@ error require_id(std::string_view field, std::string_view id) {
   return fail_field(field, "invalid_field", "{} must be 1 to 64 of A-Z a-z 0-9 _ -", field);
 }
 
+error require_user_id(std::string_view field, std::string_view id) {
+  VOLE_TRY(require_id(field, id), "check {}", field);
+  if (!ledger::is_house(id)) return {};
+  return fail_field(field, "invalid_field", "{} is the ledger's own name", id);
+}
+
 error require_email(std::string_view email) {
   auto const at = email.find('@');
   bool const shaped = at != std::string_view::npos && at > 0 && at + 1 < email.size() &&
                       email.size() <= 254 && email.find('@', at + 1) == std::string_view::npos;
-  bool const printable =
-      std::all_of(email.begin(), email.end(), [](char c) { return c > ' ' && c != 0x7f; });
+  bool const printable = std::ranges::all_of(
+      email, [](char c) { return static_cast<unsigned char>(c) > ' ' && c != 0x7f; });
   if (shaped && printable) return {};
   return fail_field("email", "invalid_field", "email must look like name@host");
 }
@@ -62,7 +70,7 @@ error require_amount(std::string_view field, std::int64_t amount) {
 }
 
 error check(order_request const& o) {
-  VOLE_TRY(require_id("user_id", o.user_id), "check order");
+  VOLE_TRY(require_user_id("user_id", o.user_id), "check order");
   VOLE_TRY(require_id("symbol", o.symbol), "check order");
   VOLE_TRY(require_amount("qty_micro", o.qty_micro), "check order");
   if (o.type == order_type::limit) {
@@ -78,14 +86,6 @@ error check(order_request const& o) {
 template <class T>
 void send_json(http::response_writer& res, int status, T const& body) {
   http::reply(res, status, json::encode(body), json_type);
-}
-
-// What the problem of a request carries besides its own: the ids of its log line. service::respond
-// knows them; a stored
-// refusal is repeated byte for byte, so it carries none.
-answer refused(refusal const& r) {
-  return {r.status, "application/problem+json",
-          vole::service::to_json({.status = r.status, .code = r.code, .detail = r.detail}, "", "")};
 }
 
 }  // namespace
@@ -114,7 +114,7 @@ void api::add_routes(http::mux& to) {
 error api::post_user(http::response_writer& res, http::request& req) {
   std::string_view const body = VOLE_TRY(req.read_body(), "create user");
   auto const wanted = VOLE_TRY(json::decode<user_request>(body), "create user");
-  if (wanted.id) VOLE_TRY(require_id("id", *wanted.id), "create user");
+  if (wanted.id) VOLE_TRY(require_user_id("id", *wanted.id), "create user");
   VOLE_TRY(require_email(wanted.email), "create user");
   auto const [ctx, cancel] = context::with_timeout(req.ctx(), options_.request_timeout);
   user const made = VOLE_TRY(store_.create_user(ctx, wanted), "create user");
@@ -146,6 +146,12 @@ error api::once_per_key(http::response_writer& res, http::request& req, std::str
   };
   idempotency const idem{key, sha256_hex(req.method(), req.target(), body)};
   auto const [ctx, cancel] = context::with_timeout(req.ctx(), options_.request_timeout);
+  // Stored, so that it repeats byte for byte: with the ids of the request that was refused first.
+  auto const refused = [&req](refusal const& r) -> answer {
+    vole::service::problem const shown{.status = r.status, .code = r.code, .detail = r.detail};
+    vole::service::set_error(req, fail(r.status, r.code, "{}", r.detail));
+    return {r.status, "application/problem+json", vole::service::to_json(shown, req.ctx())};
+  };
   answer const given = VOLE_TRY(run(ctx, idem, refused), "under its idempotency key");
   http::reply(res, given.status, given.body, given.content_type);
   return {};
@@ -161,8 +167,8 @@ error api::post_deposit(http::response_writer& res, http::request& req) {
     return fail_field("currency", "unknown_currency", "currency must be USD");
   }
   VOLE_TRY(once_per_key(res, req, body,
-                        [&](context const& ctx, idempotency const& idem, refuse_fn const& refuse) {
-                          return store_.deposit(ctx, idem, id, wanted, refuse);
+                        [&](context const& ctx, idempotency const& idem, refuse_fn const&) {
+                          return store_.deposit(ctx, idem, id, wanted);
                         }),
            "deposit for user {}", id);
   return {};
@@ -172,11 +178,14 @@ error api::post_order(http::response_writer& res, http::request& req) {
   std::string_view const body = VOLE_TRY(req.read_body(), "place order");
   auto const wanted = VOLE_TRY(json::decode<order_request>(body), "place order");
   VOLE_TRY(check(wanted), "place order");
-  std::optional<price> const at = hub_.find(wanted.symbol);
-  if (!at) return fail(404, "unknown_symbol", "there is no price for {}", wanted.symbol);
+  if (!hub_.find(wanted.symbol))
+    return fail(404, "unknown_symbol", "there is no price for {}", wanted.symbol);
   VOLE_TRY(once_per_key(res, req, body,
                         [&](context const& ctx, idempotency const& idem, refuse_fn const& refuse) {
-                          return store_.place_order(ctx, idem, wanted, at->price_minor, refuse);
+                          auto given = store_.place_order(ctx, idem, wanted, refuse);
+                          if (given && given->status == http::status::accepted)
+                            market_.placed(ctx, wanted.symbol);
+                          return given;
                         }),
            "place order for user {}", wanted.user_id);
   return {};

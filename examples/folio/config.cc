@@ -30,8 +30,7 @@ vole::error make_folder_of(std::string const& path) {
   std::error_code failure;
   std::filesystem::create_directories(folder, failure);
   if (!failure) return {};
-  return vole::errors::from_errno(
-      failure.value(), "make the data folder {} (choose another by --database)", folder.string());
+  return vole::errors::from_errno(failure.value(), "make the data folder {}", folder.string());
 }
 
 }  // namespace
@@ -69,8 +68,8 @@ vole::result<vole::sql::db> open_database(vole::context const& ctx, config const
     if (vole::error err = make_folder_of(path)) return err;
     return vole::sqlite::open(ctx, path);
   }();
-  vole::sql::db db =
-      VOLE_TRY(std::move(opened), "open database {}", vole::service::redact_url(from.database));
+  vole::sql::db db = VOLE_TRY(std::move(opened), "open database {} (choose another by --database)",
+                              vole::service::redact_url(from.database));
   std::vector<vole::sql::migration> const migrations = {{1, "ledger", std::string(migration_0001)}};
   VOLE_TRY(vole::sql::migrate(ctx, db, migrations), "migrate database {}",
            vole::service::redact_url(from.database));

@@ -18,18 +18,23 @@ using vole::errors::make;
 constexpr std::array<std::string_view, 12> month_names = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                           "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
+// number_in is -1 for what is no number.
+int number_in(std::string_view digits) {
+  int number = 0;
+  auto const [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  return failure == std::errc{} && end == digits.data() + digits.size() ? number : -1;
+}
+
 // "Jan 1 2000" as 200001: what the file's months are ordered by.
 vole::result<int> parse_month(std::string_view date) {
   auto const space = date.find(' ');
   auto const second = date.find(' ', space + 1);
   auto const name = std::find(month_names.begin(), month_names.end(), date.substr(0, space));
-  int year = 0;
   if (space != std::string_view::npos && second != std::string_view::npos &&
       name != month_names.end()) {
-    std::string_view const digits = date.substr(second + 1);
-    auto const [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), year);
-    if (failure == std::errc{} && end == digits.data() + digits.size() && year >= 1900 &&
-        year <= 2999) {
+    int const day = number_in(date.substr(space + 1, second - space - 1));
+    int const year = number_in(date.substr(second + 1));
+    if (day >= 1 && day <= 31 && year >= 1900 && year <= 2999) {
       return year * 100 + static_cast<int>(name - month_names.begin()) + 1;
     }
   }
@@ -49,6 +54,7 @@ vole::result<line_values> parse_line(std::string_view line) {
   }
   std::string_view const symbol = line.substr(0, first);
   if (!valid_id(symbol)) return make("'{}' is no symbol", symbol);
+  if (symbol == usd) return make("{} is the currency, not a symbol", symbol);
   auto month = parse_month(line.substr(first + 1, second - first - 1));
   if (!month) return month.error();
   auto minor = parse_minor(line.substr(second + 1));

@@ -59,18 +59,20 @@ TEST(price_series, goes_by_months_and_names_malformed_lines) {
   auto const parsed = price_series::parse(
       "symbol,date,price\nB,Feb 1 2000,2.5\nA,Jan 1 2000,1\n\nA,Feb 1 2000,1.25\nA,Foo 1 "
       "2000,1\nA,Jan 1 2000\n"
-      "A,Jan 1 2000,0\nA b,Jan 1 2000,1\n",
+      "A,Jan 1 2000,0\nA b,Jan 1 2000,1\nUSD,Jan 1 2000,1\nA,Jan 32 2000,1\n",
       "p.csv");
   ASSERT_TRUE(parsed);
   ASSERT_EQ(parsed->series.steps(), 2u);
   EXPECT_EQ(parsed->series.at(0)[0].symbol, "A");
   EXPECT_EQ(parsed->series.at(1).size(), 2u);
   EXPECT_EQ(parsed->series.at(2)[0].price_minor, 100) << "the file starts again at its end";
-  ASSERT_EQ(parsed->problems.size(), 4u);
+  ASSERT_EQ(parsed->problems.size(), 6u);
   EXPECT_EQ(parsed->problems[0], "p.csv:6: 'Foo 1 2000' is no date like 'Jan 1 2000'");
   EXPECT_EQ(parsed->problems[1], "p.csv:7: want symbol,date,price");
   EXPECT_EQ(parsed->problems[2], "p.csv:8: the price is zero");
   EXPECT_EQ(parsed->problems[3], "p.csv:9: 'A b' is no symbol");
+  EXPECT_EQ(parsed->problems[4], "p.csv:10: USD is the currency, not a symbol");
+  EXPECT_EQ(parsed->problems[5], "p.csv:11: 'Jan 32 2000' is no date like 'Jan 1 2000'");
   EXPECT_FALSE(price_series::parse("x\n", "p.csv"));
 }
 

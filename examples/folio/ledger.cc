@@ -15,13 +15,17 @@ constexpr std::int64_t balance_max = 4'000'000'000'000'000'000;
 
 }  // namespace
 
+bool is_house(std::string_view owner) {
+  return owner == "bank" || owner == "market";
+}
+
 std::string account_of(std::string_view owner, std::string_view unit) {
-  if (owner == "bank" || owner == "market") return fmt::format("{}:{}", owner, unit);
+  if (is_house(owner)) return fmt::format("{}:{}", owner, unit);
   return fmt::format("user:{}:{}", owner, unit);
 }
 
 error open(context const& ctx, vole::sql::tx& tx, std::string_view owner, std::string_view unit) {
-  std::int64_t const allow_negative = owner == "bank" || owner == "market" ? 1 : 0;
+  std::int64_t const allow_negative = is_house(owner) ? 1 : 0;
   VOLE_TRY(tx.exec(ctx,
                    "insert into accounts (id, owner, unit, allow_negative) values ($1, $2, $3, $4) "
                    "on conflict (id) do nothing",

@@ -17,10 +17,13 @@ using vole::context;
 using vole::error;
 using vole::result;
 
+// is_house: an owner of the ledger itself, which no user may be: "bank" and "market".
+bool is_house(std::string_view owner);
+
 std::string account_of(std::string_view owner, std::string_view unit);
 
-// open makes the account of an owner in a unit, if there is none. Only "bank" and "market" may go
-// below zero.
+// open makes the account of an owner in a unit, if there is none. Only the house's may go below
+// zero.
 error open(context const& ctx, vole::sql::tx& tx, std::string_view owner, std::string_view unit);
 
 // change adds to an account's balance and to what is reserved of it.

@@ -18,7 +18,7 @@ vole::result<folio::price_series> load_series(folio::config const& cfg, vole::se
   std::string text(folio::stocks_csv);
   std::string file = "stocks.csv (built in)";
   if (!cfg.prices.empty()) {
-    text = VOLE_TRY(vole::os::read_file(cfg.prices), "read prices");
+    text = VOLE_TRY(vole::os::read_file(cfg.prices), "read prices (choose others by --prices)");
     file = cfg.prices;
   }
   auto parsed = VOLE_TRY(folio::price_series::parse(text, file), "read prices");

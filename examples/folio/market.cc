@@ -20,24 +20,30 @@ market::market(price_series series, store& store, price_hub& hub, vole::log::log
 
 error market::resume(context const& ctx) {
   auto state = VOLE_TRY(store_.load_feed(ctx), "resume the price feed");
-  if (state.step) {
-    step_ = *state.step;
-    hub_.publish(state.prices);
-    logger_.info(ctx, "price feed resumed", {{"step", step_}});
+  if (!state.step) {
+    VOLE_TRY(step(ctx), "start the price feed");
     return {};
   }
-  VOLE_TRY(step(ctx), "start the price feed");
+  step_ = *state.step;
+  hub_.publish(state.prices);
+  logger_.info(ctx, "price feed resumed", {{"step", step_}});
+  VOLE_TRY(fill_all(ctx), "resume the price feed");  // the end may have come between save and fills
   return {};
 }
 
 error market::run(context const& ctx, vole::duration pace) {
   if (pace <= vole::duration::zero()) return {};
   while (!vole::time::sleep(ctx, pace)) {
-    error const err = step(ctx);
+    error const err = advance(ctx);
     if (err && !ctx.err())
       logger_.error(ctx, "price feed step failed", {{"step", step_ + 1}, {"error", err}});
   }
   return {};
+}
+
+error market::advance(context const& ctx) {
+  if (unfilled_) VOLE_TRY(fill_all(ctx), "fill what step {} left", step_);
+  return step(ctx);
 }
 
 error market::step(context const& ctx) {
@@ -51,12 +57,31 @@ error market::step(context const& ctx) {
   ++step_;
   steps_.add();
   hub_.publish(prices);
-  for (price const& p : prices) {
-    std::size_t const filled =
-        VOLE_TRY(store_.fill_crossing(ctx, p), "fill orders for {}", p.symbol);
-    fills_.add(filled);
+  return fill_all(ctx);
+}
+
+error market::fill_all(context const& ctx) {
+  unfilled_ = true;
+  for (price const& p : hub_.all()) VOLE_TRY(fill(ctx, p), "fill orders for {}", p.symbol);
+  unfilled_ = false;
+  return {};
+}
+
+error market::fill(context const& ctx, price const& at) {
+  auto const done = VOLE_TRY(store_.fill_crossing(ctx, at), "at {}", at.price_minor);
+  fills_.add(done.filled);
+  for (error const& why : done.given_up) {
+    logger_.error(ctx, "order cancelled: it cannot be filled", {{"error", why}});
   }
   return {};
+}
+
+void market::placed(context const& ctx, std::string_view symbol) {
+  auto const now = hub_.find(symbol);
+  if (!now) return;
+  if (error const err = fill(ctx, *now)) {
+    logger_.error(ctx, "fill of a new order failed", {{"symbol", symbol}, {"error", err}});
+  }
 }
 
 }  // namespace folio

@@ -20,21 +20,28 @@ class market {
   // one.
   error resume(context const& ctx);
 
-  // run steps once per pace until ctx ends. A step that fails (the database is away) is logged and
-  // tried again at the
-  // next one.
+  // run steps once per pace until ctx ends. A step that fails (the database is away) is logged; the
+  // next one begins with what it left undone.
   error run(context const& ctx, vole::duration pace);
+
+  // placed is called when an order has been left open: a price that was published before it was
+  // committed may reach it, and the feed did not see it.
+  void placed(context const& ctx, std::string_view symbol);
 
   bool knows(std::string_view symbol) const noexcept { return series_.knows(symbol); }
 
  private:
+  error advance(context const& ctx);
   error step(context const& ctx);
+  error fill(context const& ctx, price const& at);
+  error fill_all(context const& ctx);
 
   price_series series_;
   store& store_;
   price_hub& hub_;
   vole::log::logger logger_;
   std::int64_t step_ = -1;  // the last one saved; owner: resume, then run's goroutine
+  bool unfilled_ = false;   // its fills have not ended; owner: as step_'s
   vole::metrics::counter steps_;
   vole::metrics::counter fills_;
 };

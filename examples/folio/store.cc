@@ -12,7 +12,11 @@ namespace {
 
 using vole::service::fail;
 using vole::service::fail_field;
+using vole::service::fail_with;
 using vole::sql::tx;
+
+// Why an order of this user will not be filled at any price near this one.
+inline constinit vole::errors::sentinel const unfillable{"it cannot be filled"};
 
 constexpr std::string_view order_columns =
     "id, user_id, symbol, side, type, state, qty_micro, filled_micro, fill_price_minor, "
@@ -90,7 +94,9 @@ result<bool> settle(context const& ctx, tx& tx, stored_order const& o, std::int6
   bool const buy = s.side == order_side::buy;
   std::int64_t const cash_by = buy ? -cost : cost;
   std::int64_t const shares_by = buy ? s.qty_micro : -s.qty_micro;
-  // What the order takes comes first: if it is not there, nothing has been changed yet.
+  // Whoever changes both takes an owner's cash first: two orders must not wait for each other.
+  if (!buy) VOLE_TRY(ledger::change(ctx, tx, user_cash, 0, 0), "settle order {}", s.id);
+  // What the order takes comes next: if it is not there, nothing has been changed yet.
   std::string const& taken = buy ? user_cash : user_shares;
   bool const enough =
       VOLE_TRY(ledger::change(ctx, tx, taken, buy ? cash_by : shares_by, -o.reserved),
@@ -104,8 +110,10 @@ result<bool> settle(context const& ctx, tx& tx, stored_order const& o, std::int6
                        leg{market_cash, -cash_by}, leg{market_shares, -shares_by}}) {
     bool const taken_in =
         VOLE_TRY(ledger::change(ctx, tx, l.account, l.by, 0), "settle order {}", s.id);
-    if (!taken_in)
-      return fail(409, "balance_limit", "account {} would leave its limits", l.account);
+    if (!taken_in) {
+      return fail_with(unfillable, 409, "balance_limit", "account {} would leave its limits",
+                       l.account);
+    }
   }
   VOLE_TRY(ledger::record(ctx, tx, make_id("trf"), "fill", s.id,
                           {{user_cash, std::string(usd), cash_by},
@@ -186,8 +194,7 @@ result<user> store::create_user(context const& ctx, user_request const& wanted) 
 }
 
 result<answer> store::deposit(context const& ctx, idempotency const& idem,
-                              std::string const& user_id, deposit_request const& wanted,
-                              refuse_fn const& refuse) {
+                              std::string const& user_id, deposit_request const& wanted) {
   return once(ctx, db_, idem, [&](tx& tx) -> result<answer> {
     VOLE_TRY(require_user(ctx, tx, user_id), "deposit");
     VOLE_TRY(ledger::open(ctx, tx, user_id, usd), "deposit");
@@ -197,8 +204,7 @@ result<answer> store::deposit(context const& ctx, idempotency const& idem,
     for (auto const& [account, by] :
          {std::pair{to, wanted.amount_minor}, std::pair{from, -wanted.amount_minor}}) {
       bool const done = VOLE_TRY(ledger::change(ctx, tx, account, by, 0), "deposit");
-      if (!done)
-        return refuse({409, "balance_limit", fmt::format("account {} is at its limit", account)});
+      if (!done) return fail(409, "balance_limit", "account {} would leave its limits", account);
     }
     ::folio::deposit made{make_id("trf"), 0, std::string(usd)};
     VOLE_TRY(ledger::record(ctx, tx, made.transfer_id, "deposit", "",
@@ -213,20 +219,24 @@ result<answer> store::deposit(context const& ctx, idempotency const& idem,
 }
 
 result<answer> store::place_order(context const& ctx, idempotency const& idem,
-                                  order_request const& wanted, std::int64_t price,
-                                  refuse_fn const& refuse) {
+                                  order_request const& wanted, refuse_fn const& refuse) {
   stored_order o;
   order& s = o.shown;
   s = {make_id("ord"), wanted.user_id,     wanted.symbol,    wanted.side,
        wanted.type,    order_state::open,  wanted.qty_micro, 0,
        std::nullopt,   wanted.limit_minor, timestamp()};
-  bool const fill_now = crosses(s, price);
-  auto const cost = cost_of(s.qty_micro, fill_now ? price : *s.limit_minor);
-  if (!cost)
-    return fail_field("qty_micro", "out_of_range",
-                      "qty_micro times the price is more than the ledger holds");
   return once(ctx, db_, idem, [&](tx& tx) -> result<answer> {
     VOLE_TRY(require_user(ctx, tx, s.user_id), "place order");
+    auto const price =
+        VOLE_TRY(tx.query_one<std::int64_t>(ctx, "select price_minor from prices where symbol = $1",
+                                            s.symbol),
+                 "read the price of {}", s.symbol);
+    bool const fill_now = crosses(s, price);
+    auto const cost = cost_of(s.qty_micro, fill_now ? price : *s.limit_minor);
+    if (!cost) {
+      return fail_field("qty_micro", "out_of_range",
+                        "qty_micro times the price is more than the ledger holds");
+    }
     stored_order placed = o;
     if (fill_now) {
       placed.shown.state = order_state::filled;
@@ -291,9 +301,27 @@ result<std::vector<holding>> store::holdings(context const& ctx, std::string con
   });
 }
 
-result<std::size_t> store::fill_crossing(context const& ctx, price const& at) {
+result<bool> store::fill_order(context const& ctx, std::string const& id, std::int64_t price) {
+  return db_.write(ctx, [&](tx& tx) -> result<bool> {
+    auto const claimed =
+        VOLE_TRY(tx.exec(ctx,
+                         "update orders set state = 'filled', filled_micro = qty_micro, "
+                         "fill_price_minor = $2 where id = $1 and state = 'open'",
+                         id, price),
+                 "claim order");
+    if (claimed.rows_affected == 0) return false;  // cancelled meanwhile
+    auto const o = VOLE_TRY(load_order(ctx, tx, id), "load order");
+    auto const cost = cost_of(o.shown.qty_micro, price);
+    if (!cost) return vole::errors::wrap(unfillable, "its cost at {} overflows", price);
+    bool const held = VOLE_TRY(settle(ctx, tx, o, price, *cost), "settle");
+    if (!held) return vole::errors::wrap(unfillable, "what it reserved is not there");
+    return true;
+  });
+}
+
+result<store::fills> store::fill_crossing(context const& ctx, price const& at) {
   constexpr std::int64_t batch = 100;
-  std::size_t filled = 0;
+  fills done;
   while (true) {
     auto const ids = VOLE_TRY(
         db_.query_all<std::string>(
@@ -304,29 +332,18 @@ result<std::size_t> store::fill_crossing(context const& ctx, price const& at) {
             at.symbol, at.price_minor, batch),
         "find orders that {} reaches at {}", at.symbol, at.price_minor);
     for (std::string const& id : ids) {
-      bool const done = VOLE_TRY(
-          db_.write(ctx,
-                    [&](tx& tx) -> result<bool> {
-                      auto const claimed = VOLE_TRY(
-                          tx.exec(ctx,
-                                  "update orders set state = 'filled', filled_micro = "
-                                  "qty_micro, fill_price_minor = $2 where id = $1 and state = "
-                                  "'open'",
-                                  id, at.price_minor),
-                          "claim order");
-                      if (claimed.rows_affected == 0) return false;  // cancelled meanwhile
-                      auto const o = VOLE_TRY(load_order(ctx, tx, id), "load order");
-                      auto const cost = cost_of(o.shown.qty_micro, at.price_minor);
-                      if (!cost) return vole::errors::make("its cost overflows");
-                      bool const held =
-                          VOLE_TRY(settle(ctx, tx, o, at.price_minor, *cost), "settle");
-                      if (!held) return vole::errors::make("what it reserved is not there");
-                      return true;
-                    }),
-          "fill order {}", id);
-      filled += done ? 1 : 0;
+      auto const filled = fill_order(ctx, id, at.price_minor);
+      if (filled) {
+        done.filled += *filled ? 1 : 0;
+        continue;
+      }
+      error why = vole::errors::wrap(filled.error(), "fill order {}", id);
+      if (!vole::errors::is(why, unfillable)) return why;
+      // It would stand before the others at each step to come.
+      VOLE_TRY(cancel_order(ctx, id), "give up order {}", id);
+      done.given_up.push_back(std::move(why));
     }
-    if (ids.size() < static_cast<std::size_t>(batch)) return filled;
+    if (ids.size() < static_cast<std::size_t>(batch)) return done;
   }
 }
 

@@ -63,16 +63,16 @@ class store {
   // Errors: 409 user_exists when the id or the email is taken.
   result<user> create_user(context const& ctx, user_request const& wanted);
 
-  // deposit books bank -> user. Errors: 404 user_not_found; 422 idempotency_key_reused.
+  // deposit books bank -> user. Errors: 404 user_not_found; 409 balance_limit; 422
+  // idempotency_key_reused.
   result<answer> deposit(context const& ctx, idempotency const& idem, std::string const& user_id,
-                         deposit_request const& wanted, refuse_fn const& refuse);
+                         deposit_request const& wanted);
 
-  // place_order fills at `price` when the order's type and limit allow it, else reserves and leaves
-  // it open.
+  // place_order fills at the last price saved when the order's type and limit allow it, else
+  // reserves and leaves it open: 202. A price that is saved meanwhile may reach it: market::placed.
   // Refused, under its key: insufficient_funds, insufficient_shares. Errors: as deposit's.
   result<answer> place_order(context const& ctx, idempotency const& idem,
-                             order_request const& wanted, std::int64_t price,
-                             refuse_fn const& refuse);
+                             order_request const& wanted, refuse_fn const& refuse);
 
   result<order> find_order(context const& ctx, std::string const& id);
   // Errors: 404 order_not_found; 409 order_filled. An order that is cancelled already is returned
@@ -81,8 +81,12 @@ class store {
   // holdings of a user in order of unit. Errors: 404 user_not_found.
   result<std::vector<holding>> holdings(context const& ctx, std::string const& user_id);
 
-  // fill_crossing fills the open orders that this price reaches, oldest first; returns how many.
-  result<std::size_t> fill_crossing(context const& ctx, price const& at);
+  struct fills {
+    std::size_t filled = 0;
+    std::vector<error> given_up;  // of orders that could not be filled and have been cancelled
+  };
+  // fill_crossing fills the open orders that this price reaches, oldest first.
+  result<fills> fill_crossing(context const& ctx, price const& at);
 
   struct feed_state {
     std::optional<std::int64_t> step;  // none: the feed has never run on this database
@@ -94,6 +98,9 @@ class store {
   vole::sql::db& db() noexcept { return db_; }
 
  private:
+  // fill_order: false when it is open no more.
+  result<bool> fill_order(context const& ctx, std::string const& id, std::int64_t price);
+
   vole::sql::db db_;
 };
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the black-box tests of folio share: a server process, HTTP calls, a look into the database."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -144,6 +145,10 @@ class Client:
     def price(self, symbol):
         return self.get(f"/v1/prices?symbols={symbol}").json()["prices"][0]["price_minor"]
 
+    def requests_in_flight(self):
+        text = call(self.folio.admin, "GET", "/metrics").body.decode()
+        return int(re.search(r"^http_requests_in_flight (\d+)$", text, re.M)[1])
+
     def portfolio(self, user):
         return self.get(f"/v1/users/{user}/portfolio").json()
 
@@ -164,6 +169,50 @@ class Database:
         out = subprocess.run([find_postgres("psql"), "-X", "-A", "-t", "-F", "\t", "-c", query, self.url], check=True,
                              capture_output=True, text=True)
         return [line.split("\t") for line in out.stdout.splitlines() if line]
+
+    def change(self, *statements):
+        """Changes what folio stored, in one transaction."""
+        if self.url.startswith("sqlite:"):
+            connection = sqlite3.connect(self.url[len("sqlite:"):], timeout=20)
+            try:
+                for statement in statements:
+                    connection.execute(statement)
+                connection.commit()
+            finally:
+                connection.close()
+        else:
+            self.rows("; ".join(statements))
+
+    def enrich(self, user, by):
+        """Enlarges the user's only deposit; the books stay whole."""
+        account = f"user:{user}:USD"
+        deposit = (f"(select transfer_id from entries where account_id = '{account}' and transfer_id in "
+                   "(select id from transfers where kind = 'deposit'))")
+        self.change(f"update accounts set balance = balance + {by} where id = '{account}'",
+                    f"update accounts set balance = balance - {by} where id = 'bank:USD'",
+                    f"update entries set amount = amount + {by} where account_id = '{account}' and transfer_id in {deposit}",
+                    f"update entries set amount = amount - {by} where account_id = 'bank:USD' and transfer_id in {deposit}")
+
+    @contextlib.contextmanager
+    def held(self):
+        """Lets nobody write meanwhile."""
+        if self.url.startswith("sqlite:"):
+            connection = sqlite3.connect(self.url[len("sqlite:"):], timeout=20)
+            try:
+                connection.execute("begin immediate")
+                yield
+            finally:
+                connection.close()
+            return
+        psql = subprocess.Popen([find_postgres("psql"), "-X", "-q", "-A", "-t", self.url], stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE, text=True)
+        try:
+            psql.stdin.write("begin; lock table idempotency in exclusive mode; select 'held';\n")
+            psql.stdin.flush()
+            assert psql.stdout.readline() == "held\n"
+            yield
+        finally:
+            psql.communicate("rollback;\n")
 
     def check_ledger(self):
         """Every transfer sums to zero per unit, every balance is the sum of its entries, no floor is broken."""

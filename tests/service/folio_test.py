@@ -3,6 +3,7 @@
 """folio from outside: folio_test.py PROGRAM sqlite|STATE_FILE CASE. The same cases run on SQLite and on PostgreSQL."""
 
 import concurrent.futures
+import glob
 import http.client
 import json
 import os
@@ -75,7 +76,12 @@ def users():
                             ({"id": "x" * 65, "email": "q@b.c"}, "id")):
             answer = client.post("/v1/users", body)
             assert answer.status == 400 and answer.json()["field"] == field, (body, answer.body)
+        for house in ("bank", "market"):
+            problem(client.post("/v1/users", {"id": house, "email": "h@b.c"}), 400, "invalid_field", "id")
         assert client.post("/v1/users", "{").status == 400
+        unknown = problem(client.get("/v1/nothing"), 404, "not_found")
+        assert unknown["request_id"] and unknown["trace_id"], unknown
+        assert problem(client.delete("/v1/users"), 405, "method_not_allowed")
         assert client.get("/v1/users/nobody/portfolio").status == 404
 
 
@@ -98,7 +104,28 @@ def deposits():
         problem(client.deposit("ghost", 1), 404, "user_not_found")
         problem(client.post("/v1/users/u1/deposits", {"amount_minor": 1, "currency": "USD"}, ""), 400,
                 "idempotency_key_required")
+        client.user("whale", 1)
+        db.enrich("whale", 4 * 10**18)  # as far as the bank goes
+        before = client.portfolio("u1")["cash"]
+        for _ in range(2):
+            problem(client.deposit("u1", 10**15, "beyond"), 409, "balance_limit")
+        assert client.portfolio("u1")["cash"] == before
         db.check_ledger()
+
+
+def a_key_in_flight_is_refused():
+    with Scene(*STILL) as (_, client, db), concurrent.futures.ThreadPoolExecutor(1) as pool:
+        client.user("u1")
+        with db.held():  # the first cannot end meanwhile
+            first = pool.submit(client.deposit, "u1", 7, "k")
+
+            def refused():
+                """the second sees that the first is being worked on"""
+                answer = client.deposit("u1", 7, "k") if client.requests_in_flight() else None
+                return answer and problem(answer, 409, "request_in_flight")
+            wait_until(refused)
+        assert first.result().status == 201
+        assert client.deposit("u1", 7, "k").body == first.result().body
 
 
 def orders():
@@ -155,6 +182,39 @@ def limit_orders_reserve_and_release():
         assert held.status == 202
         problem(client.order("u1", "IBM", "sell", 1), 409, "insufficient_shares")
         db.check_ledger()
+        assert client.delete("/v1/orders/" + held.json()["id"]).json()["state"] == "cancelled"
+        assert client.order("u1", "IBM", "sell", 1).status == 201
+        db.check_ledger()
+
+
+def an_order_that_a_stored_price_reaches_is_filled_at_the_start():
+    with Scene(*STILL) as (folio, client, db):
+        client.user("u1", 10_000_00)
+        opened = client.order("u1", "IBM", "buy", 1_000_000, limit=10).json()
+        folio.kill()  # as if between the step's prices and its fills
+        db.change("update prices set price_minor = 9 where symbol = 'IBM'")
+        folio.start()
+        filled = client.get("/v1/orders/" + opened["id"]).json()
+        assert filled["state"] == "filled" and filled["fill_price_minor"] == 9, filled
+        db.check_ledger()
+
+
+def an_order_that_cannot_be_filled_holds_nobody_up():
+    with Scene(*STILL) as (folio, client, db):
+        limit = client.price("IBM") + 1
+        sales = []
+        for name in ("whale", "u1"):  # the whale's order is the older one
+            client.user(name, 10_000_00)
+            assert client.order(name, "IBM", "buy", 1_000_000).status == 201
+            sales.append(client.order(name, "IBM", "sell", 1_000_000, limit=limit).json()["id"])
+        db.enrich("whale", 4 * 10**18)
+        folio.kill()
+        db.change(f"update prices set price_minor = {limit} where symbol = 'IBM'")
+        folio.start()
+        assert [client.get("/v1/orders/" + i).json()["state"] for i in sales] == ["cancelled", "filled"]
+        given_up = [line for line in folio.log_lines() if line["msg"] == "order cancelled: it cannot be filled"]
+        assert len(given_up) == 1 and sales[0] in given_up[0]["error"], given_up
+        db.check_ledger()
 
 
 def limit_orders_fill_when_the_price_crosses():
@@ -166,10 +226,13 @@ def limit_orders_fill_when_the_price_crosses():
         def all_filled():
             """the feed reaches every limit within its ten years"""
             return all(client.get("/v1/orders/" + i).json()["state"] == "filled" for i in ids)
+        assert client.order("u1", "AAPL", "buy", 1_000_000).status == 201
+        ids.append(client.order("u1", "AAPL", "sell", 1_000_000, limit=client.price("AAPL") + 100).json()["id"])
         wait_until(all_filled, 60)
         for i in ids:
             order = client.get("/v1/orders/" + i).json()
-            assert order["fill_price_minor"] <= order["limit_minor"], order
+            better = order["limit_minor"] - order["fill_price_minor"]
+            assert better * (1 if order["side"] == "buy" else -1) >= 0, order
         assert client.portfolio("u1")["cash"][0]["reserved_minor"] == 0
         db.check_ledger()
 
@@ -225,9 +288,11 @@ def a_malformed_price_line_is_reported_and_skipped():
         path = os.path.join(folio.folder, "p.csv")
         with open(path, "w", encoding="utf-8") as f:
             f.write("symbol,date,price\nAAA,Jan 1 2000,1.50\nAAA,Foo 1 2000,1\nBBB,Jan 1 2000,2\n,,\n")
-        os.remove(os.path.join(folio.folder, "folio.db")) if WHERE == "sqlite" else None
+        for left in glob.glob(os.path.join(folio.folder, "folio.db*")):
+            os.remove(left)
         folio.flags = (*STILL, "--prices", path)
         folio.start()
+        assert [p["symbol"] for p in client.get("/v1/prices").json()["prices"]] == ["AAA", "BBB"]
         said = [line["problem"] for line in folio.log_lines() if line["msg"] == "price line skipped"]
         assert len(said) == 2 and said[0].startswith(f"{path}:3: ") and said[1].startswith(f"{path}:5: "), said
 
@@ -297,8 +362,16 @@ def concurrent_clients_keep_the_ledger_whole():
         draw = random.Random(7)
         work = [(draw.choice(names), draw.choice(("AAPL", "MSFT", "IBM", "AMZN")), draw.choice(("buy", "sell")),
                  draw.randrange(1, 3_000_000), draw.choice((None, None, 1000, 9000))) for _ in range(400)]
+
+        def place(w):
+            """Every second order that stays open is cancelled, while the feed may fill it."""
+            made = client.order(w[0], w[1], w[2], w[3], limit=w[4])
+            if made.status == 202 and w[3] % 2:
+                gone = client.delete("/v1/orders/" + made.json()["id"])
+                assert gone.status == 200 or gone.json()["code"] == "order_filled", gone.body
+            return made.status
         with concurrent.futures.ThreadPoolExecutor(16) as pool:
-            states = list(pool.map(lambda w: client.order(w[0], w[1], w[2], w[3], limit=w[4]).status, work))
+            states = list(pool.map(place, work))
         assert set(states) <= {201, 202, 409}, set(states)
         assert states.count(201) > 50, states
         db.check_ledger()
@@ -307,17 +380,22 @@ def concurrent_clients_keep_the_ledger_whole():
 def kill_dash_nine_loses_no_answered_write():
     with Scene("--feed-pace", "20ms") as (folio, client, db):
         names = [client.user(f"u{i}") for i in range(4)]
-        answered, lock = {}, threading.Lock()
+        answered, orders, lock = {}, {}, threading.Lock()
 
         def load(name, stop):
             draw = random.Random()
             while not stop.is_set():
                 key, amount = f"{name}-{draw.getrandbits(48)}", draw.randrange(1, 10_000)
+                order = draw.random() < 0.4
                 try:
-                    got = client.deposit(name, amount, key)
+                    got = client.order(name, "IBM", draw.choice(("buy", "sell")), amount,
+                                       draw.choice((None, 9_000))) if order else client.deposit(name, amount, key)
                 except (OSError, http.client.HTTPException):
                     continue
-                if got.status == 201:
+                if order and got.status in (201, 202):
+                    with lock:
+                        orders[got.json()["id"]] = got.status
+                elif got.status == 201:
                     with lock:
                         answered[key] = (name, amount, got.body)
         for _ in range(5):
@@ -335,6 +413,10 @@ def kill_dash_nine_loses_no_answered_write():
             transfers = {r[0] for r in db.rows("select id from transfers")}
             for name, amount, body in answered.values():
                 assert json.loads(body)["transfer_id"] in transfers, body
+            states = dict(db.rows("select id, state from orders"))
+            for order, status in orders.items():
+                assert states[order] == "filled" or status == 202 and states[order] == "open", (order, status, states[order])
+        assert 201 in orders.values(), orders
         for key, (name, amount, body) in random.sample(sorted(answered.items()), 40):
             assert client.deposit(name, amount, key).body == body
 
@@ -371,7 +453,9 @@ def bad_usage_is_one_clear_line():
     for flags, status, words in ((["--lisen", "x"], 2, ["--lisen"]), (["--listen", "nonsense"], 2, ["--listen"]),
                                  (["--listen", f"127.0.0.1:{port}"], 1, [f"127.0.0.1:{port}", "address already in use"]),
                                  (["--database", f"sqlite:{blocker}/x/folio.db"], 1, ["not a directory", "--database"]),
-                                 (["--database", "postgres://127.0.0.1:1/folio"], 1, ["127.0.0.1:1", "connection refused"]),
+                                 (["--database", "postgres://127.0.0.1:1/folio"], 1, ["127.0.0.1:1", "connection refused", "--database"]),
+                                 (["--database", f"sqlite:{folder}"], 1, [folder, "--database"]),
+                                 (["--prices", f"{folder}/none.csv"], 1, ["none.csv", "no such file", "--prices"]),
                                  (["--database", "mysql://x"], 2, ["--database", "sqlite:PATH"]),
                                  (["--admin", "0.0.0.0:0"], 2, ["admin"])):
         base = ["--listen", "127.0.0.1:0"] if "--listen" not in flags else []
