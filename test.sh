@@ -32,11 +32,25 @@ jobs=$(($(nproc) + 1))
 # ThreadSanitizer sleeps for a second at the end of each program otherwise.
 export TSAN_OPTIONS="atexit_sleep_ms=0 ${TSAN_OPTIONS:-}"
 
-install_packages build test
-mkdir -p build/logs
 passed=0
 failed=0
 skipped=0
+postgres=build/release/tests/service/postgres.json
+# finish says the sum, whatever the end was; PostgreSQL still runs if the tests were interrupted.
+finish() {
+  local status=$?
+  [[ -f $postgres ]] && python3 -B tests/service/postgres.py stop "$postgres"
+  ((skipped)) && say "$skipped skipped (named above)"
+  ((status != 0 && failed == 0)) && failed=1
+  echo "$passed passed, $failed failed"
+  ((status == 0 && failed)) && status=1
+  exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+install_packages build test
+mkdir -p build/logs
 
 # count LOG: adds what ctest said there, test by test.
 count() {
@@ -92,7 +106,4 @@ else
   run_sanitized asan
   run_sanitized tsan
 fi
-
-((skipped)) && say "$skipped skipped (named above)"
-echo "$passed passed, $failed failed"
-((failed == 0))
+exit 0
