@@ -52,6 +52,9 @@ endfunction()
 # and lines are wanted afterwards. Where concurrency or the optimizer is the subject, tests are
 # optimized as users are; the others compile in half of the time without.
 set(vole_optimized_test_options -g1)
+if(NOT VOLE_SANITIZE STREQUAL "")
+  list(APPEND vole_optimized_test_options -O0)  # nobody runs those; half of the time
+endif()
 if(VOLE_SANITIZE STREQUAL "address")
   # What AddressSanitizer finds as well; a quarter of the time of a test's file. The product has all.
   list(APPEND vole_optimized_test_options -fno-sanitize=null,object-size,vptr)
