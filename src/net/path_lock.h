@@ -3,15 +3,15 @@
 //
 // A socket that is bound but does not listen yet refuses connections, just as the file of a killed
 // process does: who asks meanwhile would take it for stale and remove it. And of two who have found
-// the same stale file, the second would remove the first one's fresh one. So bind, the question, the
-// removal and listen are one step under a lock: flock(2) of a file beside the socket's, which is
-// there only while it is held. One that a crash leaves is locked by nobody, and taken over.
+// the same stale file, the second would remove the first one's fresh one. So bind, the question,
+// the removal and listen are one step under a lock: flock(2) of a file beside the socket's, which
+// is there only while it is held. One that a crash leaves is locked by nobody, and taken over.
 //
 // INVARIANTS
 //  - Who has the lock has that file open which bears the name, and alone removes it.
 // LOCKS  the file's.
-// REJECTED  flock of the folder: others hold that for long, to keep it from being cleaned up. Binding
-//           to another name and renaming: peers would see that name.
+// REJECTED  flock of the folder: others hold that for long, to keep it from being cleaned up.
+//           Binding to another name and renaming: peers would see that name.
 #pragma once
 
 #include <string>

@@ -26,8 +26,8 @@
 namespace vole::os {
 namespace {
 
-// System calls beside which the goroutine waits, a failure minus errno. Never inlined: a compiler may
-// keep the address of errno over a wait, after which the goroutine runs on another thread.
+// System calls beside which the goroutine waits, a failure minus errno. Never inlined: a compiler
+// may keep the address of errno over a wait, after which the goroutine runs on another thread.
 // glibc 2.36 declares the first two without extern "C".
 [[gnu::noinline]] int open_pidfd(pid_t pid) {
   auto const fd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
