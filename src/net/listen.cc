@@ -111,8 +111,9 @@ result<std::unique_ptr<net::listener>> listen_on(context const& ctx, endpoint co
 }
 
 // make_way removes a socket file to which nobody listens. True: no file is there now.
-// Under the path_lock of the path.
-bool make_way(sockaddr_buffer const& at, std::string const& path) {
+// Under the path_lock of the path. Never inlined: a compiler may keep the address of errno over the
+// wait for the lock.
+[[gnu::noinline]] bool make_way(sockaddr_buffer const& at, std::string const& path) {
   struct stat found;
   if (::lstat(path.c_str(), &found) != 0) return errno == ENOENT;
   if (!S_ISSOCK(found.st_mode)) return false;

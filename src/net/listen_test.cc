@@ -345,6 +345,14 @@ TEST(net_listen_unix, a_context_ends_the_wait_for_another_that_starts) {
   EXPECT_TRUE(errors::is(failed, context::deadline_exceeded)) << failed.message();
 }
 
+TEST(net_listen_unix, says_which_file_it_cannot_make) {
+  error const failed = listen("unix", "/nonexistent/a").error();
+  EXPECT_EQ(
+      failed.message(),
+      "listen unix /nonexistent/a: make /nonexistent/a.start-lock: no such file or directory");
+  EXPECT_TRUE(errors::is(failed, errors::from_errno(ENOENT)));
+}
+
 TEST(net_listen_unix, the_lock_that_a_crash_left_is_nobodys) {
   scratch_directory const dir;
   std::string const lock = dir.file("a") + ".start-lock";

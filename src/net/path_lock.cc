@@ -57,7 +57,7 @@ error path_lock::acquire(context const& ctx, std::string const& path) {
   for (;;) {
     int const status = try_once();
     if (status == 0) return nullptr;
-    if (status != -EWOULDBLOCK) return errors::from_errno(-status);
+    if (status != -EWOULDBLOCK) return errors::from_errno(-status, "make {}", name_);
     if (now() >= until) {
       return errors::make("somebody else has been starting there for 5 s, and holds {}", name_);
     }
