@@ -42,7 +42,9 @@ template <class C, class M>
 constexpr described_field<C, M> field(std::string_view name, M C::* member) {
   return {name, member, false};
 }
-// optional_field may be absent; the member then keeps what its struct gives it.
+// optional_field may be absent; the member then keeps what its struct gives it. In the text, its
+// value takes the place of that: a vector or map does not keep its elements, null empties a
+// std::optional.
 template <class C, class M>
 constexpr described_field<C, M> optional_field(std::string_view name, M C::* member) {
   return {name, member, true};
@@ -112,7 +114,8 @@ inline constexpr std::size_t depth_max = 64;
 // decode reads one T and nothing else from text.
 // Errors:  json_error. Nothing is coerced: unknown, missing and duplicate fields, wrong types,
 //          numbers that do not fit, bad UTF-8, data after the value and nesting beyond depth_max
-//          are all refused, the field named.
+//          are all refused, the field named. A float or double takes the nearest value it has, 0
+//          for what is too small.
 // Cost:    no tree of values is built; strings and vectors are filled in place.
 template <class T>
 result<T> decode(std::string_view text) {

@@ -46,8 +46,10 @@ class ip_address {
  public:
   ip_address() = default;  // 0.0.0.0
   static ip_address v4(std::array<std::uint8_t, 4> const& octets);
+  // An IPv4 address in IPv6 form (::ffff:a.b.c.d, no zone) is that IPv4 address: it is_v4().
   static ip_address v6(std::array<std::uint8_t, 16> const& octets, std::uint32_t zone = 0);
   static ip_address loopback_v4() { return v4({127, 0, 0, 1}); }
+  static ip_address loopback_v6() { return v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}); }
   // parse reads "127.0.0.1", "::1", "fe80::1%eth0"; it asks no name server.
   static result<ip_address> parse(std::string_view text);
 
@@ -179,6 +181,8 @@ class peer_watch : private internal::hangup_hook {
   internal::atomic<std::uintptr_t> state_{0};  // as peer_watch.cc says
 };
 
+// listener gives the connections that are made to an address. When its close() returns, the address
+// is free to be listened to again; it parks until those in accept have left.
 class listener : public io::closer {
  public:
   // accept returns the next connection.
@@ -202,8 +206,10 @@ struct listen_options {
 };
 
 // listen opens a listener. Networks: "tcp", "tcp4", "tcp6" with "host:port" (no host: all
-// addresses; port 0: a free one, see addr()), and "unix" with a path or "@abstract" name. close()
-// removes the file of a unix socket. Blocks:  only to look up a host name.
+// addresses; port 0: a free one, see addr()), and "unix" with a path or "@abstract" name. With
+// "tcp" the host [::] also means all addresses, of both families; 0.0.0.0 those of IPv4. close()
+// removes the file of a unix socket.
+// Blocks:  only to look up a host name, or while another process starts on the same path.
 result<std::unique_ptr<listener>> listen(std::string_view network, std::string_view address,
                                          listen_options const& options = {});
 // With a context, which ends the look-up.
@@ -239,7 +245,8 @@ struct dial_options {
 
 // dial connects. Networks and addresses are those of listen. The addresses of a name are tried in
 // turn, IPv6 and IPv4 alternating; the next also starts when the last has not answered after
-// fallback_delay. The first connection wins; when all fail, the error is the first one's.
+// fallback_delay. The first connection wins; when all fail, the error is the first one's. No host
+// is this machine: 127.0.0.1 and ::1, of which "tcp4" and "tcp6" choose.
 result<std::unique_ptr<conn>> dial(context const& ctx, std::string_view network,
                                    std::string_view address, dial_options const& options = {});
 

@@ -79,14 +79,18 @@ std::string env_or(std::string const& name, std::string_view otherwise);
 // --- files; each runs in blocking()
 
 // read_file is the whole content.
-// Errors: the system's, with the path; a file of more than bytes_max.
+// Errors: the system's, with the path (EINVAL: the path has a zero byte in it); a file of more than
+//         bytes_max.
 result<std::string> read_file(std::string const& path,
                               std::size_t bytes_max = std::size_t{1} << 30);
 
 // write_file_atomic puts data in place of what is at path: a reader, or the next start after a
 // crash at any moment, finds the old content or the new one. It writes a file beside it, syncs
-// that, renames it and syncs the folder.
-error write_file_atomic(std::string const& path, std::string_view data, unsigned mode = 0644);
+// that, renames it and syncs the folder. The new file has exactly this mode; without one that of
+// the file whose place it takes, and where there is none 0644 less the umask.
+// Errors: the system's, with the path (EINVAL: the path has a zero byte in it).
+error write_file_atomic(std::string const& path, std::string_view data,
+                        std::optional<unsigned> mode = std::nullopt);
 
 // With a context, the caller leaves when it ends: a disk that does not answer cannot be canceled,
 // so the call ends alone. At most 16 run at once, further ones wait.
@@ -94,7 +98,7 @@ result<std::string> read_file(context const& ctx, std::string const& path,
                               std::size_t bytes_max = std::size_t{1} << 30);
 // Errors: also ctx's; then the new content may yet come to be there.
 error write_file_atomic(context const& ctx, std::string const& path, std::string data,
-                        unsigned mode = 0644);
+                        std::optional<unsigned> mode = std::nullopt);
 
 // How many file calls with a context run now, and how many were left by their caller.
 struct file_stats {
@@ -161,7 +165,7 @@ class pipe_end {
 class process {
  public:
   // start runs the command. It returns when the program has been found and loaded, or why it was
-  // not.
+  // not.   Errors: the system's; EINVAL: a text of the command has a zero byte in it.
   static result<process> start(command const& what);
 
   process(process&&) noexcept;

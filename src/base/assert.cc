@@ -1,22 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// Panics and assertions. The first panic prints and aborts; one that strikes meanwhile on another
-// thread waits for that.
+// Panics and assertions. The first panic prints, dumps and aborts. One that strikes meanwhile on
+// another thread prints and waits for that; one within the dump aborts at once.
 
 #include "vole/assert.h"
 
+#include <chrono>
 #include <cstdlib>
 #include <iterator>
 #include <unistd.h>
 
 #include "vole/internal/atomic.h"
+#include "vole/internal/clock.h"
 #include "vole/internal/format.h"
+
+#include "base/futex.h"
 
 namespace vole {
 namespace internal {
 namespace {
 
 constinit atomic<void (*)()> panic_hook{nullptr};
-constinit atomic<bool> panicking{false};
+constinit atomic<int> panicking{0};  // the thread that panicked first; 0: none has
+
+// A dump that has stopped does not keep the process for longer than this.
+constexpr std::chrono::seconds dump_patience{10};
 
 void write_stderr(std::string_view text) {
   while (!text.empty()) {
@@ -26,14 +33,26 @@ void write_stderr(std::string_view text) {
   }
 }
 
+// await_abort gives the thread that panicked first the time to print its dump and abort.
+void await_abort(int first) {
+  time_point const until = monotonic_now() + dump_patience;
+  while (futex_wait(panicking, first, until)) continue;
+}
+
 [[noreturn]] void die(std::string_view report) {
-  if (!panicking.exchange(true)) {
+  int const me = ::gettid();
+  int first = 0;
+  if (panicking.compare_exchange_strong(first, me)) {
     write_stderr(report);
     if (auto* dump = panic_hook.load(std::memory_order_relaxed)) dump();
-    std::abort();
+  } else if (first == me) {
+    write_stderr("while dumping: ");
+    write_stderr(report);
+  } else {
+    write_stderr("on another thread meanwhile: ");
+    write_stderr(report);
+    await_abort(first);
   }
-  write_stderr("while dumping: ");
-  write_stderr(report);
   std::abort();
 }
 

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cerrno>
+#include <fstream>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <set>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <unistd.h>
 
 #include "vole/assert.h"
 #include "vole/internal/clock.h"
@@ -69,6 +75,54 @@ TEST(assert_death, prints_the_operands_and_the_place) {
   EXPECT_DEATH(VOLE_REQUIRE(depth < 3, "depth {}", depth), "panic: misuse: depth 3: depth < 3");
   EXPECT_DEATH(VOLE_ASSERT(depth == 0), "panic: assertion failed: depth == 0\n\t.*base_test.cc");
   EXPECT_DEATH(panic("it broke"), "panic: it broke");
+}
+
+void say(std::string_view text) {
+  EXPECT_EQ(::write(STDERR_FILENO, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+}
+
+// wait_until_asleep returns when the thread stands in the kernel, or is gone.
+void wait_until_asleep(int tid) {
+  for (char state = 'R'; state == 'R';) {
+    std::ifstream stat(fmt::format("/proc/self/task/{}/stat", tid));
+    std::string line;
+    if (!std::getline(stat, line)) return;
+    state = line.at(line.rfind(')') + 2);
+  }
+}
+
+// The dump of the first panic; a second one strikes while it is made.
+void dump_slowly() {
+  say("dump begins\n");
+  atomic<int> tid{0};
+  std::thread other([&tid] {
+    tid.store(::gettid());
+    panic("the second");
+  });
+  while (tid.load() == 0) ::sched_yield();
+  wait_until_asleep(tid.load());
+  say("dump ends\n");
+  other.detach();
+}
+
+TEST(assert_death, a_panic_on_another_thread_does_not_cut_off_the_dump) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(
+      {
+        set_panic_hook(&dump_slowly);
+        panic("the first");
+      },
+      "panic: the first\n.*dump begins\n.*panic: the second\n.*dump ends");
+}
+
+TEST(assert_death, a_panic_within_the_dump_ends_it_at_once) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(
+      {
+        set_panic_hook([] { panic("in the dump"); });
+        panic("the first");
+      },
+      "panic: the first\n.*while dumping: panic: in the dump");
 }
 
 }  // namespace

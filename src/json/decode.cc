@@ -7,9 +7,11 @@
 //     one's `to` stays where it is while it is open, for only the innermost grows.
 //   - Once failure_ is set, every callback has returned false, and the parser calls no more.
 // No shared state.
+#include <algorithm>
 #include <array>
 #include <boost/json/basic_parser_impl.hpp>
 #include <charconv>
+#include <cmath>
 #include <limits>
 #include <system_error>
 
@@ -136,6 +138,7 @@ class decoder {
   // next is where the value that begins now belongs, its optionals engaged.
   place next();
   place next_raw();
+  // open begins an object, array or map; what an array or map held before, a default, goes.
   bool open(place at);
   bool close() {
     --depth_;
@@ -219,6 +222,7 @@ decoder::place decoder::next() {
 }
 
 bool decoder::open(place at) {
+  if (at.type->clear != nullptr) at.type->clear(at.to);
   frame& fresh = frames_[depth_++];
   fresh = frame();
   fresh.type = at.type;
@@ -351,9 +355,7 @@ bool decoder::store_integer(place at, std::string_view digits, error_code& ec) {
 }
 
 bool decoder::store_floating(place at, std::string_view digits, error_code& ec) {
-  double value = 0;
-  auto const parsed = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (parsed.ec == std::errc{} && at.type->store_floating(at.to, value)) return filled();
+  if (at.type->store_floating(at.to, digits)) return filled();
   return fail(ec, reason::out_of_range, path(), fmt::format("{} is out of range", shown(digits)));
 }
 
@@ -366,8 +368,9 @@ bool decoder::on_bool(bool value, error_code& ec) {
 
 bool decoder::on_null(error_code& ec) {
   place const at = next_raw();
-  if (at.type->kind == json_kind::optional) return filled();  // it stays empty
-  return fail_type(ec, at.type->kind, token::null);
+  if (at.type->kind != json_kind::optional) return fail_type(ec, at.type->kind, token::null);
+  at.type->clear(at.to);
+  return filled();
 }
 
 reason reason_of(error_code const& ec, std::string_view text, std::size_t offset) {
@@ -375,6 +378,7 @@ reason reason_of(error_code const& ec, std::string_view text, std::size_t offset
   if (ec == error::incomplete) return reason::truncated;
   if (ec == error::extra_data) return reason::trailing_data;
   if (ec == error::too_deep) return reason::too_deep;
+  if (ec == error::exponent_overflow) return reason::out_of_range;
   std::size_t const bad = first_bad_utf8(text);
   return bad <= offset ? reason::bad_utf8 : reason::syntax;
 }
@@ -389,12 +393,48 @@ std::string_view reason_text(reason why) {
       return "nested too deeply";
     case reason::bad_utf8:
       return "not UTF-8";
+    case reason::out_of_range:
+      return "the exponent of a number is out of range";
     default:
       return "not JSON";
   }
 }
 
+// is_below_one tells of a JSON number other than 0 whether its magnitude is less than 1.
+bool is_below_one(std::string_view number) {
+  std::size_t const e = number.find_first_of("eE");
+  std::string_view const mantissa = number.substr(0, e);
+  auto const point = static_cast<std::int64_t>(std::min(mantissa.find('.'), mantissa.size()));
+  auto const first = static_cast<std::int64_t>(mantissa.find_first_of("123456789"));
+  // The first digit that counts stands so many places before the point: 1 in 1.5, 0 in 0.5.
+  std::int64_t const places = first < point ? point - first : point + 1 - first;
+  std::int64_t exponent = 0;
+  if (e != number.npos) {
+    std::string_view digits = number.substr(e + 1);
+    if (digits.starts_with('+')) digits.remove_prefix(1);
+    auto const read = std::from_chars(digits.data(), digits.data() + digits.size(), exponent);
+    if (read.ec != std::errc{}) return digits.starts_with('-');
+  }
+  return exponent <= -places;
+}
+
+template <class T>
+bool parse_floating(std::string_view digits, T* to) {
+  auto const read = std::from_chars(digits.data(), digits.data() + digits.size(), *to);
+  if (read.ec == std::errc{}) return std::isfinite(*to);
+  if (!is_below_one(digits)) return false;
+  *to = digits.starts_with('-') ? -T{0} : T{0};
+  return true;
+}
+
 }  // namespace
+
+bool json_parse_floating(std::string_view digits, float* to) {
+  return parse_floating(digits, to);
+}
+bool json_parse_floating(std::string_view digits, double* to) {
+  return parse_floating(digits, to);
+}
 
 error json_decode(std::string_view text, json_type const& type, void* to) {
   boost::json::parse_options options;

@@ -27,6 +27,16 @@ constexpr std::array<char, 256> make_escapes() {
 }
 constexpr std::array<char, 256> escapes = make_escapes();
 
+template <class T>
+void append_floating(std::string& to, T value) {
+  if (!std::isfinite(value)) {
+    to.append("null");
+    return;
+  }
+  char digits[32];
+  to.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+}
+
 }  // namespace
 
 void json_append_string(std::string& to, std::string_view text) {
@@ -60,13 +70,11 @@ void json_append_string(std::string& to, std::string_view text) {
   to.push_back('"');
 }
 
-void json_append_double(std::string& to, double value) {
-  if (!std::isfinite(value)) {
-    to.append("null");
-    return;
-  }
-  char digits[32];
-  to.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+void json_append_floating(std::string& to, float value) {
+  append_floating(to, value);
+}
+void json_append_floating(std::string& to, double value) {
+  append_floating(to, value);
 }
 
 }  // namespace internal

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vole/json.h"
 
+#include <cmath>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <limits>
@@ -75,6 +76,20 @@ constexpr auto describe(everything const*) {
                       json::optional_field("kind", &everything::kind));
 }
 
+// Members that hold something before a text is read.
+struct defaults {
+  std::vector<int> xs{1, 2};
+  std::map<std::string, int> by_name{{"a", 1}};
+  std::optional<int> limit = 7;
+  std::vector<std::optional<int>> steps{3};
+};
+constexpr auto describe(defaults const*) {
+  return json::object(json::optional_field("xs", &defaults::xs),
+                      json::optional_field("by_name", &defaults::by_name),
+                      json::field("limit", &defaults::limit),
+                      json::optional_field("steps", &defaults::steps));
+}
+
 // A type that nests in itself.
 struct tree {
   std::vector<tree> below;
@@ -146,6 +161,30 @@ TEST(json_decode, reads_every_kind_of_field) {
   EXPECT_EQ(e->kind, "default");
 }
 
+TEST(json_decode, puts_the_text_in_place_of_a_default) {
+  auto const given =
+      json::decode<defaults>(R"({"xs":[3],"by_name":{"a":2,"b":3},"limit":8,"steps":[null,4]})");
+  ASSERT_TRUE(given) << given.error().message();
+  EXPECT_EQ(given->xs, std::vector{3});
+  EXPECT_EQ(given->by_name, (std::map<std::string, int>{{"a", 2}, {"b", 3}}));
+  EXPECT_EQ(given->limit, 8);
+  EXPECT_EQ(given->steps, (std::vector<std::optional<int>>{std::nullopt, 4}));
+  auto const emptied = json::decode<defaults>(R"({"xs":[],"by_name":{},"limit":null,"steps":[]})");
+  ASSERT_TRUE(emptied) << emptied.error().message();
+  EXPECT_TRUE(emptied->xs.empty());
+  EXPECT_TRUE(emptied->by_name.empty());
+  EXPECT_EQ(emptied->limit, std::nullopt);
+  EXPECT_TRUE(emptied->steps.empty());
+}
+
+TEST(json_decode, keeps_a_default_that_the_text_does_not_speak_of) {
+  auto const kept = json::decode<defaults>("{}");
+  ASSERT_TRUE(kept) << kept.error().message();
+  EXPECT_EQ(kept->xs, (std::vector{1, 2}));
+  EXPECT_EQ(kept->by_name, (std::map<std::string, int>{{"a", 1}}));
+  EXPECT_EQ(kept->limit, 7);
+}
+
 TEST(json_decode, keeps_integers_exact_to_the_last_one) {
   EXPECT_EQ(*json::decode<std::int64_t>("9223372036854775807"), INT64_MAX);
   EXPECT_EQ(*json::decode<std::int64_t>("-9223372036854775808"), INT64_MIN);
@@ -179,6 +218,39 @@ TEST(json_decode, reads_doubles_to_the_nearest) {
   EXPECT_EQ(*json::decode<double>("17976931348623157e292"), std::numeric_limits<double>::max());
   EXPECT_EQ(refused<double>("1e309").why, reason::out_of_range);
   EXPECT_EQ(refused<float>("1e39").why, reason::out_of_range);
+}
+
+TEST(json_decode, rounds_a_float_once) {
+  // Just above the middle of two floats; rounded to a double first it is the middle, and even wins.
+  EXPECT_EQ(*json::decode<float>("1.000000059604644775390626"), std::nextafter(1.0F, 2.0F));
+  EXPECT_EQ(*json::decode<float>("3.4028235e38"), std::numeric_limits<float>::max());
+  EXPECT_EQ(refused<float>("3.4028236e38").why, reason::out_of_range);
+}
+
+TEST(json_decode, takes_0_for_a_number_too_small) {
+  for (std::string_view const text :
+       {"1e-400", "0.001e-399", "123e-403", "1E-2147483647", "0.1e-2147483640"}) {
+    auto const tiny = json::decode<double>(text);
+    ASSERT_TRUE(tiny) << text << ": " << tiny.error().message();
+    EXPECT_EQ(*tiny, 0) << text;
+    EXPECT_TRUE(json::decode<float>(text)) << text;
+  }
+  EXPECT_EQ(*json::decode<double>("0." + std::string(500, '0') + "1"), 0);
+  EXPECT_EQ(*json::decode<double>("0." + std::string(500, '0') + "1e501"), 1);
+  EXPECT_EQ(*json::decode<float>("1e-50"), 0);
+  EXPECT_EQ(*json::decode<double>("0e400"), 0);
+  EXPECT_TRUE(std::signbit(*json::decode<double>("-1e-400")));
+  EXPECT_EQ(refused<double>("-1e400").why, reason::out_of_range);
+  EXPECT_EQ(refused<double>("0.0001e400").why, reason::out_of_range);
+  EXPECT_EQ(refused<double>("1e+400").why, reason::out_of_range);
+  EXPECT_EQ(refused<double>(std::string(400, '9')).why, reason::out_of_range);
+}
+
+TEST(json_decode, tells_a_huge_exponent_from_a_text_that_is_not_json) {
+  json_error const found = refused<everything>(R"({"ratio":1e2147483648})");
+  EXPECT_EQ(found.why, reason::out_of_range);
+  EXPECT_THAT(found.message(),
+              ::testing::StartsWith("ratio: the exponent of a number is out of range"));
 }
 
 TEST(json_decode, names_the_unknown_field) {
@@ -347,7 +419,12 @@ TEST(json_encode, writes_numbers_so_that_they_come_back) {
   for (double const d : {0.0, 0.1, 1e300, -2.5, 1.7976931348623157e308, 5e-324}) {
     EXPECT_EQ(*json::decode<double>(json::encode(d)), d) << json::encode(d);
   }
+  for (float const f : {0.1F, 16777216.0F, std::numeric_limits<float>::max(), 1e-45F}) {
+    EXPECT_EQ(*json::decode<float>(json::encode(f)), f) << json::encode(f);
+  }
+  EXPECT_EQ(json::encode(0.1F), "0.1");
   EXPECT_EQ(json::encode(std::numeric_limits<double>::infinity()), "null");
+  EXPECT_EQ(json::encode(-std::numeric_limits<float>::infinity()), "null");
   EXPECT_EQ(json::encode(std::optional<int>()), "null");
 }
 

@@ -24,6 +24,10 @@ ip_address ip_address::v4(std::array<std::uint8_t, 4> const& octets) {
 }
 
 ip_address ip_address::v6(std::array<std::uint8_t, 16> const& octets, std::uint32_t zone) {
+  constexpr std::array<std::uint8_t, 12> mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  if (zone == 0 && std::equal(mapped.begin(), mapped.end(), octets.begin())) {
+    return v4({octets[12], octets[13], octets[14], octets[15]});
+  }
   ip_address ip;
   ip.octets_ = octets;
   ip.zone_ = zone;
@@ -33,6 +37,7 @@ ip_address ip_address::v6(std::array<std::uint8_t, 16> const& octets, std::uint3
 
 result<ip_address> ip_address::parse(std::string_view text) {
   auto const refuse = [&] { return errors::make("\"{}\" is not an IP address", text); };
+  if (text.find('\0') != text.npos) return refuse();
   std::string const host(text.substr(0, text.find('%')));
   if (host.size() == text.size()) {
     std::array<std::uint8_t, 4> octets;
@@ -52,8 +57,7 @@ result<ip_address> ip_address::parse(std::string_view text) {
 }
 
 bool ip_address::is_loopback() const {
-  if (v4_) return octets_[0] == 127;
-  return octets_ == std::array<std::uint8_t, 16>{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  return v4_ ? octets_[0] == 127 : octets_ == loopback_v6().octets_;
 }
 
 bool ip_address::is_unspecified() const {
@@ -184,12 +188,7 @@ net::address from_unix(sockaddr_buffer const& from) {
 net::address from_inet6(sockaddr_in6 const& in6) {
   std::array<std::uint8_t, 16> octets;
   std::memcpy(octets.data(), &in6.sin6_addr, octets.size());
-  std::uint16_t const port = ntohs(in6.sin6_port);
-  if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr)) {
-    return net::address::tcp(net::ip_address::v4({octets[12], octets[13], octets[14], octets[15]}),
-                             port);
-  }
-  return net::address::tcp(net::ip_address::v6(octets, in6.sin6_scope_id), port);
+  return net::address::tcp(net::ip_address::v6(octets, in6.sin6_scope_id), ntohs(in6.sin6_port));
 }
 
 }  // namespace
@@ -242,6 +241,11 @@ net::address peer_address_of(int fd) {
   sockaddr_buffer at;
   if (::getpeername(fd, at.data(), &at.size) != 0) return {};
   return from_sockaddr(at);
+}
+
+bool is_connected_to_itself(int fd) {
+  net::address const here = local_address_of(fd);
+  return here.is_tcp() && here == peer_address_of(fd);
 }
 
 }  // namespace internal

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <arpa/inet.h>
+#include <cstring>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <string>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "vole/net.h"
 
@@ -29,6 +34,21 @@ TEST(net_ip_address, refuses_what_is_none) {
   EXPECT_EQ(ip_address::parse("1.2.3").error().message(), "\"1.2.3\" is not an IP address");
   EXPECT_EQ(ip_address::parse("fe80::1%nowhere").error().message(),
             "\"fe80::1%nowhere\": no network interface \"nowhere\"");
+}
+
+TEST(net_ip_address, refuses_a_text_that_the_system_would_cut_short) {
+  EXPECT_FALSE(ip_address::parse(std::string_view("127.0.0.1\0.test", 15)));
+  EXPECT_FALSE(ip_address::parse(std::string_view("fe80::1%1\0x", 11)));
+}
+
+TEST(net_ip_address, takes_ipv4_in_ipv6_form_for_ipv4) {
+  auto const ip = ip_address::parse("::ffff:127.0.0.1");
+  ASSERT_TRUE(ip);
+  EXPECT_EQ(*ip, ip_address::loopback_v4());
+  EXPECT_TRUE(ip->is_loopback());
+  EXPECT_EQ(ip->text(), "127.0.0.1");
+  EXPECT_TRUE(ip_address::parse("::ffff:0.0.0.0")->is_unspecified());
+  EXPECT_FALSE(ip_address::parse("::fffe:127.0.0.1")->is_v4());
 }
 
 TEST(net_ip_address, knows_its_kind) {
@@ -62,6 +82,30 @@ TEST(net_address, survives_the_form_of_the_system) {
   }
   auto const mapped = address::tcp(*ip_address::parse("::ffff:10.0.0.1"), 5);
   EXPECT_EQ(internal::from_sockaddr(*internal::to_sockaddr(mapped)).text(), "10.0.0.1:5");
+  // As the kernel gives the peer of a socket of both families.
+  internal::sockaddr_buffer raw;
+  sockaddr_in6 in6{};
+  in6.sin6_family = AF_INET6;
+  in6.sin6_port = htons(5);
+  ASSERT_EQ(::inet_pton(AF_INET6, "::ffff:10.0.0.1", &in6.sin6_addr), 1);
+  std::memcpy(&raw.storage, &in6, sizeof in6);
+  raw.size = sizeof in6;
+  EXPECT_EQ(internal::from_sockaddr(raw), mapped);
+}
+
+TEST(net_address, knows_a_socket_that_is_connected_to_itself) {
+  int const fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  auto const any = internal::to_sockaddr(address::tcp(ip_address::loopback_v4(), 0));
+  ASSERT_EQ(::bind(fd, any->data(), any->size), 0);
+  EXPECT_FALSE(internal::is_connected_to_itself(fd));
+  auto const self = internal::to_sockaddr(internal::local_address_of(fd));
+  ASSERT_EQ(::connect(fd, self->data(), self->size), 0);
+  EXPECT_TRUE(internal::is_connected_to_itself(fd));
+  ::close(fd);
+  int pair[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+  EXPECT_FALSE(internal::is_connected_to_itself(pair[0]));
+  for (int const end : pair) ::close(end);
 }
 
 TEST(net_address, a_unix_path_must_fit) {
@@ -107,13 +151,15 @@ TEST(net_host_port, says_what_is_wrong) {
 }
 
 TEST(net_endpoint, refuses_unknown_networks_and_ports) {
-  auto const failure = [](char const* network, char const* address) {
+  auto const failure = [](char const* network, std::string_view address) {
     return internal::parse_endpoint(network, address).error().message();
   };
   EXPECT_EQ(failure("udp", "a:1"), "unknown network \"udp\"; there are tcp, tcp4, tcp6 and unix");
   EXPECT_EQ(failure("tcp", "a:http"), "port \"http\" is not a number from 0 to 65535");
   EXPECT_EQ(failure("tcp", "a:65536"), "port \"65536\" is not a number from 0 to 65535");
   EXPECT_EQ(failure("tcp", "a:-1"), "port \"-1\" is not a number from 0 to 65535");
+  EXPECT_EQ(failure("tcp", std::string_view("localhost\0.evil.test:1", 22)),
+            "the address has a zero byte in it");
   EXPECT_EQ(failure("tcp", "a:"), "port \"\" is not a number from 0 to 65535");
 }
 

@@ -31,12 +31,6 @@ using namespace std::chrono_literals;
 using net::dial_options;
 using connection = result<std::unique_ptr<net::conn>>;
 
-// A TCP connection to one's own port by one's own port: the kernel makes it out of a connect to a
-// free ephemeral port of this host, if the port drawn is the same. Nobody listens there.
-bool is_self_connected(int fd, net::address const& to) {
-  return to.is_tcp() && to.ip().is_loopback() && local_address_of(fd) == to;
-}
-
 connection connect_one(context const& ctx, net::address const& to, dial_options const& options) {
   if (error err = ctx.err()) return err;
   auto const raw = to_sockaddr(to);
@@ -57,7 +51,7 @@ connection connect_one(context const& ctx, net::address const& to, dial_options 
   if (status != 0) {
     if (error err = made->finish_connect(ctx)) return err;
   }
-  if (is_self_connected(fd, to)) return errors::from_errno(ECONNREFUSED);
+  if (to.is_tcp() && is_connected_to_itself(fd)) return errors::from_errno(ECONNREFUSED);
   return made;
 }
 
@@ -150,18 +144,13 @@ class race {
 };
 
 connection dial_tcp(context const& ctx, endpoint const& where, dial_options const& options) {
-  std::vector<net::ip_address> ips{net::ip_address::loopback_v4()};  // no host: this one
-  bool const named = !where.host.empty();
-  if (named) {
-    net::resolver& names = options.names != nullptr ? *options.names : net::system_resolver();
-    auto found = addresses_of(ctx, where, names);
-    if (!found) return found.error();
-    ips = std::move(*found);
-  }
-  auto const to = in_order(ips, where.port);
+  net::resolver& names = options.names != nullptr ? *options.names : net::system_resolver();
+  auto const ips = addresses_of(ctx, where, names);
+  if (!ips) return ips.error();
+  auto const to = in_order(*ips, where.port);
   if (to.size() > 1) return race(to, options).run(ctx);
   auto made = connect_one(ctx, to.front(), options);
-  if (made || to.front().ip().text() == where.host || !named) return made;
+  if (made || to.front().ip().text() == where.host) return made;
   return errors::wrap(made.error(), "{}", to.front().text());
 }
 

@@ -105,6 +105,22 @@ TEST(net_dial, without_host_means_this_machine) {
   EXPECT_TRUE(dial(ctx, "tcp", fmt::format(":{}", (*l)->addr().port())));
 }
 
+TEST(net_dial, without_host_keeps_to_the_family_of_the_network) {
+  auto const six = listen("tcp6", "[::1]:0");
+  if (!six) GTEST_SKIP() << "this machine has no IPv6";
+  std::string const no_host = fmt::format(":{}", (*six)->addr().port());
+  auto const c = dial(ctx, "tcp6", no_host);
+  ASSERT_TRUE(c) << c.error().message();
+  EXPECT_EQ((*c)->remote_addr(), (*six)->addr());
+  auto const either = dial(ctx, "tcp", no_host);
+  ASSERT_TRUE(either) << either.error().message();
+  EXPECT_EQ((*either)->remote_addr(), (*six)->addr());
+  auto const wrong = dial(ctx, "tcp4", no_host);
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().message(),
+            fmt::format("connect to {0}: 127.0.0.1{0}: connection refused", no_host));
+}
+
 TEST(net_dial, an_unknown_name_is_an_error_that_names_it) {
   fixed_resolver names({});
   auto const c = dial(ctx, "tcp", "other.test:80", {.names = &names});

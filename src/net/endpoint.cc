@@ -37,6 +37,7 @@ result<endpoint> parse_endpoint(std::string_view network, std::string_view addre
   } else if (network != "tcp") {
     return errors::make("unknown network \"{}\"; there are tcp, tcp4, tcp6 and unix", network);
   }
+  if (address.find('\0') != address.npos) return errors::make("the address has a zero byte in it");
   auto parts = net::split_host_port(address);
   if (!parts) return parts.error();
   auto const port = parse_port(parts->port);
@@ -52,7 +53,9 @@ result<std::vector<net::ip_address>> addresses_of(context const& ctx, endpoint c
   // What has a colon or only digits and dots is meant as an IP address: no name server is asked.
   bool const numeric = from.host.find(':') != std::string::npos ||
                        from.host.find_first_not_of("0123456789.") == std::string::npos;
-  if (numeric) {
+  if (from.host.empty()) {
+    all = {net::ip_address::loopback_v4(), net::ip_address::loopback_v6()};
+  } else if (numeric) {
     auto const ip = net::ip_address::parse(from.host);
     if (!ip) return ip.error();
     all.push_back(*ip);

@@ -24,7 +24,8 @@ struct endpoint {
 // Errors:  `unknown network "udp"`, what split_host_port and the port's digits have wrong.
 result<endpoint> parse_endpoint(std::string_view network, std::string_view address);
 
-// addresses_of looks a host up (an IP address stands for itself) and keeps those of the choice.
+// addresses_of looks a host up (an IP address stands for itself, no host for this machine) and
+// keeps those of the choice.
 result<std::vector<net::ip_address>> addresses_of(context const& ctx, endpoint const& from,
                                                   net::resolver& names);
 

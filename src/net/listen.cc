@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "net/endpoint.h"
+#include "net/path_lock.h"
 #include "net/sockaddr.h"
 #include "net/socket_listener.h"
 #include "net/syscalls.h"
@@ -81,10 +82,17 @@ result<std::unique_ptr<net::listener>> listen_tcp(net::address const& at, bool b
   return start(fd, {}, options);
 }
 
-// The addresses to try in turn: no host means all addresses, of both families where there are two.
+// means_all: no host, or with "tcp" the host [::].
+bool means_all(endpoint const& where) {
+  if (where.host.empty() || where.ips != ip_choice::any) return where.host.empty();
+  auto const ip = net::ip_address::parse(where.host);
+  return ip && !ip->is_v4() && ip->is_unspecified() && ip->zone() == 0;
+}
+
+// The addresses to try in turn; all addresses are those of both families where there are two.
 result<std::unique_ptr<net::listener>> listen_on(context const& ctx, endpoint const& where,
                                                  listen_options const& options) {
-  if (!where.host.empty()) {
+  if (!means_all(where)) {
     auto ips = addresses_of(ctx, where, net::system_resolver());
     if (!ips) return ips.error();
     auto const v4 = std::find_if(ips->begin(), ips->end(),
@@ -102,28 +110,38 @@ result<std::unique_ptr<net::listener>> listen_on(context const& ctx, endpoint co
   return listen_tcp(net::address::tcp({}, where.port), false, options);
 }
 
-// is_stale tells that a socket file is there and nobody listens to it.
-bool is_stale(sockaddr_buffer const& at, std::string const& path) {
+// make_way removes a socket file to which nobody listens. True: no file is there now.
+// Under the path_lock of the path. Never inlined: a compiler may keep the address of errno over the
+// wait for the lock.
+[[gnu::noinline]] bool make_way(sockaddr_buffer const& at, std::string const& path) {
   struct stat found;
-  if (::lstat(path.c_str(), &found) != 0 || !S_ISSOCK(found.st_mode)) return false;
+  if (::lstat(path.c_str(), &found) != 0) return errno == ENOENT;
+  if (!S_ISSOCK(found.st_mode)) return false;
   open_fd const probe(sys::socket(AF_UNIX));
-  return probe.get() >= 0 && sys::connect(probe.get(), at.data(), at.size) == -ECONNREFUSED;
+  if (probe.get() < 0) return false;
+  int const status = sys::connect(probe.get(), at.data(), at.size);
+  if (status == -ENOENT) return true;  // its listener has closed since
+  return status == -ECONNREFUSED && ::unlink(path.c_str()) == 0;
 }
 
-result<std::unique_ptr<net::listener>> listen_unix(std::string const& path,
+result<std::unique_ptr<net::listener>> listen_unix(context const& ctx, std::string const& path,
                                                    listen_options const& options) {
   auto to = to_sockaddr(net::address::unix_path(path));
   if (!to) return to.error();
   open_fd fd(sys::socket(AF_UNIX));
   if (error err = failure_of(fd.get())) return err;
+  bool const has_file = !path.starts_with('@');
+  path_lock starting;
+  if (has_file) {
+    if (error err = starting.acquire(ctx, path)) return err;
+  }
   int status = sys::bind(fd.get(), to->data(), to->size);
-  if (status == -EADDRINUSE && options.replace_stale && is_stale(*to, path)) {
-    ::unlink(path.c_str());
+  if (status == -EADDRINUSE && has_file && options.replace_stale && make_way(*to, path)) {
     status = sys::bind(fd.get(), to->data(), to->size);
   }
   if (error err = failure_of(status)) return err;
   bound_file file;
-  if (!path.starts_with('@')) file = bound_file::of(path);
+  if (has_file) file = bound_file::of(path);
   auto made = start(fd, file, options);
   if (!made) file.remove();
   return made;
@@ -144,7 +162,7 @@ result<std::unique_ptr<listener>> listen(context const& ctx, std::string_view ne
   auto const where = internal::parse_endpoint(network, address);
   error err;
   if (where) {
-    auto made = where->unix_socket ? internal::listen_unix(where->path, options)
+    auto made = where->unix_socket ? internal::listen_unix(ctx, where->path, options)
                                    : internal::listen_on(ctx, *where, options);
     if (made) return made;
     err = made.error();

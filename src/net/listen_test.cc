@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstdlib>
 #include <fcntl.h>
+#include <filesystem>
 #include <gtest/gtest.h>
 #include <string>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <thread>
 #include <unistd.h>
 
 #include "vole/testing.h"
 
 #include "net/conn_pair.h"
+#include "net/path_lock.h"
 
 namespace vole::net {
 namespace {
@@ -27,9 +31,10 @@ class scratch_directory {
     char name[] = "/tmp/vole-net-XXXXXX";
     path_ = ::mkdtemp(name);
   }
-  ~scratch_directory() {
-    for (char const* name : {"a", "b"}) ::unlink(file(name).c_str());
-    ::rmdir(path_.c_str());
+  ~scratch_directory() { std::filesystem::remove_all(path_); }
+  std::size_t files() const {
+    auto const all = std::filesystem::directory_iterator(path_);
+    return static_cast<std::size_t>(std::distance(begin(all), end(all)));
   }
   std::string file(char const* name) const { return path_ + "/" + name; }
 
@@ -37,14 +42,19 @@ class scratch_directory {
   std::string path_;
 };
 
-// A socket file that nobody listens to, as a killed process leaves behind.
-void leave_stale_socket(std::string const& path) {
+// A unix socket that does not listen yet.
+int bound_socket(std::string const& path) {
   int const fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_un at{};
   at.sun_family = AF_UNIX;
   path.copy(at.sun_path, sizeof at.sun_path - 1);
-  ASSERT_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
-  ::close(fd);
+  EXPECT_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
+  return fd;
+}
+
+// A socket file that nobody listens to, as a killed process leaves behind.
+void leave_stale_socket(std::string const& path) {
+  ::close(bound_socket(path));
 }
 
 TEST(net_listen, gives_a_free_port_and_says_which) {
@@ -82,6 +92,37 @@ TEST(net_listen, a_port_may_be_listened_to_again_at_once) {
   }
 }
 
+TEST(net_listen, the_address_is_free_when_close_returns) {
+  std::string at = "127.0.0.1:0";
+  for (int i = 0; i < 100; ++i) {
+    auto const l = listen("tcp", at);
+    ASSERT_TRUE(l) << l.error().message() << ", after " << i << " rounds";
+    at = (*l)->addr().text();
+    sync::wait_group wg;
+    auto const before = testing::parked();
+    for (int n = 0; n < 2; ++n) {
+      wg.go([&] { EXPECT_TRUE(errors::is((*l)->accept(ctx).error(), closed)); });
+    }
+    testing::wait_until_parked(before + 2);
+    EXPECT_FALSE((*l)->close());
+    auto const next = listen("tcp", at);
+    ASSERT_TRUE(next) << next.error().message() << ", after " << i << " rounds";
+    wg.wait();
+  }
+}
+
+TEST(net_listen, close_from_a_plain_thread_waits_too) {
+  auto const l = listen("tcp", "127.0.0.1:0");
+  ASSERT_TRUE(l);
+  sync::wait_group wg;
+  auto const before = testing::parked();
+  wg.go([&] { EXPECT_TRUE(errors::is((*l)->accept(ctx).error(), closed)); });
+  testing::wait_until_parked(before + 1);
+  blocking([&] { std::thread([&] { EXPECT_FALSE((*l)->close()); }).join(); });
+  EXPECT_TRUE(listen("tcp", (*l)->addr().text()));
+  wg.wait();
+}
+
 TEST(net_listen, without_host_means_all_addresses) {
   auto const l = listen("tcp", ":0");
   ASSERT_TRUE(l) << l.error().message();
@@ -91,6 +132,21 @@ TEST(net_listen, without_host_means_all_addresses) {
   auto const far = (*l)->accept(ctx);
   ASSERT_TRUE(far);
   EXPECT_EQ((*far)->remote_addr(), (*c)->local_addr());
+}
+
+TEST(net_listen, the_unspecified_host_of_ipv6_means_both_families) {
+  if (!listen("tcp6", "[::1]:0")) GTEST_SKIP() << "this machine has no IPv6";
+  auto const l = listen("tcp", "[::]:0");
+  ASSERT_TRUE(l) << l.error().message();
+  for (char const* host : {"127.0.0.1", "[::1]"}) {
+    auto const c = dial(ctx, "tcp", fmt::format("{}:{}", host, (*l)->addr().port()));
+    ASSERT_TRUE(c) << c.error().message();
+    EXPECT_TRUE((*l)->accept(ctx));
+  }
+  auto const only = listen("tcp6", "[::]:0");
+  ASSERT_TRUE(only) << only.error().message();
+  EXPECT_TRUE(dial(ctx, "tcp", fmt::format("[::1]:{}", (*only)->addr().port())));
+  EXPECT_FALSE(dial(ctx, "tcp", fmt::format("127.0.0.1:{}", (*only)->addr().port())));
 }
 
 TEST(net_listen, tcp4_and_tcp6_keep_to_their_family) {
@@ -238,6 +294,71 @@ TEST(net_listen_unix, leaves_a_living_listener_and_a_plain_file_alone) {
   ASSERT_FALSE(refused);
   EXPECT_TRUE(refused.error().message().ends_with("address already in use"));
   EXPECT_EQ(::access(dir.file("b").c_str(), F_OK), 0);
+}
+
+TEST(net_listen_unix, of_several_that_start_at_once_one_listens) {
+  scratch_directory const dir;
+  std::string const path = dir.file("a");
+  for (int round = 0; round < 200; ++round) {
+    leave_stale_socket(path);
+    std::unique_ptr<listener> made[4];
+    sync::wait_group wg;
+    for (auto& l : made) {
+      wg.go([&] {
+        auto started = listen("unix", path);
+        if (started) l = *std::move(started);
+      });
+    }
+    wg.wait();
+    EXPECT_EQ(std::count(std::begin(made), std::end(made), nullptr), 3) << "round " << round;
+    EXPECT_TRUE(dial(ctx, "unix", path)) << "round " << round;
+  }
+  EXPECT_EQ(dir.files(), 0U) << "no lock is left";
+}
+
+TEST(net_listen_unix, waits_for_one_that_is_bound_and_does_not_listen_yet) {
+  scratch_directory const dir;
+  std::string const path = dir.file("a");
+  int const fd = bound_socket(path);
+  error failed;
+  sync::wait_group wg;
+  {
+    internal::path_lock starting;
+    ASSERT_FALSE(starting.acquire(ctx, path));
+    auto const before = testing::parked();
+    wg.go([&] { failed = listen("unix", path).error(); });
+    testing::wait_until_parked(before + 1);
+    EXPECT_EQ(::listen(fd, 1), 0);
+  }
+  wg.wait();
+  EXPECT_TRUE(errors::is(failed, errors::from_errno(EADDRINUSE))) << failed.message();
+  EXPECT_TRUE(dial(ctx, "unix", path));
+  ::close(fd);
+}
+
+TEST(net_listen_unix, a_context_ends_the_wait_for_another_that_starts) {
+  scratch_directory const dir;
+  internal::path_lock starting;
+  ASSERT_FALSE(starting.acquire(ctx, dir.file("a")));
+  auto const [bounded, cancel] = context::with_timeout(ctx, 5ms);
+  error const failed = listen(bounded, "unix", dir.file("a")).error();
+  EXPECT_TRUE(errors::is(failed, context::deadline_exceeded)) << failed.message();
+}
+
+TEST(net_listen_unix, says_which_file_it_cannot_make) {
+  error const failed = listen("unix", "/nonexistent/a").error();
+  EXPECT_EQ(
+      failed.message(),
+      "listen unix /nonexistent/a: make /nonexistent/a.start-lock: no such file or directory");
+  EXPECT_TRUE(errors::is(failed, errors::from_errno(ENOENT)));
+}
+
+TEST(net_listen_unix, the_lock_that_a_crash_left_is_nobodys) {
+  scratch_directory const dir;
+  std::string const lock = dir.file("a") + ".start-lock";
+  ::close(::open(lock.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+  EXPECT_TRUE(listen("unix", dir.file("a")));
+  EXPECT_EQ(dir.files(), 0U);
 }
 
 TEST(net_listen_unix, does_not_remove_the_file_of_a_successor) {

@@ -62,10 +62,15 @@ blocking_resolver::blocking_resolver(question ask, std::int64_t at_once)
       lookups_(at_once, lookup_stack_bytes) {}
 
 blocking_resolver::answer blocking_resolver::lookup(context const& ctx, std::string_view host) {
+  auto const failed = [host](error cause) {
+    return errors::make_typed<net::op_error>(net::op_error::operation::lookup, "ip",
+                                             std::string(host), std::move(cause));
+  };
+  // The system would take a zero byte for the end of the name, and find another one.
+  if (host.find('\0') != host.npos) return failed(net::no_such_host);
   answer found = lookups_.run(ctx, [ask = ask_, name = std::string(host)] { return (*ask)(name); });
   if (found) return found;
-  return errors::make_typed<net::op_error>(net::op_error::operation::lookup, "ip",
-                                           std::string(host), std::move(found).error());
+  return failed(std::move(found).error());
 }
 
 }  // namespace internal

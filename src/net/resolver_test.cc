@@ -63,6 +63,20 @@ TEST(net_resolver, says_which_name_does_not_exist) {
   EXPECT_TRUE(errors::is(ips.error(), no_such_host));
 }
 
+TEST(net_resolver, asks_for_no_name_that_the_system_would_cut_short) {
+  int asked = 0;
+  blocking_resolver names(
+      [&asked](std::string const&) -> blocking_resolver::answer {
+        ++asked;
+        return std::vector{ip_address::loopback_v4()};
+      },
+      1);
+  auto const ips = names.lookup(ctx, std::string_view("localhost\0.test", 15));
+  ASSERT_FALSE(ips);
+  EXPECT_TRUE(errors::is(ips.error(), no_such_host)) << ips.error().message();
+  EXPECT_EQ(asked, 0);
+}
+
 TEST(net_resolver, lets_its_caller_go_when_the_context_ends) {
   auto const service = std::make_shared<stuck_service>();
   blocking_resolver names = resolver_of(service, 4);

@@ -28,4 +28,9 @@ net::address from_sockaddr(sockaddr_buffer const& from);
 net::address local_address_of(int fd);
 net::address peer_address_of(int fd);
 
+// is_connected_to_itself tells of a TCP socket whose peer is the socket itself: the kernel makes
+// that out of a connect to a free ephemeral port of this machine, if the port it draws is the same.
+// Nobody listens there.
+bool is_connected_to_itself(int fd);
+
 }  // namespace vole::internal

@@ -20,16 +20,33 @@ socket::~socket() {
   handle_->release();
 }
 
-bool socket::close() {
+bool socket::begin_close() {
   if (!gate_.shut()) return false;
   handle_->close();
   if (hangup_hook* const hook = hangup().raise()) hook->fire(hook);
+  return true;
+}
+
+bool socket::close() {
+  if (!begin_close()) return false;
   left(gate_.leave_beside());
   return true;
 }
 
+void socket::end_close() {
+  park_ticket others_left;
+  closer_ = &others_left;
+  if (gate_.leave_beside()) {
+    sys::close(fd_);
+  } else {
+    others_left.park(wait_reason::io_wait);
+  }
+}
+
 void socket::left(bool last) {
-  if (last) sys::close(fd_);
+  if (!last) return;
+  sys::close(fd_);
+  if (closer_ != nullptr && closer_->try_claim()) closer_->finish();
 }
 
 error socket::wait(side s, context const& ctx) {

@@ -3,6 +3,8 @@
 //
 // INVARIANTS
 //  - The descriptor is open while anybody is inside the gate or the gate is not shut.
+//  - closer_ is written between shut and the leaving of the one who shut, and read by the last to
+//    leave: the gate's word orders the two.
 //  - The poll handle lives as long as this object, so that a hangup hook may outlive close().
 //  - Nobody else uses the object when it is destroyed.
 // LOCKS  those of fd_gate and poll_handle; none is held over a system call.
@@ -47,15 +49,23 @@ class socket {
   // False: it was closed before.
   bool close();
 
+  // The two halves of a close that returns when the descriptor is closed. begin_close wakes all
+  // inside; false: it was closed before. end_close then parks until the last of them has left, so
+  // it must not come from somebody inside; what they do before they leave never waits.
+  [[nodiscard]] bool begin_close();
+  void end_close();
+
  private:
   friend class socket_turn;
   friend class socket_visit;
 
+  // left ends a stay inside the gate. It may be this object's last use.
   void left(bool last);
 
   int fd_;
   poll_handle* handle_;
   fd_gate gate_;
+  park_ticket* closer_ = nullptr;  // who waits for the last one to leave
   // Copies for the check before a call that need not wait; relaxed, no partner: only numbers.
   atomic<duration::rep> deadlines_[2]{never.time_since_epoch().count(),
                                       never.time_since_epoch().count()};

@@ -92,9 +92,11 @@ result<std::unique_ptr<net::conn>> socket_listener::accept(context const& ctx) {
 }
 
 error socket_listener::close() {
-  if (!socket_.close()) return nullptr;
+  if (!socket_.begin_close()) return nullptr;
   closing_.close();
+  // While the descriptor is open nobody takes the file for stale, and its inode is nobody else's.
   file_.remove();
+  socket_.end_close();
   return nullptr;
 }
 

@@ -4,6 +4,8 @@
 // INVARIANTS
 //  - pause_ is the turn's of the reading side.
 //  - The file of a unix socket is removed once, by close, if it is still the one that bind made.
+//  - close returns when the descriptor is closed. Whoever is in accept then holds no lock and, once
+//    woken, waits for nothing.
 // LOCKS  those of socket.
 #pragma once
 

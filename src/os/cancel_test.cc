@@ -67,6 +67,23 @@ TEST(os_cancel, a_write_to_a_child_that_reads_nothing) {
   EXPECT_TRUE(errors::is(error_of(writing.get(bg)), context::canceled));
 }
 
+// `yes` always has something to read, `cat` to /dev/null always room: nothing here has to wait.
+TEST(os_cancel, a_pipe_that_never_waits_is_left_too) {
+  auto talker = os::process::start({.argv = {"yes"}, .output = os::stream::pipe});
+  ASSERT_TRUE(talker) << talker.error().message();
+  auto listener =
+      os::process::start({.argv = {"cat"}, .input = os::stream::pipe, .output = os::stream::null});
+  ASSERT_TRUE(listener) << listener.error().message();
+  std::byte room[8];
+  ASSERT_TRUE(talker->output().read(bg, room));
+  auto [ctx, cancel] = context::with_cancel(bg);
+  cancel();
+  error const read = talker->output().read(ctx, room).error();
+  EXPECT_TRUE(errors::is(read, context::canceled)) << read.message();
+  error const written = listener->input().write(ctx, "x");
+  EXPECT_TRUE(errors::is(written, context::canceled)) << written.message();
+}
+
 TEST(os_cancel, wait_for_a_process_reaps_it_once) {
   auto const start = [] {
     return os::process::start({.argv = {"sh", "-c", "read x"}, .input = os::stream::pipe});

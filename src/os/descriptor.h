@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file descriptor that closes itself. No shared state.
+// A file descriptor that closes itself, and what a text must keep to reach the system whole. No
+// shared state.
 #pragma once
 
+#include <string_view>
 #include <unistd.h>
 #include <utility>
 
 namespace vole::os {
+
+// has_zero_byte tells of a text that the system would take to end early, and so for another one.
+inline bool has_zero_byte(std::string_view text) noexcept {
+  return text.find('\0') != text.npos;
+}
 
 class descriptor {
  public:

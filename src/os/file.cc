@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // No shared state but the calls that run with a context.
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <fcntl.h>
@@ -10,12 +11,17 @@
 #include "vole/os.h"
 #include "vole/uncancelable.h"
 
+#include "base/rand.h"
 #include "os/descriptor.h"
 
 namespace vole::os {
 namespace {
 
 constexpr std::int64_t disk_calls_at_once = 16;
+
+error zero_byte_in_path(std::string_view what, std::string const& path) {
+  return errors::from_errno(EINVAL, "{} {}: the path has a zero byte in it", what, path);
+}
 
 result<std::string> read_rest(int fd, std::string const& path, std::size_t bytes_max) {
   struct stat about{};
@@ -46,10 +52,31 @@ error write_all(int fd, std::string_view data) {
 }
 
 // fill writes, and makes sure of, the content of a fresh file.
-error fill(int fd, std::string_view data, unsigned mode) {
+error fill(int fd, std::string_view data, std::optional<unsigned> mode) {
   if (error err = write_all(fd, data)) return err;
-  if (::fchmod(fd, mode) != 0 || ::fsync(fd) != 0) return errors::from_errno(errno);
+  if (mode && ::fchmod(fd, *mode) != 0) return errors::from_errno(errno);
+  if (::fsync(fd) != 0) return errors::from_errno(errno);
   return nullptr;
+}
+
+// The permissions of what is at path; none: nothing is.
+std::optional<unsigned> mode_of(std::string const& path) {
+  struct stat about{};
+  if (::stat(path.c_str(), &about) != 0) return std::nullopt;
+  return about.st_mode & 0777U;
+}
+
+// open_beside makes a file of an unused name beside path, and says which. One that will be given
+// its mode is nobody else's until then; any other has the mode that the umask leaves it.
+descriptor open_beside(std::string const& path, bool will_get_mode, std::string* name) {
+  constexpr int attempts = 100;
+  for (int i = 0; i < attempts; ++i) {
+    *name = fmt::format("{}.new-{:016x}", path, internal::fast_rand());
+    descriptor made(::open(name->c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                           will_get_mode ? 0600 : 0644));
+    if (made.good() || errno != EEXIST) return made;
+  }
+  return {};
 }
 
 std::string folder_of(std::string const& path) {
@@ -66,9 +93,11 @@ error sync_folder(std::string const& path) {
   return nullptr;
 }
 
-error write_atomic(std::string const& path, std::string_view data, unsigned mode) {
-  std::string beside = path + ".new-XXXXXX";
-  descriptor const file(::mkostemp(beside.data(), O_CLOEXEC));
+error write_atomic(std::string const& path, std::string_view data, std::optional<unsigned> mode) {
+  if (has_zero_byte(path)) return zero_byte_in_path("write", path);
+  if (!mode) mode = mode_of(path);
+  std::string beside;
+  descriptor const file = open_beside(path, mode.has_value(), &beside);
   if (!file.good()) return errors::from_errno(errno, "write {}", path);
   error err = fill(file.fd(), data, mode);
   if (!err && ::rename(beside.c_str(), path.c_str()) != 0) err = errors::from_errno(errno);
@@ -82,6 +111,7 @@ error write_atomic(std::string const& path, std::string_view data, unsigned mode
 }  // namespace
 
 result<std::string> read_file(std::string const& path, std::size_t bytes_max) {
+  if (has_zero_byte(path)) return zero_byte_in_path("open", path);
   return blocking([&]() -> result<std::string> {
     descriptor const file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file.good()) return errors::from_errno(errno, "open {}", path);
@@ -89,7 +119,8 @@ result<std::string> read_file(std::string const& path, std::size_t bytes_max) {
   });
 }
 
-error write_file_atomic(std::string const& path, std::string_view data, unsigned mode) {
+error write_file_atomic(std::string const& path, std::string_view data,
+                        std::optional<unsigned> mode) {
   return blocking([&] { return write_atomic(path, data, mode); });
 }
 
@@ -111,7 +142,7 @@ result<std::string> read_file(context const& ctx, std::string const& path, std::
 }
 
 error write_file_atomic(context const& ctx, std::string const& path, std::string data,
-                        unsigned mode) {
+                        std::optional<unsigned> mode) {
   if (error ended = ctx.err()) return errors::wrap(std::move(ended), "write {}", path);
   error err = disk()
                   .run(ctx, [path, data = std::move(data),
@@ -127,7 +158,7 @@ file_stats read_file_stats() {
 }
 
 std::optional<std::string> env(std::string const& name) {
-  char const* const value = std::getenv(name.c_str());
+  char const* const value = has_zero_byte(name) ? nullptr : std::getenv(name.c_str());
   return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 

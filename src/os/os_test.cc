@@ -56,6 +56,57 @@ TEST_F(os_file, gives_back_what_was_written) {
   EXPECT_EQ(files(), 1U) << "nothing is left beside it";
 }
 
+// umask_of sets the process's umask for a scope.
+class umask_of {
+ public:
+  explicit umask_of(mode_t mask) : before_(::umask(mask)) {}
+  ~umask_of() { ::umask(before_); }
+
+ private:
+  mode_t before_;
+};
+
+unsigned mode_at(std::string const& path) {
+  struct stat about{};
+  EXPECT_EQ(::stat(path.c_str(), &about), 0) << path;
+  return about.st_mode & 0777U;
+}
+
+TEST_F(os_file, keeps_the_mode_of_the_file_whose_place_it_takes) {
+  ASSERT_FALSE(os::write_file_atomic(path("secret"), "1", 0600));
+  ASSERT_FALSE(os::write_file_atomic(path("secret"), "2"));
+  EXPECT_EQ(mode_at(path("secret")), 0600U);
+  umask_of const strict(077);
+  ASSERT_FALSE(os::write_file_atomic(path("shared"), "1", 0664));
+  ASSERT_FALSE(os::write_file_atomic(path("shared"), "2"));
+  EXPECT_EQ(mode_at(path("shared")), 0664U);
+  EXPECT_EQ(*os::read_file(path("shared")), "2");
+}
+
+TEST_F(os_file, gives_a_new_file_what_the_umask_leaves) {
+  {
+    umask_of const strict(077);
+    ASSERT_FALSE(os::write_file_atomic(path("a"), "x"));
+    ASSERT_FALSE(os::write_file_atomic(live(), path("b"), "x"));
+  }
+  umask_of const usual(022);
+  ASSERT_FALSE(os::write_file_atomic(path("c"), "x"));
+  EXPECT_EQ(mode_at(path("a")), 0600U);
+  EXPECT_EQ(mode_at(path("b")), 0600U);
+  EXPECT_EQ(mode_at(path("c")), 0644U);
+}
+
+TEST_F(os_file, refuses_a_path_that_the_system_would_cut_short) {
+  ASSERT_FALSE(os::write_file_atomic(path("a"), "whole"));
+  std::string const cut = path("a") + std::string("\0.txt", 5);
+  error const read = os::read_file(cut).error();
+  EXPECT_TRUE(errors::is(read, errors::from_errno(EINVAL))) << read.message();
+  EXPECT_THAT(read.message(), HasSubstr("the path has a zero byte in it"));
+  error const written = os::write_file_atomic(cut, "other");
+  EXPECT_TRUE(errors::is(written, errors::from_errno(EINVAL))) << written.message();
+  EXPECT_EQ(*os::read_file(path("a")), "whole");
+}
+
 TEST_F(os_file, reads_files_whose_size_is_not_known) {
   result<std::string> const status = os::read_file("/proc/self/status");
   ASSERT_TRUE(status);
@@ -90,6 +141,7 @@ TEST_F(os_file, leaves_the_old_content_when_it_cannot_replace_it) {
 TEST(os_env, tells_set_from_unset) {
   EXPECT_TRUE(os::env("PATH"));
   EXPECT_EQ(os::env("VOLE_SURELY_NOT_SET"), std::nullopt);
+  EXPECT_EQ(os::env(std::string("PATH\0x", 6)), std::nullopt);
   EXPECT_EQ(os::env_or("VOLE_SURELY_NOT_SET", "x"), "x");
 }
 
@@ -215,6 +267,16 @@ TEST(os_run, says_why_a_program_cannot_be_started) {
             "run: start /no/such/program: no such file or directory");
   EXPECT_EQ(os::run(live(), {.argv = {"true"}, .dir = "/no/such/dir"}).error().message(),
             "run: start true in /no/such/dir: no such file or directory");
+}
+
+TEST(os_run, refuses_a_command_that_the_system_would_cut_short) {
+  std::string const cut("/\0x", 3);
+  for (os::command const& what :
+       {os::command{.argv = {"true", cut}}, os::command{.argv = {"true"}, .dir = cut},
+        os::command{.argv = {"true"}, .env = {{cut}}}}) {
+    error const err = os::run(live(), what).error();
+    EXPECT_TRUE(errors::is(err, errors::from_errno(EINVAL))) << err.message();
+  }
 }
 
 TEST(os_run, gives_the_child_its_folder_and_environment) {

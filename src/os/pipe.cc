@@ -9,6 +9,27 @@
 #include "os/polled.h"
 
 namespace vole::os {
+namespace {
+
+// The system calls, a failure minus errno. Never inlined: a compiler may keep the address of errno
+// over a wait, after which the goroutine runs on another thread.
+[[gnu::noinline]] ssize_t read_some(int fd, std::span<std::byte> to) {
+  for (;;) {
+    ssize_t const got = ::read(fd, to.data(), to.size());
+    if (got >= 0) return got;
+    if (errno != EINTR) return -errno;
+  }
+}
+
+[[gnu::noinline]] ssize_t write_some(int fd, std::span<std::byte const> from) {
+  for (;;) {
+    ssize_t const sent = ::write(fd, from.data(), from.size());
+    if (sent >= 0) return sent;
+    if (errno != EINTR) return -errno;
+  }
+}
+
+}  // namespace
 
 error polled::open(descriptor fd) {
   close();
@@ -52,11 +73,11 @@ void pipe_end::close() {
 
 result<std::size_t> pipe_end::read(context const& ctx, std::span<std::byte> to) {
   if (end_ == nullptr) return errors::make("read from a child: the pipe is closed");
+  if (error ended = ctx.err()) return errors::wrap(std::move(ended), "read from a child");
   while (true) {
-    ssize_t const got = ::read(end_->fd(), to.data(), to.size());
+    ssize_t const got = read_some(end_->fd(), to);
     if (got >= 0) return static_cast<std::size_t>(got);
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN) return errors::from_errno(errno, "read from a child");
+    if (got != -EAGAIN) return errors::from_errno(static_cast<int>(-got), "read from a child");
     if (error err = end_->wait(internal::poll_mode::read, ctx)) {
       return errors::wrap(err, "read from a child");
     }
@@ -80,13 +101,13 @@ result<std::string> pipe_end::read_all(context const& ctx, std::size_t bytes_max
 error pipe_end::write(context const& ctx, std::span<std::byte const> from) {
   if (end_ == nullptr) return errors::make("write to a child: the pipe is closed");
   while (!from.empty()) {
-    ssize_t const sent = ::write(end_->fd(), from.data(), from.size());
+    if (error ended = ctx.err()) return errors::wrap(std::move(ended), "write to a child");
+    ssize_t const sent = write_some(end_->fd(), from);
     if (sent >= 0) {
       from = from.subspan(static_cast<std::size_t>(sent));
       continue;
     }
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN) return errors::from_errno(errno, "write to a child");
+    if (sent != -EAGAIN) return errors::from_errno(static_cast<int>(-sent), "write to a child");
     if (error err = end_->wait(internal::poll_mode::write, ctx)) {
       return errors::wrap(err, "write to a child");
     }

@@ -6,6 +6,7 @@
 //     nobody else.
 // No shared state: a process belongs to one goroutine at a time; only signal() may come from
 // others.
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
@@ -25,12 +26,18 @@
 namespace vole::os {
 namespace {
 
-// glibc 2.36 declares these two without extern "C".
-int open_pidfd(pid_t pid) {
-  return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+// System calls beside which the goroutine waits, a failure minus errno. Never inlined: a compiler
+// may keep the address of errno over a wait, after which the goroutine runs on another thread.
+// glibc 2.36 declares the first two without extern "C".
+[[gnu::noinline]] int open_pidfd(pid_t pid) {
+  auto const fd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+  return fd < 0 ? -errno : fd;
 }
-int send_signal(int pidfd, int which) {
-  return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, which, nullptr, 0));
+[[gnu::noinline]] int send_signal(int pidfd, int which) {
+  return ::syscall(SYS_pidfd_send_signal, pidfd, which, nullptr, 0) < 0 ? -errno : 0;
+}
+[[gnu::noinline]] int wait_id(int pidfd, siginfo_t* info) {
+  return ::waitid(P_PIDFD, static_cast<id_t>(pidfd), info, WEXITED | WNOHANG) < 0 ? -errno : 0;
 }
 
 // A pipe, or /dev/null, for one stream of a child.
@@ -45,7 +52,7 @@ descriptor above_standard(descriptor fd) {
   return descriptor(::fcntl(fd.fd(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
 }
 
-result<child_stream> open_stream(stream kind, bool child_reads) {
+[[gnu::noinline]] result<child_stream> open_stream(stream kind, bool child_reads) {
   child_stream made;
   if (kind == stream::inherit) return made;
   if (kind == stream::null) {
@@ -69,6 +76,13 @@ std::vector<char*> c_strings(std::vector<std::string> const& texts) {
   for (std::string const& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
   pointers.push_back(nullptr);
   return pointers;
+}
+
+bool command_has_zero_byte(command const& what) {
+  auto const in = [](std::vector<std::string> const& texts) {
+    return std::ranges::any_of(texts, [](std::string const& text) { return has_zero_byte(text); });
+  };
+  return in(what.argv) || has_zero_byte(what.dir) || (what.env && in(*what.env));
 }
 
 class spawn_plan {
@@ -159,9 +173,9 @@ struct process::state {
   // reap takes the status of a child that has ended; false: it runs.
   bool reap() {
     siginfo_t info{};
-    if (::waitid(P_PIDFD, static_cast<id_t>(pidfd.fd()), &info, WEXITED | WNOHANG) != 0) {
+    if (int const status = wait_id(pidfd.fd(), &info); status != 0) {
       // ECHILD: somebody had SIGCHLD ignored, or waited for whatever child there was.
-      lost = errors::from_errno(errno, "wait for process {}", pid);
+      lost = errors::from_errno(-status, "wait for process {}", pid);
       return true;
     }
     if (info.si_pid == 0) return false;
@@ -195,6 +209,9 @@ process::~process() {
 result<process> process::start(command const& what) {
   VOLE_REQUIRE(!what.argv.empty(), "os::process: no program is named");
   std::string const& program = what.argv.front();
+  if (command_has_zero_byte(what)) {
+    return errors::from_errno(EINVAL, "start {}: its command has a zero byte in it", program);
+  }
   std::array<child_stream, 3> streams;
   streams[0] = VOLE_TRY(open_stream(what.input, true), "start {}", program);
   streams[1] = VOLE_TRY(open_stream(what.output, false), "start {}", program);
@@ -207,8 +224,8 @@ result<process> process::start(command const& what) {
     return what.dir.empty() ? errors::from_errno(code, "start {}", program)
                             : errors::from_errno(code, "start {} in {}", program, what.dir);
   }
-  descriptor pidfd(open_pidfd(made->pid));
-  error err = pidfd.good() ? made->pidfd.open(std::move(pidfd)) : errors::from_errno(errno);
+  int const pidfd = open_pidfd(made->pid);
+  error err = pidfd >= 0 ? made->pidfd.open(descriptor(pidfd)) : errors::from_errno(-pidfd);
   for (std::size_t i = 0; i < 3 && !err; ++i)
     err = open_end(std::move(streams[i].ours), made->ends[i]);
   if (!err) return process(std::move(made));
@@ -240,8 +257,9 @@ result<exit_status> process::wait(context const& ctx) {
 }
 
 error process::signal(int which) {
-  if (send_signal(state_->pidfd.fd(), which) == 0 || errno == ESRCH) return nullptr;
-  return errors::from_errno(errno, "send {} to process {}", signal_name(which), state_->pid);
+  int const status = send_signal(state_->pidfd.fd(), which);
+  if (status == 0 || status == -ESRCH) return nullptr;
+  return errors::from_errno(-status, "send {} to process {}", signal_name(which), state_->pid);
 }
 
 namespace {

@@ -144,6 +144,22 @@ void append_decimal(line_buffer& to, std::uint64_t whole, std::uint64_t fraction
 
 }  // namespace
 
+std::optional<std::string> replace_bad_utf8(std::string_view text) {
+  std::string good;
+  std::size_t copied = 0;
+  char32_t code = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t const length = decode_utf8(text.substr(at), code);
+    if (length == 0) {
+      good.append(text, copied, at - copied).append("\xef\xbf\xbd");
+      copied = at + 1;
+    }
+    at += length == 0 ? 1 : length;
+  }
+  if (copied == 0) return std::nullopt;
+  return good.append(text, copied, text.size() - copied);
+}
+
 void append_json_string(line_buffer& to, std::string_view text) {
   to.push_back('"');
   append_escaped(to, text, [&to](unsigned char) { append(to, "\\ufffd"); });

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where lines go.
 // INVARIANTS  the lines of one sink never mix: a line is written whole under mu_, in one write(2)
-//             unless the kernel takes less.
+//             unless the kernel takes less. After one that was cut off, by a full disk say, the
+//             next begins a line of its own.
 // LOCKS       fd_sink::mu_ is held over write(2), so it is a sync::mutex: when the reader of a pipe
 //             stalls, one thread waits in the kernel and the other goroutines park.
 // REJECTED    writing without a lock: a stalled reader then stops a thread for each line, and lines
@@ -18,21 +19,22 @@
 namespace vole::log {
 namespace {
 
-// write_all writes the whole line, or says that it could not.
-bool write_all(int fd, std::string_view line) noexcept {
-  while (!line.empty()) {
-    ssize_t const n = ::write(fd, line.data(), line.size());
+// write_all writes the whole text, and returns how much of it could be written.
+std::size_t write_all(int fd, std::string_view text) noexcept {
+  std::size_t done = 0;
+  while (done < text.size()) {
+    ssize_t const n = ::write(fd, text.data() + done, text.size() - done);
     if (n >= 0) {
-      line.remove_prefix(static_cast<std::size_t>(n));
+      done += static_cast<std::size_t>(n);
     } else if (errno == EAGAIN) {  // somebody made the terminal or pipe non-blocking
       pollfd wait{fd, POLLOUT, 0};
-      if (::poll(&wait, 1, -1) < 0 && errno != EINTR) return false;
-      if ((wait.revents & (POLLERR | POLLNVAL)) != 0) return false;
+      if (::poll(&wait, 1, -1) < 0 && errno != EINTR) break;
+      if ((wait.revents & (POLLERR | POLLNVAL)) != 0) break;
     } else if (errno != EINTR) {
-      return false;
+      break;
     }
   }
-  return true;
+  return done;
 }
 
 class fd_sink final : public sink {
@@ -41,15 +43,24 @@ class fd_sink final : public sink {
 
   void write(std::string_view line) override {
     std::lock_guard const hold(mu_);
-    if (!write_all(fd_, line)) lines_lost_.fetch_add(1, internal::memory_order_relaxed);
+    if (!write_line(line)) lines_lost_.fetch_add(1, internal::memory_order_relaxed);
   }
   std::uint64_t lines_lost() const override {
     return lines_lost_.load(internal::memory_order_relaxed);
   }
 
  private:
+  // False: the line is lost, but perhaps for its beginning. Under mu_.
+  bool write_line(std::string_view line) {
+    if (torn_ && write_all(fd_, "\n") == 0) return false;
+    std::size_t const done = write_all(fd_, line);
+    torn_ = done != 0 && done != line.size();
+    return done == line.size();
+  }
+
   int const fd_;
   sync::mutex mu_;
+  bool torn_ = false;  // the last line has no end; guarded by mu_
   internal::atomic<std::uint64_t> lines_lost_{0};
 };
 

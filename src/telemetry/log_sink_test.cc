@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <csignal>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <map>
 #include <string>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <utility>
 
@@ -99,6 +102,47 @@ TEST(log_sink, waits_for_a_full_non_blocking_pipe) {
   wg.wait();
   EXPECT_EQ(std::ranges::count(read, '\n'), 20);
   EXPECT_EQ(logger.lines_lost(), 0U);
+}
+
+// A disk for files of so many bytes, for the time of the scope.
+class full_disk {
+ public:
+  explicit full_disk(rlim_t bytes) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    rlimit now = before_;
+    now.rlim_cur = bytes;
+    was_ = ::signal(SIGXFSZ, SIG_IGN);
+    ::setrlimit(RLIMIT_FSIZE, &now);
+  }
+  ~full_disk() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    ::signal(SIGXFSZ, was_);
+  }
+
+ private:
+  rlimit before_;
+  sighandler_t was_;
+};
+
+TEST(log_sink, begins_a_line_of_its_own_after_one_that_was_cut_off) {
+  int const fd = ::memfd_create("log", MFD_CLOEXEC);
+  ASSERT_GE(fd, 0);
+  auto const sink = log::to_fd(fd);
+  sink->write("whole\n");
+  {
+    full_disk const disk(10);
+    sink->write("cut off\n");
+    sink->write("not written\n");
+  }
+  sink->write("after\n");
+  sink->write("more\n");
+  EXPECT_EQ(sink->lines_lost(), 2U);
+  std::string all(100, '\0');
+  ssize_t const n = ::pread(fd, all.data(), all.size(), 0);
+  ASSERT_GE(n, 0);
+  all.resize(static_cast<std::size_t>(n));
+  EXPECT_EQ(all, "whole\ncut \nafter\nmore\n");
+  ::close(fd);
 }
 
 TEST(log_sink, counts_the_lines_it_cannot_write) {

@@ -10,6 +10,7 @@
 #include "vole/metrics.h"
 
 #include "base/rand.h"
+#include "telemetry/encode.h"
 
 namespace vole::internal {
 namespace {
@@ -39,6 +40,18 @@ std::uint64_t hash_text(std::uint64_t state, std::string_view text) noexcept {
 bool equal_values(std::vector<std::string> const& have,
                   std::span<std::string_view const> want) noexcept {
   return std::ranges::equal(have, want);
+}
+
+// replaced gives the values with U+FFFD for what is not UTF-8; nothing: they all are.
+std::optional<std::vector<std::string>> replaced(std::span<std::string_view const> values) {
+  std::optional<std::vector<std::string>> good;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    auto one = replace_bad_utf8(values[i]);
+    if (!one) continue;
+    if (!good) good.emplace(values.begin(), values.end());
+    (*good)[i] = *std::move(one);
+  }
+  return good;
 }
 
 // Backslash and line feed, and in a label value the quote, are escaped; the format knows no other
@@ -139,22 +152,35 @@ metric_series& metric_family::with(std::span<std::string_view const> values) {
   auto const* seen =
       current_.load(memory_order_acquire);  // pairs with metric_family.cc:add and the constructor
   if (auto* series = find(*seen, hash, values)) return *series;
-  // pairs with metric_family.cc:add
+  if (auto const good = replaced(values)) {
+    return with(std::vector<std::string_view>(good->begin(), good->end()));
+  }
+  // pairs with metric_family.cc:overflow
   if (auto* series = overflow_.load(memory_order_acquire)) return *series;
   return add(hash, values);
+}
+
+// overflow is the series of all that comes after series_max; a caller may have made it before, by
+// using its values.
+metric_series& metric_family::overflow() {
+  if (auto* series = overflow_.load(memory_order_relaxed)) return *series;
+  std::vector<std::string> const words(spec_.label_names.size(), "overflow");
+  std::vector<std::string_view> const values(words.begin(), words.end());
+  auto* series = find(*tables_.back(), hash_of(values), values);
+  if (series == nullptr) {
+    series_.push_back(make_series(0, words));
+    series = series_.back().get();
+  }
+  // pairs with metric_family.cc:with
+  overflow_.store(series, memory_order_release);
+  return *series;
 }
 
 metric_series& metric_family::add(std::uint64_t hash, std::span<std::string_view const> values) {
   raw_lock const hold(mu_);
   auto* now = tables_.back().get();
   if (auto* series = find(*now, hash, values)) return *series;
-  if (series_.size() >= metrics::registry::series_max) {
-    if (auto* series = overflow_.load(memory_order_relaxed)) return *series;
-    series_.push_back(make_series(0, std::vector<std::string>(values.size(), "overflow")));
-    overflow_.store(series_.back().get(),
-                    memory_order_release);  // pairs with metric_family.cc:with
-    return *series_.back();
-  }
+  if (series_.size() >= metrics::registry::series_max) return overflow();
   series_.push_back(make_series(hash, std::vector<std::string>(values.begin(), values.end())));
   if (2 * series_.size() <= now->mask + 1) {
     insert(*now, series_.back().get());
@@ -185,6 +211,9 @@ std::unique_ptr<metric_series> metric_family::make_series(std::uint64_t hash,
 
 void metric_family::add_callback(std::vector<std::pair<std::string, std::string>> labels,
                                  std::function<double()> read) {
+  for (auto& [name, value] : labels) {
+    if (auto good = replace_bad_utf8(value)) value = *std::move(good);
+  }
   raw_lock const hold(mu_);
   for (auto const& other : callbacks_) {
     VOLE_REQUIRE(other->labels != labels, "metric {}: a callback with these labels exists already",

@@ -4,7 +4,8 @@
 //   - A series, once in a table, stays there and where it is; a table that has grown out lives on
 //     beside its successor, so a reader needs no protection. At most half of a table's slots are
 //     taken, so a probe ends.
-//   - There are at most series_max series, plus the one that counts what comes later.
+//   - There are at most series_max series, plus the one that counts what comes later. No two have
+//     the same values, and all values are UTF-8: else a scraper takes none of the registry.
 // LOCKS  mu_ guards growth: tables_, series_, callbacks_. Reading takes none.
 #pragma once
 
@@ -61,7 +62,7 @@ class metric_family {
 
   metric_spec const& spec() const noexcept { return spec_; }
 
-  // with finds or makes the series of these values.
+  // with finds or makes the series of these values. Bytes that are not UTF-8 count as U+FFFD.
   metric_series& with(std::span<std::string_view const> values);
 
   void add_callback(std::vector<std::pair<std::string, std::string>> labels,
@@ -86,6 +87,7 @@ class metric_family {
   static metric_series* find(table const& in, std::uint64_t hash,
                              std::span<std::string_view const> values) noexcept;
   static void insert(table& into, metric_series* series) noexcept;
+  metric_series& overflow() VOLE_REQUIRES_LOCK(mu_);
   metric_series& add(std::uint64_t hash, std::span<std::string_view const> values);
   std::unique_ptr<metric_series> make_series(std::uint64_t hash,
                                              std::vector<std::string> values) const;

@@ -136,6 +136,36 @@ TEST(metrics, what_comes_after_series_max_is_counted_as_overflow) {
   EXPECT_THAT(registry.text(), HasSubstr("\nc{a=\"overflow\",b=\"overflow\"} 10\n"));
 }
 
+TEST(metrics, a_client_that_says_overflow_makes_no_second_series_of_it) {
+  metrics::registry registry;
+  auto const family = registry.counter("c", "C.", {"a", "b"});
+  family.with({"overflow", "overflow"}).add();
+  for (std::size_t i = 0; i < metrics::registry::series_max + 10; ++i) {
+    family.with({std::to_string(i), "x"}).add();
+  }
+  std::string const text = registry.text();
+  std::string const overflow = "\nc{a=\"overflow\",b=\"overflow\"} ";
+  std::size_t const at = text.find(overflow);
+  ASSERT_NE(at, text.npos);
+  EXPECT_EQ(text.find(overflow, at + 1), text.npos) << "a scraper refuses the same series twice";
+  EXPECT_EQ(family.with({"overflow", "overflow"}).value(), 12U);
+}
+
+TEST(metrics, label_values_that_are_not_utf8_are_one_series_of_their_own) {
+  metrics::registry registry;
+  auto const family = registry.counter("c", "C.", {"l"});
+  family.with({"a\xff"}).add();
+  family.with({"a\xc3"}).add();
+  family.with({"a\xef\xbf\xbd"}).add();
+  family.with({"\xc3\xa9"}).add();
+  registry.callback(metrics::callback_type::gauge, "g", "G.", {{"l", "\xed\xa0\x80"}},
+                    [] { return 1; });
+  EXPECT_EQ(registry.text(),
+            "# HELP c C.\n# TYPE c counter\nc{l=\"a\xef\xbf\xbd\"} 3\nc{l=\"\xc3\xa9\"} 1\n"
+            "# HELP g G.\n# TYPE g gauge\n"
+            "g{l=\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"} 1\n");
+}
+
 TEST(metrics, counts_exactly_under_concurrency_while_it_is_scraped) {
   constexpr int goroutines = 8;
   constexpr int turns = 10000;

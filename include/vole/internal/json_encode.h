@@ -15,7 +15,9 @@
 namespace vole::internal {
 
 void json_append_string(std::string& to, std::string_view text);  // quoted and escaped
-void json_append_double(std::string& to, double value);
+// The shortest digits that come back as the same value of the type; null if it is not finite.
+void json_append_floating(std::string& to, float value);
+void json_append_floating(std::string& to, double value);
 
 inline void json_append_signed(std::string& to, std::int64_t value) {
   char digits[20];
@@ -100,7 +102,7 @@ void json_append(std::string& to, T const& v) {
       json_append_unsigned(to, v);
     }
   } else if constexpr (std::floating_point<T>) {
-    json_append_double(to, v);
+    json_append_floating(to, std::conditional_t<std::same_as<T, float>, float, double>(v));
   } else if constexpr (std::convertible_to<T const&, std::string_view>) {
     json_append_string(to, v);
   } else if constexpr (is_json_optional<T>) {

@@ -72,10 +72,11 @@ struct json_type {
   std::int64_t min = 0;   // integer
   std::uint64_t max = 0;  // integer
   void (*store_integer)(void* to, std::uint64_t bits) = nullptr;
-  bool (*store_floating)(void* to, double value) = nullptr;        // false: does not fit
-  error (*store_text)(void* to, std::string_view text) = nullptr;  // text
-  bool (*store_name)(void* to, std::string_view name) = nullptr;   // name; false: no such name
+  bool (*store_floating)(void* to, std::string_view digits) = nullptr;  // false: does not fit
+  error (*store_text)(void* to, std::string_view text) = nullptr;       // text
+  bool (*store_name)(void* to, std::string_view name) = nullptr;        // name; false: no such name
   std::string (*names)() = nullptr;     // name; all of them, for the message
+  void (*clear)(void* to) = nullptr;    // optional, array, map; it holds nothing after that
   void* (*engage)(void* to) = nullptr;  // optional; the place of its value
   void* (*append)(void* to) = nullptr;  // array; the place of a new last element
   void* (*insert)(void* to, std::string_view key,
@@ -232,6 +233,28 @@ void* json_insert(void* to, std::string_view key, std::string_view* kept) {
   return fresh ? &at->second : nullptr;
 }
 
+// json_parse_floating reads a JSON number, rounded once, to the nearest of the type; one too small
+// is 0. False: too large. Defined in src/json/decode.cc.
+bool json_parse_floating(std::string_view digits, float* to);
+bool json_parse_floating(std::string_view digits, double* to);
+
+template <class T>
+bool json_store_floating(void* to, std::string_view digits) {
+  std::conditional_t<std::same_as<T, float>, float, double> value = 0;
+  if (!json_parse_floating(digits, &value)) return false;
+  *static_cast<T*>(to) = value;
+  return true;
+}
+
+template <class T>
+void json_clear(void* to) {
+  if constexpr (is_json_optional<T>) {
+    static_cast<T*>(to)->reset();
+  } else {
+    static_cast<T*>(to)->clear();
+  }
+}
+
 template <class T>
 constexpr json_type make_json_type() {
   if constexpr (json_described<T>) {
@@ -248,20 +271,17 @@ constexpr json_type make_json_type() {
               *static_cast<T*>(to) = static_cast<T>(bits);
             }};
   } else if constexpr (std::floating_point<T>) {
-    return {.kind = json_kind::floating, .store_floating = [](void* to, double value) {
-              constexpr auto most = static_cast<double>(std::numeric_limits<T>::max());
-              if (value > most || value < -most) return false;
-              *static_cast<T*>(to) = static_cast<T>(value);
-              return true;
-            }};
+    return {.kind = json_kind::floating, .store_floating = &json_store_floating<T>};
   } else if constexpr (std::same_as<T, std::string>) {
     return {.kind = json_kind::string};
   } else if constexpr (is_json_optional<T>) {
     return {.kind = json_kind::optional,
+            .clear = &json_clear<T>,
             .engage = [](void* to) -> void* { return &static_cast<T*>(to)->emplace(); },
             .element = &json_type_of<typename T::value_type>::value};
   } else if constexpr (is_json_array<T>) {
     return {.kind = json_kind::array,
+            .clear = &json_clear<T>,
             .append = [](void* to) -> void* { return &static_cast<T*>(to)->emplace_back(); },
             .element = &json_type_of<typename T::value_type>::value};
   } else {
@@ -271,6 +291,7 @@ constexpr json_type make_json_type() {
         "or use bool, integers, double, std::string, std::optional, std::vector, "
         "std::map<std::string, ...>");
     return {.kind = json_kind::map,
+            .clear = &json_clear<T>,
             .insert = &json_insert<T>,
             .element = &json_type_of<typename T::mapped_type>::value};
   }
