@@ -55,6 +55,10 @@ answer get(std::string const& address, std::string_view path) {
   return get(client, address, path);
 }
 
+void wait_until_ready(service::app& app, context const& ctx) {
+  while (!app.health().readiness(ctx).ready) runtime::yield();
+}
+
 error add_hello(service::app& app) {
   app.mux().handle("GET /hello", [](http::response_writer& res, http::request&) {
     http::reply(res, http::status::ok, "hello\n");
@@ -270,11 +274,25 @@ TEST(app, a_stream_that_watches_serving_ctx_does_not_hold_the_drain_up) {
   EXPECT_EQ(streamed.body, "first\nlast\n");
 }
 
+TEST(app, a_background_task_that_fails_ends_a_start_with_1) {
+  home h;
+  service::app app(h.how);
+  EXPECT_EQ(app.run([](service::app& app) -> error {
+    app.background("feed", [](context const&) { return errors::make("no such file"); });
+    chan<unit> const never_comes(0);
+    return recv(app.ctx(), never_comes).error();
+  }),
+            1);
+}
+
 TEST(app, a_background_task_that_fails_stops_the_service) {
   home h;
   service::app app(h.how);
   int const code = app.run([&](service::app& app) -> error {
-    app.background("feed", [](context const&) { return errors::make("no such file"); });
+    app.background("feed", [&app](context const& ctx) {
+      wait_until_ready(app, ctx);
+      return errors::make("no such file");
+    });
     return nullptr;
   });
   EXPECT_EQ(code, 1);
@@ -384,6 +402,7 @@ TEST(app_death, a_second_signal_ends_it_at_once) {
     service::app app(h.how);
     app.run([&](service::app& app) -> error {
       app.background("signals", [&app](context const& ctx) -> error {
+        wait_until_ready(app, ctx);
         ::kill(::getpid(), SIGTERM);
         while (app.health().readiness(ctx).reason != "draining") runtime::yield();
         ::kill(::getpid(), SIGINT);
