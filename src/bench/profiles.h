@@ -48,7 +48,7 @@ class benchmark_profiles {
 // absolute.
 std::string output_path(flags const& options, std::string const& file);
 
-// file_stem makes a file name of a benchmark's, another one for each: '/' becomes '_', and '_' "%5F".
+// file_stem makes a file name of a benchmark's, another for each: '/' becomes '_', and '_' "%5F".
 std::string file_stem(std::string_view full_name);
 
 }  // namespace vole::bench
