@@ -78,12 +78,11 @@ std::string_view named_alone(std::string_view line) {
   return line.substr(prefix.size());
 }
 
-// Whether name is plain, or plain with the number of processors.
-bool is_suffixed(std::string_view name, std::string_view plain) {
-  if (plain.empty() || !name.starts_with(plain)) return false;
-  std::string_view const suffix = name.substr(plain.size());
-  return suffix.empty() || (suffix.size() > 1 && suffix[0] == '-' &&
-                            suffix.find_first_not_of("0123456789", 1) == std::string_view::npos);
+// name without what may be the number of processors at its end, "-2".
+std::string_view without_procs(std::string_view name) {
+  auto const last = name.find_last_not_of("0123456789");
+  bool const has = last != std::string_view::npos && last + 1 < name.size() && name[last] == '-';
+  return has ? name.substr(0, last) : name;
 }
 
 // What a benchmark that failed has said: "    BenchmarkWork: lost 1 of 2".
@@ -116,8 +115,10 @@ class report_reader {
       return nullptr;
     }
     std::string const& name = in.current().name;
+    bool const known = under_way_ == name || under_way_ == without_procs(name);
     made_.results.push_back({.name = name,
-                             .plain = is_suffixed(name, under_way_) ? under_way_ : name,
+                             .plain = known ? under_way_ : name,
+                             .known = known,
                              .iterations = in.current().iterations,
                              .seconds_per_op = time->value,
                              .line = std::string(line)});
@@ -165,6 +166,13 @@ std::string pattern_for(std::string_view name) {
     pattern += c;
   }
   return pattern + '$';
+}
+
+std::string pattern_for(reported const& which) {
+  std::string const pattern = pattern_for(which.plain);
+  std::string_view const shorter = without_procs(which.plain);
+  if (which.known || shorter == which.plain) return pattern;
+  return pattern + '|' + pattern_for(shorter);
 }
 
 result<std::unique_ptr<workshop>> workshop::open(origin const& older, origin const& newer,
@@ -308,7 +316,7 @@ result<report> bench_programs::discover_apart(arm of, std::string const& pattern
 
 result<reported> bench_programs::run_one(arm of, reported const& which,
                                          std::vector<std::string> flags, disturbance* disturbed) {
-  flags.insert(flags.begin(), "-bench=" + pattern_for(which.plain));
+  flags.insert(flags.begin(), "-bench=" + pattern_for(which));
   ended const done = VOLE_TRY(run(of, flags), "{}", which.name);
   report const read = VOLE_TRY(read_report(done.output, done.errors), "{}", which.name);
   auto const at = std::ranges::find(read.results, which.name, &reported::name);

@@ -66,8 +66,9 @@ class workshop {
 
 // One benchmark's result in a program's output.
 struct reported {
-  std::string name;   // "Work/n=1-2"
-  std::string plain;  // "Work/n=1", where the program named it when it began (-v); else as name
+  std::string name;    // "Work/n=1-2"
+  std::string plain;   // "Work/n=1" where it is known; else as name
+  bool known = false;  // the program named it so when it began (-v)
   std::int64_t iterations = 0;
   double seconds_per_op = 0;
   std::string line;  // as it was printed
@@ -121,5 +122,8 @@ class bench_programs {
 
 // pattern_for is the -bench pattern that names one benchmark and no other.
 std::string pattern_for(std::string_view name);
+// pattern_for of a result names its benchmark; where "-2" may be the number of processors or part of
+// the name, either.
+std::string pattern_for(reported const& which);
 
 }  // namespace vole::ab

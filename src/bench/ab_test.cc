@@ -343,6 +343,9 @@ TEST(ab_programs, a_report_tells_the_number_of_processors_from_a_name_that_ends_
   EXPECT_EQ(read->results[1].name, "B-8-2");
   EXPECT_EQ(read->results[1].plain, "B-8");
   EXPECT_EQ(read->results[2].plain, "C-2");  // not named before
+  EXPECT_EQ(pattern_for(read->results[0]), "^A$/^size-8$");
+  EXPECT_EQ(pattern_for(read->results[1]), "^B-8$");
+  EXPECT_EQ(pattern_for(read->results[2]), "^C-2$|^C$");
 }
 
 TEST(ab_programs, a_report_has_the_failures_and_their_reasons) {
