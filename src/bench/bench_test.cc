@@ -441,9 +441,10 @@ TEST(bench, a_removed_body_is_reported) {
 }
 
 TEST(bench, what_is_too_short_to_measure_says_so) {
+  // This one first: a page that the loop's code is fetched from takes longer than three turns.
+  EXPECT_EQ(run({"-bench=^Loops$", "-benchtime=1x"}).log, "");
   EXPECT_THAT(run({"-bench=^Loops$", "-benchtime=3x"}).log,
               HasSubstr("too short to measure: 3 iterations"));
-  EXPECT_EQ(run({"-bench=^Loops$", "-benchtime=1x"}).log, "");
 }
 
 TEST(bench, the_growth_over_n_is_fitted_and_shown_on_the_log) {
