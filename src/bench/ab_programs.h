@@ -122,8 +122,8 @@ class bench_programs {
 
 // pattern_for is the -bench pattern that names one benchmark and no other.
 std::string pattern_for(std::string_view name);
-// pattern_for of a result names its benchmark; where "-2" may be the number of processors or part of
-// the name, either.
+// pattern_for of a result names its benchmark; where "-2" may be the number of processors or a part
+// of the name, either.
 std::string pattern_for(reported const& which);
 
 }  // namespace vole::ab
