@@ -3,7 +3,8 @@
 # Holds vole's primitives beside Go's: builds each case twice, runs the two in turn, prints the medians.
 #   bench/compare.sh [-r rounds] [-t benchtime] [-c cpus] [-b build-dir] [-o file] [case...]
 # -o also keeps the table in a file; rows of cases that were not measured now stay as they are.
-# Ends with 0 when every case is ok, 1 when one is SHORT or differs in its checksum, 2 when it cannot run.
+# Ends with 0 when every case is ok, 1 when one is SHORT or differs in its checksum (or has none), 2 when it cannot run.
+# A "~" behind the verdict: the goal lies within the noise of the rounds, or they are fewer than five.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -15,7 +16,7 @@ build=$root/build/release
 kept=
 
 usage() {
-  sed -n '3,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+  sed -n '3,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
   echo "Cases:" $(cases)
 }
 cases() {

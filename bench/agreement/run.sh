@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Holds vole's harness beside Google Benchmark on the same ten kernels, interleaved:
-#   bench/agreement/run.sh [-r rounds] [-t seconds] [-b build-dir]
+#   bench/agreement/run.sh [-r rounds] [-t seconds] [-b build-dir]       2 rounds at the least
 # Prints for each kernel both medians, their ratio and the noise floor: how far vole's odd rounds are from its even
 # ones, and Google's from its own, whichever is more (1 % at least). Ends with 1 when a ratio is outside the floor.
 set -euo pipefail
@@ -18,6 +18,10 @@ while getopts 'r:t:b:h' flag; do
     *) sed -n '3,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2 ;;
   esac
 done
+if ! [[ $rounds =~ ^[0-9]+$ ]] || ((10#$rounds < 2)); then
+  echo "agreement: -r $rounds: want two rounds at the least, since the noise floor is how far odd ones are from even ones" >&2
+  exit 2
+fi
 [ -x "$build/bench/agreement/bench_agreement_google" ] ||
   { echo "agreement: skipped: bench_agreement_google is not built (libbenchmark-dev)"; exit 0; }
 
@@ -50,6 +54,11 @@ done | awk '
     printf "%-12s %12s %12s %7s %7s\n", "kernel", "vole ns", "google ns", "ratio", "floor"
     for (i = 1; i <= names; i++) {
       name = order[i]
+      if (!count["google", name]) {
+        printf "%-12s only vole has it\n", name
+        bad = 1
+        continue
+      }
       ratio = median("vole" SUBSEP name, count["vole", name]) / median("google" SUBSEP name, count["google", name])
       floor = apart("vole", name)
       if (apart("google", name) > floor) floor = apart("google", name)

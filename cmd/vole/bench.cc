@@ -10,6 +10,7 @@
 #include "vole/internal/format.h"
 
 #include "base/sys_error.h"
+#include "bench/output.h"
 #include "bench/stat.h"
 #include "commands.h"
 
@@ -31,10 +32,13 @@ int bench_run(std::vector<std::string> words) {
 }
 
 int benchstat(std::vector<std::string> const& words) {
+  constexpr int lost_status = 1;
   auto const done = vole::benchstat::run(words);
-  fmt::print(stdout, "{}", done.output);
-  fmt::print(stderr, "{}", done.errors);
-  return done.status;
+  error const lost = bench::write_out(stdout, done.output);
+  static_cast<void>(bench::write_out(stderr, done.errors));
+  if (!lost) return done.status;
+  fmt::print(stderr, "vole benchstat: write the results to standard output: {}\n", lost);
+  return lost_status;
 }
 
 }  // namespace vole::cmd

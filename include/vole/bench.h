@@ -117,9 +117,9 @@ class benchmark {
   iterations n;
 
   // loop says whether to do another iteration. The first call resets the timer, the last one
-  // (false) stops it: what stands before and after the loop is run once and not timed. The body may
-  // not leave the loop early (it fails then). Panics: the timer is stopped (caller's bug).   Cost:
-  // under 1 ns; no allocation.
+  // (false) stops it: what stands before and after the loop is run once and not timed. A benchmark
+  // fails when its body leaves the loop early, stops the timer and does not start it again, or
+  // loops once more.   Cost: under 1 ns; no allocation.
   [[nodiscard, gnu::always_inline]] bool loop() {
     asm volatile("");  // an empty body is still run: the compiler may not add the turns up
     if (loop_turn_ < loop_target_) [[likely]] {

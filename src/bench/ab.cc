@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <fmt/ranges.h>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -21,6 +22,7 @@
 #include "bench/ab_profile.h"
 #include "bench/ab_slice.h"
 #include "bench/benchfmt_unit.h"
+#include "bench/output.h"
 
 namespace vole::ab {
 namespace {
@@ -30,9 +32,10 @@ constexpr int failed_status = 2;
 
 // One benchmark that both programs have.
 struct compared {
-  std::string name;
+  reported what;                // in the old program
   std::int64_t iterations = 0;  // of a slice
   std::unique_ptr<comparison> by = nullptr;
+  error failure = nullptr;  // why it could not be compared
 };
 
 std::string percent(double logarithm) {
@@ -58,17 +61,24 @@ class session {
   explicit session(options asked) : asked_(std::move(asked)), terminal_(::isatty(2) != 0) {}
 
   error prepare();
-  error compare_all();
-  void print() const;
+  void compare_all();
+  // complete: all benchmarks that both programs have were compared.
+  bool complete() const;
+  std::string table() const;
+  struct gate_result {
+    bool tripped = false;
+    std::string text;
+  };
+  gate_result gate();
   error write_files() const;
-  int gate();
 
  private:
-  error compare(compared& one);
+  void match(report const& older, report const& newer);
+  error compare(compared& one, limits const& by);
   void show_progress(compared const& one) const;
-  void print_row(compared const& one, double p, std::size_t name_width) const;
-  void print_discarded() const;
-  void print_growth(compared const& one);
+  std::string row(compared const& one, double p, std::size_t name_width) const;
+  std::string discarded() const;
+  std::string growth_of(compared const& one);
   error write_file(std::filesystem::path const& path, std::string const& labels, arm of) const;
 
   options asked_;
@@ -81,9 +91,16 @@ class session {
   std::string new_labels_;
   std::vector<compared> compared_;
   std::vector<std::string> unmatched_;  // "Name: only in the old program"
+  std::vector<std::string> failures_;   // "Name: fails in the new program: ..."
 };
 
 error session::prepare() {
+  // What cannot be kept is not worth the time.
+  if (!asked_.folder.empty()) {
+    std::error_code failed;
+    std::filesystem::create_directories(asked_.folder, failed);
+    if (failed) return errors::make("make the folder {}: {}", asked_.folder, failed.message());
+  }
   if (terminal_ && !asked_.how.command.empty()) fmt::print(stderr, "building both revisions...\n");
   workshop_ = VOLE_TRY(workshop::open(asked_.older, asked_.newer, asked_.how, meter_),
                        "get the programs ready");
@@ -94,45 +111,82 @@ error session::prepare() {
                                 asked_.newer.side, asked_.newer.name);
   old_labels_ = older.labels;
   new_labels_ = newer.labels;
-  auto const has = [](report const& in, std::string const& name) {
-    return std::ranges::find(in.results, name, &reported::name) != in.results.end();
+  match(older, newer);
+  if (!compared_.empty()) return nullptr;
+  unmatched_.insert(unmatched_.end(), failures_.begin(), failures_.end());
+  return errors::make("the programs have no benchmark in common that runs{}{}",
+                      unmatched_.empty() ? "" : "\n    ", fmt::join(unmatched_, "\n    "));
+}
+
+// match finds the benchmarks that both programs have, and says of the others why not.
+void session::match(report const& older, report const& newer) {
+  auto const has = [](report const& in, reported const& r) {
+    return std::ranges::find(in.results, r.name, &reported::name) != in.results.end();
+  };
+  auto const fails = [](report const& in, reported const& r) {
+    return std::ranges::any_of(in.failures, [&](failure const& f) {
+      return r.plain == f.name || r.plain.starts_with(f.name + '/');
+    });
   };
   for (auto const& r : older.results) {
-    if (!has(newer, r.name)) {
+    auto const same = [&](compared const& one) { return one.what.name == r.name; };
+    if (has(newer, r)) {
+      if (std::ranges::none_of(compared_, same)) compared_.push_back({.what = r});
+    } else if (!fails(newer, r)) {
       unmatched_.push_back(r.name + ": only in the old program");
-    } else if (std::ranges::find(compared_, r.name, &compared::name) == compared_.end()) {
-      compared_.push_back({r.name});
     }
   }
   for (auto const& r : newer.results) {
-    if (!has(older, r.name)) unmatched_.push_back(r.name + ": only in the new program");
+    if (!has(older, r) && !fails(older, r)) {
+      unmatched_.push_back(r.name + ": only in the new program");
+    }
   }
-  if (compared_.empty()) return errors::make("the programs have no benchmark in common");
-  return nullptr;
+  for (auto const& f : older.failures) {
+    failures_.push_back(fmt::format("{}: in the old program {}", f.name, f.why));
+  }
+  for (auto const& f : newer.failures) {
+    failures_.push_back(fmt::format("{}: in the new program {}", f.name, f.why));
+  }
 }
 
-error session::compare_all() {
+void session::compare_all() {
   // So that the chance of a false alarm is that for all benchmarks together.
   limits by = asked_.by;
   by.alpha /= static_cast<double>(compared_.size());
-  for (compared& one : compared_) {
+  auto const begin = [&](compared& one) {
     one.by = std::make_unique<comparison>(by, asked_.seed, sums_);
+  };
+  for (compared& one : compared_) {
+    begin(one);
     if (interrupted()) continue;
-    auto const err = compare(one);
+    one.failure = compare(one, by);
     if (terminal_) fmt::print(stderr, "\r\033[K");
-    if (err && !interrupted()) return err;
-    one.by->finish();
+    if (interrupted()) one.failure = nullptr;
+    if (one.failure) {
+      begin(one);  // half of it says nothing
+    } else {
+      one.by->finish();
+    }
   }
-  return nullptr;
 }
 
-error session::compare(compared& one) {
+error session::compare(compared& one, limits const& by) {
   time_point const begun = internal::now();
   watch kernel;
-  one.iterations = VOLE_TRY(programs_->calibrate(one.name, asked_.slice), "old");
+  pace of;
+  of.older_seconds = VOLE_TRY(programs_->seconds_per_op(arm::older, one.what, asked_.slice), "old");
+  of.newer_seconds = VOLE_TRY(programs_->seconds_per_op(arm::newer, one.what, asked_.slice), "new");
+  one.iterations = slice_iterations(of, asked_.slice);
+  double const least = least_seconds(of, one.iterations, by, sums_);
+  if (least > std::chrono::duration<double>(asked_.time).count()) {
+    return errors::make(
+        "an operation takes {} in the old program, {} in the new one: what can prove anything "
+        "takes {:.0f} s at the least, give it more -time",
+        shown_seconds(of.older_seconds), shown_seconds(of.newer_seconds), std::ceil(least));
+  }
   while (!one.by->decided() && internal::now() - begun < asked_.time) {
     arm const next = one.by->next();
-    auto const got = VOLE_TRY(programs_->measure(next, one.name, one.iterations), "{}",
+    auto const got = VOLE_TRY(programs_->measure(next, one.what, one.iterations), "{}",
                               next == arm::newer ? "new" : "old");
     one.by->add({got.what.seconds_per_op, got.what.line}, kernel.judge(got.disturbed));
     show_progress(one);
@@ -143,69 +197,92 @@ error session::compare(compared& one) {
 void session::show_progress(compared const& one) const {
   if (!terminal_) return;
   judgement const& now = one.by->result();
-  fmt::print(stderr, "\r\033[K{}: {} blocks", one.name, one.by->blocks());
+  fmt::print(stderr, "\r\033[K{}: {} blocks", one.what.name, one.by->blocks());
   if (now.p < 1) fmt::print(stderr, ", so far {}", percent(now.change));
   std::fflush(stderr);
 }
 
-void session::print() const {
-  fmt::print("old: {}\nnew: {}\n\n", asked_.older.name, asked_.newer.name);
+bool session::complete() const {
+  return failures_.empty() &&
+         std::ranges::none_of(compared_, [](compared const& one) { return bool(one.failure); });
+}
+
+std::string session::table() const {
+  std::string text = fmt::format("old: {}\nnew: {}\n\n", asked_.older.name, asked_.newer.name);
   std::size_t width = std::string_view("benchmark").size();
   std::vector<double> p_values;
   for (compared const& one : compared_) {
-    width = std::max(width, one.name.size());
+    width = std::max(width, one.what.name.size());
     p_values.push_back(one.by->result().p);
   }
-  fmt::print("{:<{}}  {:>9}  {:>9}  {:>7}  {:<17}  {:>7}  {:>5}  {:>6}  verdict\n", "benchmark",
-             width, "old", "new", "change", "interval", "p", "floor", "blocks");
+  text +=
+      fmt::format("{:<{}}  {:>9}  {:>9}  {:>7}  {:<17}  {:>7}  {:>5}  {:>6}  verdict\n",
+                  "benchmark", width, "old", "new", "change", "interval", "p", "floor", "blocks");
   std::vector<double> const adjusted = holm(p_values);
-  for (std::size_t i = 0; i < compared_.size(); ++i) print_row(compared_[i], adjusted[i], width);
-  for (auto const& line : unmatched_) fmt::print("{}\n", line);
-  print_discarded();
+  for (std::size_t i = 0; i < compared_.size(); ++i) {
+    text += row(compared_[i], adjusted[i], width);
+  }
+  for (auto const& line : unmatched_) text += line + '\n';
+  for (compared const& one : compared_) {
+    if (one.failure) text += fmt::format("{}: not compared: {}\n", one.what.name, one.failure);
+  }
+  for (auto const& line : failures_) text += line + '\n';
+  return text + discarded();
 }
 
-void session::print_row(compared const& one, double p, std::size_t name_width) const {
+std::string session::row(compared const& one, double p, std::size_t name_width) const {
+  constexpr std::string_view columns =
+      "{:<{}}  {:>9}  {:>9}  {:>7}  {:<17}  {:>7}  {:>5}  {:>6}  {}\n";
+  if (one.failure) {
+    return fmt::format(columns, one.what.name, name_width, "-", "-", "-", "-", "-", "-", 0,
+                       "not compared");
+  }
   judgement const& found = one.by->result();
   std::string const interval =
       one.by->blocks() == 0 ? "-"
                             : fmt::format("[{}, {}]", percent(found.low), percent(found.high));
-  fmt::print("{:<{}}  {:>9}  {:>9}  {:>7}  {:<17}  {:>7}  {:>5}  {:>6}  {}\n", one.name, name_width,
-             shown_seconds(median_seconds(one.by->kept(arm::older))),
-             shown_seconds(median_seconds(one.by->kept(arm::newer))), percent(found.change),
-             interval, p < 0.0001 ? "<0.0001" : fmt::format("{:.4f}", p),
-             fmt::format("{:.1f}%", found.floor * 100), one.by->blocks(), to_text(found.verdict));
+  return fmt::format(
+      columns, one.what.name, name_width, shown_seconds(median_seconds(one.by->kept(arm::older))),
+      shown_seconds(median_seconds(one.by->kept(arm::newer))), percent(found.change), interval,
+      p < 0.0001 ? "<0.0001" : fmt::format("{:.4f}", p), fmt::format("{:.1f}%", found.floor * 100),
+      one.by->blocks(), to_text(found.verdict));
 }
 
-void session::print_discarded() const {
+std::string session::discarded() const {
   std::size_t kept = 0;
   std::size_t all_discarded = 0;
+  std::size_t blockless = 0;
   std::string why;
-  for (compared const& one : compared_) kept += 2 * arms * one.by->blocks();
+  for (compared const& one : compared_) {
+    kept += 2 * arms * one.by->blocks();
+    blockless += one.by->blockless();
+  }
   for (reason const r :
        {reason::steal, reason::throttling, reason::migrations, reason::other_load}) {
     std::size_t discarded = 0;
     for (compared const& one : compared_) discarded += one.by->discarded(r);
     all_discarded += discarded;
-    why += fmt::format("{}{} {}", why.empty() ? "" : ", ", to_text(r), discarded);
+    why += fmt::format("{} {}, ", to_text(r), discarded);
   }
-  fmt::print("\n{} slices kept, {} discarded ({})\n", kept, all_discarded, why);
+  all_discarded += blockless;
+  std::string text =
+      fmt::format("\n{} slices kept, {} discarded ({}of blocks left incomplete {})\n", kept,
+                  all_discarded, why, blockless);
   if (!meter_.why_no_migrations().empty()) {
-    fmt::print("migrations between processors are not seen here: {}\n", meter_.why_no_migrations());
+    text += fmt::format("migrations between processors are not seen here: {}\n",
+                        meter_.why_no_migrations());
   }
   bool const unsure = std::ranges::any_of(compared_, [](compared const& one) {
-    return one.by->result().verdict == verdict::cannot_tell;
+    return !one.failure && one.by->result().verdict == verdict::cannot_tell;
   });
-  if (!unsure) return;
-  fmt::print("where it cannot tell: give it more -time{}\n",
-             all_discarded > kept ? ", or a machine that does less besides" : "");
+  if (!unsure) return text;
+  return text + fmt::format("where it cannot tell: give it more -time{}\n",
+                            all_discarded > kept ? ", or a machine that does less besides" : "");
 }
 
 error session::write_files() const {
   if (asked_.folder.empty()) return nullptr;
   std::filesystem::path const folder(asked_.folder);
-  std::error_code failed;
-  std::filesystem::create_directories(folder, failed);
-  if (failed) return errors::make("make the folder {}: {}", asked_.folder, failed.message());
   if (auto err = write_file(folder / "old.txt", old_labels_, arm::older)) return err;
   return write_file(folder / "new.txt", new_labels_, arm::newer);
 }
@@ -216,56 +293,57 @@ error session::write_file(std::filesystem::path const& path, std::string const& 
   if (file == nullptr) {
     return errors::make("write {}: {}", path.string(), internal::sys_error_text(errno));
   }
-  fmt::print(file.get(), "{}", labels);
+  std::string text = labels;
   for (compared const& one : compared_) {
-    for (auto const& s : one.by->kept(of)) fmt::print(file.get(), "{}\n", s.line);
+    for (auto const& s : one.by->kept(of)) text += s.line + '\n';
   }
-  if (std::fflush(file.get()) != 0) {
-    return errors::make("write {}: {}", path.string(), internal::sys_error_text(errno));
-  }
+  VOLE_TRY(bench::write_out(file.get(), text), "write {}", path.string());
   return nullptr;
 }
 
-int session::gate() {
-  if (asked_.by.gate <= 0) return 0;
+session::gate_result session::gate() {
+  gate_result made;
+  if (asked_.by.gate <= 0) return made;
   double const gate = std::log1p(asked_.by.gate);
-  int status = 0;
   for (compared const& one : compared_) {
     judgement const& found = one.by->result();
     if (!found.beyond_gate) continue;
-    status = gate_status;
-    fmt::print("\ngate: {} is more than {} slower: {} at the least\n", one.name, percent(gate),
-               percent(found.low));
-    print_growth(one);
+    made.tripped = true;
+    made.text += fmt::format("\ngate: {} is more than {} slower: {} at the least\n", one.what.name,
+                             percent(gate), percent(found.low));
+    made.text += growth_of(one);
   }
-  if (status == 0) fmt::print("\ngate: no slowdown beyond {} is proven\n", percent(gate));
-  return status;
+  if (!made.tripped) {
+    made.text = fmt::format("\ngate: no slowdown beyond {} is proven{}\n", percent(gate),
+                            complete() ? "" : ", but not all could be compared");
+  }
+  return made;
 }
 
-void session::print_growth(compared const& one) {
-  // As many operations as take a second, in both programs.
+std::string session::growth_of(compared const& one) {
+  // As many operations as take a second, for each program.
   constexpr double seconds = 1;
-  auto const iterations =
-      std::max<std::int64_t>(1, std::llround(seconds / median_seconds(one.by->kept(arm::older))));
+  auto const operations = [&](arm of) {
+    return std::max<std::int64_t>(1, std::llround(seconds / median_seconds(one.by->kept(of))));
+  };
   auto const profiled = [&](arm of) -> result<self_seconds> {
-    std::string const file = VOLE_TRY(programs_->profile(of, one.name, iterations), "cpu profile");
+    std::string const file =
+        VOLE_TRY(programs_->profile(of, one.what, operations(of)), "cpu profile");
     return read_profile(file);
   };
   auto const older = profiled(arm::older);
   auto const newer = older ? profiled(arm::newer) : older;
-  if (!newer) {
-    fmt::print("  which functions grew is not known: {}\n", newer.error());
-    return;
-  }
-  double const operations = static_cast<double>(iterations);
-  auto const list = grown(*older, operations, *newer, operations);
+  if (!newer) return fmt::format("  which functions grew is not known: {}\n", newer.error());
+  auto const list = grown(*older, static_cast<double>(operations(arm::older)), *newer,
+                          static_cast<double>(operations(arm::newer)));
   constexpr std::size_t shown_max = 5;
-  fmt::print("  functions that grew (their own time in an operation, from CPU profiles):\n");
+  std::string text = "  functions that grew (their own time in an operation, from CPU profiles):\n";
   for (std::size_t i = 0; i < std::min(shown_max, list.size()); ++i) {
     growth const& g = list[i];
-    fmt::print("    {:>9} -> {:>9}  {}\n", shown_seconds(g.older), shown_seconds(g.newer),
-               g.function);
+    text += fmt::format("    {:>9} -> {:>9}  {}\n", shown_seconds(g.older), shown_seconds(g.newer),
+                        g.function);
   }
+  return text;
 }
 
 }  // namespace
@@ -278,17 +356,32 @@ int run(std::vector<std::string> const& arguments) {
   }
   listen_for_interrupts();
   session all(std::get<options>(std::move(parsed)));
-  auto const failed = [](error const& err) {
+  int status = 0;
+  auto const note = [&](error const& err) {
+    if (!err) return;
     fmt::print(stderr, "vole bench ab: {}\n", err);
-    return failed_status;
+    status = failed_status;
   };
-  if (auto const err = all.prepare()) return failed(err);
-  if (auto const err = all.compare_all()) return failed(err);
-  all.print();
-  if (auto const err = all.write_files()) return failed(err);
-  if (!interrupted()) return all.gate();
-  fmt::print(stderr, "vole bench ab: interrupted; the above is what was known then\n");
-  return failed_status;
+  error lost;
+  auto const print = [&](std::string const& text) {
+    if (lost || text.empty()) return;
+    lost = bench::write_out(stdout, text);
+    if (lost) note(errors::wrap(lost, "write the results to standard output"));
+  };
+  note(all.prepare());
+  if (status != 0) return status;
+  all.compare_all();
+  if (!all.complete()) status = failed_status;
+  print(all.table());
+  session::gate_result gate;
+  if (interrupted()) {
+    note(errors::make("interrupted; the above is what was known then"));
+  } else {
+    gate = all.gate();
+    print(gate.text);
+  }
+  note(all.write_files());
+  return gate.tripped ? gate_status : status;
 }
 
 }  // namespace vole::ab

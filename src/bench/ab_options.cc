@@ -28,7 +28,8 @@ faster, slower, no difference, or cannot tell.
   -slice duration    how long a program runs at a time (default 20ms)
   -alpha number      the chance of a false "slower" or "faster" among all verdicts (default 0.001)
   -margin percent    what is smaller is no difference (default 3%)
-  -gate percent      end with status 1 when a slowdown beyond this is proven, and show what grew
+  -gate percent      end with status 1 when a slowdown beyond this is proven, and show what grew;
+                     status 2 means that something could not be compared
   -o folder          where old.txt and new.txt go, for benchstat (default vole-ab; "" for none)
   -seed number       of the order of the slices (default 1)
 
@@ -96,6 +97,10 @@ std::variant<options, usage_end> parse_options(std::vector<std::string> const& a
   }
   if (made.how.command.empty() != made.how.program.empty()) {
     return wrong("-build and -program go together: how a revision is built, and what comes of it");
+  }
+  std::vector<std::string_view> const theirs(read.after_dashes.begin(), read.after_dashes.end());
+  if (auto const flags = bench::parse_flags(theirs); flags && flags->cpus.size() > 1) {
+    return wrong("-cpu with one number, please: ab runs one benchmark at a time in one process");
   }
   made.older.name = read.words[0];
   made.newer.name = read.words[1];

@@ -18,6 +18,18 @@ constexpr std::size_t next_look_after(std::size_t blocks) {
 
 }  // namespace
 
+std::int64_t slice_iterations(pace const& of, std::chrono::nanoseconds slice) {
+  double const slower = std::max(of.older_seconds, of.newer_seconds);
+  double const wanted = std::chrono::duration<double>(slice).count() / slower;
+  return std::max<std::int64_t>(1, std::llround(wanted));
+}
+
+double least_seconds(pace const& of, std::int64_t iterations, limits const& by, rank_sums& sums) {
+  int const blocks = least_differences(spent_alpha(by.alpha, 1), sums);
+  double const block = 2 * (2 * of.older_seconds + of.newer_seconds);
+  return blocks * block * static_cast<double>(iterations);
+}
+
 std::string_view to_text(reason why) {
   switch (why) {
     case reason::steal:
@@ -34,10 +46,13 @@ std::string_view to_text(reason why) {
 
 std::optional<reason> watch::judge(disturbance const& d) {
   // The kernel counts steal and other processes' time in ticks of 10 ms, and those of a slice may
-  // have begun before it.
+  // have begun before it. A tick of steal spoils a slice of 20 ms, not one of a second.
   constexpr double tick = 0.010;
+  constexpr double stolen_share_max = 0.02;
   if (d.throttles > 0) return reason::throttling;
-  if (d.stolen_seconds >= tick / 2) return reason::steal;
+  if (d.stolen_seconds > std::max(tick / 2, stolen_share_max * d.wall_seconds)) {
+    return reason::steal;
+  }
   if (d.others_seconds > tick + 0.25 * d.wall_seconds) return reason::other_load;
   if (d.migrations < 0) return std::nullopt;
   migrations_.push_back(d.migrations);
@@ -70,7 +85,9 @@ arm comparison::next() const {
 void comparison::add(sample measured, std::optional<reason> disturbed) {
   if (disturbed) {
     ++discarded_[static_cast<std::size_t>(*disturbed)];
-    if (++tries_ == tries_max) begin_block();
+    if (++tries_ < tries_max) return;
+    thrown_away_ += slot_;
+    begin_block();
     return;
   }
   samples_[slot_] = std::move(measured);

@@ -11,6 +11,7 @@
 //   - Blocks are looked at only when there are as many as a look needs, or at the end.
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -29,6 +30,17 @@ enum class arm : unsigned char {
   again,  // the old program once more: the A/A arm
 };
 inline constexpr std::size_t arms = 3;
+
+// pace is how long one operation takes in either program, roughly.
+struct pace {
+  double older_seconds = 0;
+  double newer_seconds = 0;
+};
+// slice_iterations is how many operations a slice has, of whichever program: so many as the slower
+// one does in about that time. By the other's pace a slowdown of 50 would leave no time for blocks.
+std::int64_t slice_iterations(pace const& of, std::chrono::nanoseconds slice);
+// least_seconds is how long a comparison lasts at the least that can prove anything.
+double least_seconds(pace const& of, std::int64_t iterations, limits const& by, rank_sums& sums);
 
 // What the kernel says happened while a slice ran.
 struct disturbance {
@@ -74,6 +86,8 @@ class comparison {
   judgement const& result() const { return now_; }
   std::size_t blocks() const { return differences_.size(); }
   std::size_t discarded(reason why) const { return discarded_[static_cast<std::size_t>(why)]; }
+  // blockless are slices that nothing disturbed, of blocks that were thrown away or not completed.
+  std::size_t blockless() const { return thrown_away_ + slot_; }
   // kept are the samples of a program that count.
   std::vector<sample> const& kept(arm of) const { return kept_[static_cast<std::size_t>(of)]; }
 
@@ -100,6 +114,7 @@ class comparison {
   std::vector<double> nulls_;
   std::array<std::vector<sample>, arms> kept_;
   std::array<std::size_t, reasons> discarded_{};
+  std::size_t thrown_away_ = 0;
   std::size_t next_look_;
   std::size_t looked_at_ = 0;
   int looks_ = 0;

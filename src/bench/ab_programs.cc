@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fmt/ranges.h>
+#include <iterator>
 #include <string_view>
 #include <unistd.h>
 #include <utility>
@@ -24,8 +24,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::seconds build_at_most{3600};
-constexpr std::chrono::seconds slice_at_most{60};
-constexpr double calibrated_seconds_max = 1.0;
+constexpr std::chrono::seconds run_at_most{60};
+constexpr int some_failed_status = 1;  // of a program whose other benchmarks have run
 
 // last_lines is the end of what a program wrote, indented.
 std::string last_lines(std::string_view text, int lines) {
@@ -70,16 +70,87 @@ error check_program(origin const& from, std::string const& path) {
   return nullptr;
 }
 
-// The suffix for the number of processors, "-2", where all names end in the same one.
-std::string common_suffix(std::vector<reported> const& results) {
-  std::string common;
-  for (auto const& r : results) {
-    auto const parts = benchfmt::split_name(r.name).parts;
-    bool const has = !parts.empty() && parts.back().starts_with('-');
-    if (!has || (!common.empty() && common != parts.back())) return {};
-    common = parts.back();
+// The benchmark that a line names without a result, as -v and -list print them: "Work/n=1". Empty:
+// it does neither.
+std::string_view named_alone(std::string_view line) {
+  constexpr std::string_view prefix = "Benchmark";
+  if (!line.starts_with(prefix) || line.find_first_of(" \t") != std::string_view::npos) return {};
+  return line.substr(prefix.size());
+}
+
+// name without what may be the number of processors at its end, "-2".
+std::string_view without_procs(std::string_view name) {
+  auto const last = name.find_last_not_of("0123456789");
+  bool const has = last != std::string_view::npos && last + 1 < name.size() && name[last] == '-';
+  return has ? name.substr(0, last) : name;
+}
+
+// What a benchmark that failed has said: "    BenchmarkWork: lost 1 of 2".
+std::string why_failed(std::string_view complaints, std::string_view name) {
+  std::string const head = fmt::format("    Benchmark{}: ", name);
+  auto const at = complaints.find(head);
+  if (at == std::string_view::npos) return "it fails";
+  std::string_view const rest = complaints.substr(at + head.size());
+  return fmt::format("it fails: {}", rest.substr(0, rest.find('\n')));
+}
+
+// One line of what a program printed, with the benchmark that was named last.
+class report_reader {
+ public:
+  error take(std::string_view line) {
+    constexpr std::string_view failed = "--- FAIL: Benchmark";
+    if (auto const plain = named_alone(line); !plain.empty()) under_way_ = plain;
+    if (line.starts_with(failed)) failed_.emplace_back(line.substr(failed.size()));
+    benchfmt::reader in(line, "output", "", notes_);
+    auto const record = in.next();
+    if (record == benchfmt::reader::record::syntax_error) return errors::make(in.error().what);
+    if (record == benchfmt::reader::record::end) {
+      if (!in.current().configs().empty()) made_.labels.append(line).append("\n");
+      return nullptr;
+    }
+    auto const& values = in.current().values;
+    auto const time = std::ranges::find(values, "sec/op", &benchfmt::measurement::unit);
+    if (time == values.end() || !(time->value > 0)) {
+      no_time_ = true;
+      return nullptr;
+    }
+    std::string const& name = in.current().name;
+    bool const known = under_way_ == name || under_way_ == without_procs(name);
+    made_.results.push_back({.name = name,
+                             .plain = known ? under_way_ : name,
+                             .known = known,
+                             .iterations = in.current().iterations,
+                             .seconds_per_op = time->value,
+                             .line = std::string(line)});
+    return nullptr;
   }
-  return common;
+
+  result<report> finish(std::string_view complaints) && {
+    for (auto const& name : failed_) {
+      // A parent fails with its part.
+      bool const parent = std::ranges::any_of(
+          failed_, [&](auto const& other) { return other.starts_with(name + '/'); });
+      if (!parent) made_.failures.push_back({name, why_failed(complaints, name)});
+    }
+    if (!made_.results.empty() || !made_.failures.empty()) return std::move(made_);
+    return errors::make(no_time_ ? "no benchmark reports a time (ns/op) above 0"
+                                 : "no benchmark ran: see its -list and your -bench");
+  }
+
+ private:
+  report made_;
+  benchfmt::unit_notes notes_;
+  std::string under_way_;
+  std::vector<std::string> failed_;
+  bool no_time_ = false;
+};
+
+// next_line takes the first line off the text.
+std::string_view next_line(std::string_view& text) {
+  auto const end = std::min(text.find('\n'), text.size());
+  std::string_view const line = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  return line;
 }
 
 }  // namespace
@@ -95,6 +166,13 @@ std::string pattern_for(std::string_view name) {
     pattern += c;
   }
   return pattern + '$';
+}
+
+std::string pattern_for(reported const& which) {
+  std::string const pattern = pattern_for(which.plain);
+  std::string_view const shorter = without_procs(which.plain);
+  if (which.known || shorter == which.plain) return pattern;
+  return pattern + '|' + pattern_for(shorter);
 }
 
 result<std::unique_ptr<workshop>> workshop::open(origin const& older, origin const& newer,
@@ -174,43 +252,25 @@ error workshop::copy(std::string const& from, arm to) {
   return nullptr;
 }
 
-result<report> read_report(std::string const& output) {
-  report made;
-  benchfmt::unit_notes notes;
-  std::string_view rest = output;
-  bool no_time = false;
-  while (!rest.empty()) {
-    auto const end = std::min(rest.find('\n'), rest.size());
-    std::string_view const line = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    benchfmt::reader in(line, "output", "", notes);
-    auto const record = in.next();
-    if (record == benchfmt::reader::record::syntax_error) return errors::make(in.error().what);
-    if (record == benchfmt::reader::record::end) {
-      if (!in.current().configs().empty()) made.labels.append(line).append("\n");
-      continue;
-    }
-    auto const& values = in.current().values;
-    auto const time = std::ranges::find(values, "sec/op", &benchfmt::measurement::unit);
-    if (time == values.end() || !(time->value > 0)) {
-      no_time = true;
-      continue;
-    }
-    made.results.push_back(
-        {in.current().name, in.current().iterations, time->value, std::string(line)});
+result<report> read_report(std::string_view output, std::string_view complaints) {
+  report_reader lines;
+  while (!output.empty()) {
+    if (auto err = lines.take(next_line(output))) return err;
   }
-  if (made.results.empty()) {
-    return errors::make(no_time ? "no benchmark reports a time (ns/op) above 0"
-                                : "no benchmark ran: see its -list and your -bench");
-  }
-  return made;
+  return std::move(lines).finish(complaints);
 }
 
-result<ended> bench_programs::run(arm of, std::vector<std::string> flags) {
-  command what{.path = in_.path(of), .words = {in_.argv0()}, .at_most = slice_at_most};
-  what.words.insert(what.words.end(), flags.begin(), flags.end());
+// start runs a program to its end. What we ask for stands last and wins over the user's flags.
+result<ended> bench_programs::start(arm of, std::vector<std::string> const& flags) {
+  command what{.path = in_.path(of), .words = {in_.argv0()}, .at_most = run_at_most};
   what.words.insert(what.words.end(), extra_.begin(), extra_.end());
-  ended done = VOLE_TRY(meter_.run(what), "run");
+  what.words.insert(what.words.end(), flags.begin(), flags.end());
+  return meter_.run(what);
+}
+
+// run is start of what has to end well.
+result<ended> bench_programs::run(arm of, std::vector<std::string> const& flags) {
+  ended done = VOLE_TRY(start(of, flags), "run");
   if (done.status != 0) {
     return errors::make("it ends with {} when started with {}{}", done.status,
                         fmt::join(flags, " "), last_lines(done.output + done.errors, 10));
@@ -219,55 +279,77 @@ result<ended> bench_programs::run(arm of, std::vector<std::string> flags) {
 }
 
 result<report> bench_programs::discover(arm of, std::string const& pattern) {
-  ended const done = VOLE_TRY(run(of, {"-bench=" + pattern, "-benchtime=1x"}), "list benchmarks");
-  report found = VOLE_TRY(read_report(done.output), "list benchmarks");
-  if (of == arm::older) procs_suffix_ = common_suffix(found.results);
-  return found;
+  auto const done = start(of, {"-bench=" + pattern, "-benchtime=1x", "-v"});
+  if (done && done->status <= some_failed_status) return read_report(done->output, done->errors);
+  if (interrupted()) return done.error();
+  return discover_apart(of, pattern);
 }
 
-result<reported> bench_programs::run_one(arm of, std::string const& name,
+// discover_apart gives each benchmark a process of its own, since one takes its process down or
+// hangs.
+result<report> bench_programs::discover_apart(arm of, std::string const& pattern) {
+  ended const list = VOLE_TRY(run(of, {"-list=" + pattern}), "list benchmarks");
+  report all;
+  std::string_view rest = list.output;
+  while (!rest.empty()) {
+    std::string const name(named_alone(next_line(rest)));
+    if (name.empty()) continue;
+    auto const done = start(
+        of, {"-bench=" + pattern, "-benchtime=1x", "-v", "-child-of=" + name, "-child-labels"});
+    if (interrupted()) return errors::make("interrupted");
+    if (!done) {
+      all.failures.push_back({name, fmt::format("{}", done.error())});
+    } else if (done->status > some_failed_status) {
+      all.failures.push_back({name, fmt::format("it ends with {}{}", done->status,
+                                                last_lines(done->output + done->errors, 10))});
+    } else if (auto one = read_report(done->output, done->errors)) {
+      all.labels = one->labels;
+      std::ranges::move(one->results, std::back_inserter(all.results));
+      std::ranges::move(one->failures, std::back_inserter(all.failures));
+    }
+  }
+  if (all.results.empty() && all.failures.empty()) {
+    return errors::make("no benchmark ran: see its -list and your -bench");
+  }
+  return all;
+}
+
+result<reported> bench_programs::run_one(arm of, reported const& which,
                                          std::vector<std::string> flags, disturbance* disturbed) {
-  std::string_view plain = name;
-  if (plain.ends_with(procs_suffix_)) plain.remove_suffix(procs_suffix_.size());
-  flags.insert(flags.begin(), "-bench=" + pattern_for(plain));
-  ended const done = VOLE_TRY(run(of, std::move(flags)), "{}", name);
-  report const read = VOLE_TRY(read_report(done.output), "{}", name);
-  auto const at = std::ranges::find(read.results, name, &reported::name);
+  flags.insert(flags.begin(), "-bench=" + pattern_for(which));
+  ended const done = VOLE_TRY(run(of, flags), "{}", which.name);
+  report const read = VOLE_TRY(read_report(done.output, done.errors), "{}", which.name);
+  auto const at = std::ranges::find(read.results, which.name, &reported::name);
   if (at == read.results.end()) {
-    return errors::make("{}: asked for it, got {}", name, read.results.front().name);
+    return errors::make("asked for {}, got {}", which.name,
+                        read.results.empty() ? "a failure" : read.results.front().name);
   }
   if (disturbed != nullptr) *disturbed = done.disturbed;
   return *at;
 }
 
-result<std::int64_t> bench_programs::calibrate(std::string const& name,
-                                               std::chrono::nanoseconds slice) {
-  reported const once =
-      VOLE_TRY(run_one(arm::older, name, {fmt::format("-benchtime={}ns", slice.count())}, nullptr),
-               "calibrate");
-  double const wanted = std::chrono::duration<double>(slice).count();
-  if (once.seconds_per_op > calibrated_seconds_max) {
-    return errors::make("{}: one operation takes {:.1f} s: too long to be compared in slices", name,
-                        once.seconds_per_op);
-  }
-  return std::max<std::int64_t>(1, std::llround(wanted / once.seconds_per_op));
+result<double> bench_programs::seconds_per_op(arm of, reported const& which,
+                                              std::chrono::nanoseconds at_least) {
+  reported const once = VOLE_TRY(
+      run_one(of, which, {fmt::format("-benchtime={}ns", at_least.count())}, nullptr), "calibrate");
+  return once.seconds_per_op;
 }
 
-result<bench_programs::measured> bench_programs::measure(arm of, std::string const& name,
+result<bench_programs::measured> bench_programs::measure(arm of, reported const& which,
                                                          std::int64_t iterations) {
   measured made;
   made.what = VOLE_TRY(
-      run_one(of, name, {fmt::format("-benchtime={}x", iterations)}, &made.disturbed), "measure");
+      run_one(of, which, {fmt::format("-benchtime={}x", iterations)}, &made.disturbed), "measure");
   return made;
 }
 
-result<std::string> bench_programs::profile(arm of, std::string const& name,
+result<std::string> bench_programs::profile(arm of, reported const& which,
                                             std::int64_t iterations) {
   std::string file = in_.path(of) + ".cpu";
-  VOLE_TRY(run_one(of, name, {fmt::format("-benchtime={}x", iterations), "-cpuprofile=" + file},
+  VOLE_TRY(run_one(of, which, {fmt::format("-benchtime={}x", iterations), "-cpuprofile=" + file},
                    nullptr),
            "profile");
-  if (!fs::exists(file)) return errors::make("profile {}: the program wrote none", name);
+  if (!fs::exists(file)) return errors::make("profile {}: the program wrote none", which.name);
   return file;
 }
 

@@ -66,18 +66,27 @@ class workshop {
 
 // One benchmark's result in a program's output.
 struct reported {
-  std::string name;  // "Work/n=1-2"
+  std::string name;    // "Work/n=1-2"
+  std::string plain;   // "Work/n=1" where it is known; else as name
+  bool known = false;  // the program named it so when it began (-v)
   std::int64_t iterations = 0;
   double seconds_per_op = 0;
   std::string line;  // as it was printed
 };
+// A benchmark that has no result, and the reason.
+struct failure {
+  std::string name;
+  std::string why;
+};
 struct report {
   std::string labels;  // goos, goarch, pkg, cpu
   std::vector<reported> results;
+  std::vector<failure> failures;
 };
-// read_report reads what a program printed.
-// Errors: nothing that can be compared; names what is missing.
-result<report> read_report(std::string const& output);
+// read_report reads what a program printed to standard output and, for the reasons, to standard
+// error.
+// Errors: neither a result nor a failure; names what is missing.
+result<report> read_report(std::string_view output, std::string_view complaints = {});
 
 class bench_programs {
  public:
@@ -85,31 +94,36 @@ class bench_programs {
   bench_programs(workshop const& in, meter& with, std::vector<std::string> extra)
       : in_(in), meter_(with), extra_(std::move(extra)) {}
 
-  // discover runs each benchmark that the pattern names once.
+  // discover runs each benchmark that the pattern names once; those that fail, hang or take their
+  // process down are among the failures.
   result<report> discover(arm of, std::string const& pattern);
-  // calibrate finds how many iterations take about so long.
-  result<std::int64_t> calibrate(std::string const& name, std::chrono::nanoseconds slice);
+  // seconds_per_op measures one benchmark for so long.
+  result<double> seconds_per_op(arm of, reported const& which, std::chrono::nanoseconds at_least);
   // measure runs one benchmark so often.
   struct measured {
     reported what;
     disturbance disturbed;
   };
-  result<measured> measure(arm of, std::string const& name, std::int64_t iterations);
+  result<measured> measure(arm of, reported const& which, std::int64_t iterations);
   // profile runs one benchmark so often with -cpuprofile, and returns the profile's file.
-  result<std::string> profile(arm of, std::string const& name, std::int64_t iterations);
+  result<std::string> profile(arm of, reported const& which, std::int64_t iterations);
 
  private:
-  result<ended> run(arm of, std::vector<std::string> flags);
-  result<reported> run_one(arm of, std::string const& name, std::vector<std::string> flags,
+  result<ended> start(arm of, std::vector<std::string> const& flags);
+  result<ended> run(arm of, std::vector<std::string> const& flags);
+  result<report> discover_apart(arm of, std::string const& pattern);
+  result<reported> run_one(arm of, reported const& which, std::vector<std::string> flags,
                            disturbance* disturbed);
 
   workshop const& in_;
   meter& meter_;
   std::vector<std::string> extra_;
-  std::string procs_suffix_;  // "-2" when all names end so
 };
 
 // pattern_for is the -bench pattern that names one benchmark and no other.
 std::string pattern_for(std::string_view name);
+// pattern_for of a result names its benchmark; where "-2" may be the number of processors or a part
+// of the name, either.
+std::string pattern_for(reported const& which);
 
 }  // namespace vole::ab

@@ -77,6 +77,12 @@ estimate locate(std::span<double const> differences, double alpha, rank_sums& su
   return made;
 }
 
+int least_differences(double alpha, rank_sums& sums) {
+  int n = 1;
+  while (2 * sums.at_most(n, 0) > alpha) ++n;
+  return n;
+}
+
 double spent_alpha(double alpha, int look) {
   return alpha / (static_cast<double>(look) * (look + 1));
 }

@@ -35,6 +35,9 @@ struct estimate {
 // it, in the same distances; which holds when each pair was measured in random order.
 estimate locate(std::span<double const> differences, double alpha, rank_sums& sums);
 
+// least_differences is how many are needed before any of them can be significant at alpha.
+int least_differences(double alpha, rank_sums& sums);
+
 // spent_alpha is the share of alpha for look 1, 2, ...; all of them together are alpha.
 double spent_alpha(double alpha, int look);
 

@@ -4,6 +4,7 @@
 #include "bench/ab.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -58,6 +59,15 @@ TEST(ab_stat, too_few_differences_say_nothing) {
   EXPECT_TRUE(std::isinf(few.low) && std::isinf(few.high));
   EXPECT_DOUBLE_EQ(few.p, 0.25);
   EXPECT_EQ(locate(std::vector<double>(20, 0.0), 0.001, sums).p, 1);
+}
+
+TEST(ab_stat, fewer_than_the_least_differences_prove_nothing) {
+  rank_sums sums;
+  EXPECT_EQ(least_differences(0.0005, sums), 12);
+  std::vector<double> values(12, 1.0);
+  EXPECT_FALSE(std::isinf(locate(values, 0.0005, sums).low));
+  values.pop_back();
+  EXPECT_TRUE(std::isinf(locate(values, 0.0005, sums).low));
 }
 
 TEST(ab_stat, all_looks_together_spend_alpha) {
@@ -129,6 +139,34 @@ TEST(ab_plan, a_disturbed_slice_runs_again_and_a_disturbed_block_is_thrown_away)
   EXPECT_EQ(by.discarded(reason::steal), 1U);
   EXPECT_EQ(by.discarded(reason::other_load), 3U);
   EXPECT_EQ(by.kept(arm::older).size(), 2U);
+}
+
+TEST(ab_plan, good_slices_without_a_whole_block_are_counted) {
+  rank_sums sums;
+  comparison by({}, 7, sums);
+  for (int i = 0; i < 6 + 4; ++i) by.add({1}, std::nullopt);
+  EXPECT_EQ(by.blockless(), 4U);
+  for (int i = 0; i < 3; ++i) by.add({1}, reason::steal);
+  EXPECT_EQ(by.blockless(), 4U);
+  for (int i = 0; i < 2; ++i) by.add({1}, std::nullopt);
+  EXPECT_EQ(by.blockless(), 6U);
+  EXPECT_EQ(by.blocks(), 1U);
+}
+
+TEST(ab_plan, a_tick_of_steal_spoils_a_short_slice_only) {
+  watch kernel;
+  EXPECT_EQ(kernel.judge({.wall_seconds = 0.1, .stolen_seconds = 0.01}), reason::steal);
+  EXPECT_FALSE(kernel.judge({.wall_seconds = 1, .stolen_seconds = 0.01}).has_value());
+  EXPECT_EQ(kernel.judge({.wall_seconds = 1, .stolen_seconds = 0.03}), reason::steal);
+}
+
+TEST(ab_plan, the_slower_program_sets_the_length_of_a_slice) {
+  using std::chrono::milliseconds;
+  EXPECT_EQ(slice_iterations({1e-6, 50e-6}, milliseconds(20)), 400);
+  EXPECT_EQ(slice_iterations({50e-6, 1e-6}, milliseconds(20)), 400);
+  EXPECT_EQ(slice_iterations({1e-6, 3}, milliseconds(20)), 1);
+  rank_sums sums;
+  EXPECT_DOUBLE_EQ(least_seconds({1e-3, 2e-3}, 10, {}, sums), 12 * 2 * (2e-3 + 2e-3) * 10);
 }
 
 TEST(ab_plan, a_slice_is_disturbed_by_what_others_do) {
@@ -256,6 +294,19 @@ TEST(ab_simulation, ten_percent_trip_a_gate_of_five_and_five_do_not) {
   EXPECT_LE(simulate({}, 0.05, gated, runs / 4).beyond_gate, 1);
 }
 
+TEST(ab_simulation, a_slowdown_of_50_trips_the_gate_within_the_time) {
+  rank_sums sums;
+  pace const of{1e-6, 50e-6};
+  auto const iterations = static_cast<double>(slice_iterations(of, std::chrono::milliseconds(20)));
+  constexpr double time = 20;
+  constexpr double start = 0.005;  // of a process
+  double const slice = start + iterations * (2 * of.older_seconds + of.newer_seconds) / 3;
+  judgement const found =
+      simulation({}, 1).run(49, {.gate = 0.05}, sums, static_cast<int>(time / slice));
+  EXPECT_EQ(found.verdict, verdict::slower);
+  EXPECT_TRUE(found.beyond_gate);
+}
+
 TEST(ab_simulation, a_hopeless_machine_gives_no_verdict) {
   machine const hopeless{.noise = 0.4, .wander = 0.2, .spikes = 0.4};
   int const few = runs / 10;
@@ -280,6 +331,33 @@ TEST(ab_programs, a_report_has_times_and_labels) {
             "no benchmark ran: see its -list and your -bench");
   EXPECT_EQ(read_report("BenchmarkA 1 3 x\n").error().message(),
             "no benchmark reports a time (ns/op) above 0");
+}
+
+TEST(ab_programs, a_report_tells_the_number_of_processors_from_a_name_that_ends_so) {
+  auto const read = read_report(
+      "BenchmarkA\nBenchmarkA/size-8\nBenchmarkA/size-8 \t1\t2 ns/op\n"
+      "BenchmarkB-8\nBenchmarkB-8-2 \t1\t2 ns/op\nBenchmarkC-2 \t1\t2 ns/op\n");
+  ASSERT_TRUE(read) << read.error().message();
+  ASSERT_EQ(read->results.size(), 3U);
+  EXPECT_EQ(read->results[0].plain, "A/size-8");
+  EXPECT_EQ(read->results[1].name, "B-8-2");
+  EXPECT_EQ(read->results[1].plain, "B-8");
+  EXPECT_EQ(read->results[2].plain, "C-2");  // not named before
+  EXPECT_EQ(pattern_for(read->results[0]), "^A$/^size-8$");
+  EXPECT_EQ(pattern_for(read->results[1]), "^B-8$");
+  EXPECT_EQ(pattern_for(read->results[2]), "^C-2$|^C$");
+}
+
+TEST(ab_programs, a_report_has_the_failures_and_their_reasons) {
+  auto const read = read_report(
+      "BenchmarkA/b\n--- FAIL: BenchmarkA/b\n--- FAIL: BenchmarkA\n--- FAIL: BenchmarkC\nFAIL\n",
+      "    BenchmarkA/b: lost 1 of 2\n        and more\n");
+  ASSERT_TRUE(read) << read.error().message();
+  ASSERT_EQ(read->failures.size(), 2U);
+  EXPECT_EQ(read->failures[0].name, "A/b");
+  EXPECT_EQ(read->failures[0].why, "it fails: lost 1 of 2");
+  EXPECT_EQ(read->failures[1].name, "C");
+  EXPECT_EQ(read->failures[1].why, "it fails");
 }
 
 TEST(ab_profile, what_grew_comes_first) {
@@ -310,6 +388,8 @@ TEST(ab_options, a_wrong_command_line_says_what_is_wanted) {
   EXPECT_THAT(complaint({"a", "b", "-build", "make"}),
               HasSubstr("-build and -program go together"));
   EXPECT_EQ(complaint({"a", "-gate=5%", "b", "--", "-cpu", "1"}), "");
+  EXPECT_THAT(complaint({"a", "b", "--", "-benchmem", "-test.cpu=1,2"}),
+              HasSubstr("-cpu with one number, please"));
 }
 
 TEST(ab, a_program_that_is_none_ends_with_2) {

@@ -107,10 +107,14 @@ std::int64_t next_target(benchmark_state& s, std::chrono::nanoseconds so_far) {
 }  // namespace
 
 benchmark::stretch benchmark::next_stretch(benchmark_state& s, std::uint64_t turn) {
-  VOLE_REQUIRE(!s.loop_done, "{}: b.loop() called again after it was false", s.name);
   if (s.ends) return {0, s.n};
-  VOLE_REQUIRE(s.timer_on && (turn & poison_bit) == 0, "{}: b.loop() with the timer stopped",
-               s.name);
+  bool const stopped = !s.timer_on || (turn & poison_bit) != 0;
+  if (s.loop_done || stopped) {
+    add_failure(s, s.loop_done ? "b.loop() was called again after it was false"
+                               : "b.loop() was called with the timer stopped");
+    end(s);
+    return {0, s.n};
+  }
   if (!s.loop_begun) {
     s.loop_begun = true;
     s.n = std::max<std::int64_t>(s.options->benchtime_n, 1);

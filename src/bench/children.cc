@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -51,25 +52,48 @@ std::FILE* spawn_with_pipe(std::vector<std::string> const& args, pid_t& child, s
   return nullptr;
 }
 
-// run_child runs it to its end, hands each line of its output on, and returns its exit status.
+struct child_end {
+  bool started = false;
+  int status = failed_start;  // of exit; 128 + number of the signal that ended it
+  int signal = 0;             // that ended it
+};
+
+// run_child runs it to its end and hands each line of its output on, also one that it broke off.
 template <class OnLine>
-int run_child(std::vector<std::string> const& args, std::FILE* log, OnLine on_line) {
+child_end run_child(std::vector<std::string> const& args, std::FILE* log, OnLine on_line) {
   pid_t child = 0;
   std::FILE* const from = spawn_with_pipe(args, child, log);
-  if (from == nullptr) return failed_start;
+  if (from == nullptr) return {};
   interrupt::watch_child(child);
   char* line = nullptr;
   std::size_t room = 0;
+  bool open = false;
   for (ssize_t got = 0; (got = getline(&line, &room, from)) > 0;) {
-    on_line(std::string_view(line, static_cast<std::size_t>(got)));
+    std::string_view const text(line, static_cast<std::size_t>(got));
+    on_line(text);
+    open = !text.ends_with('\n');
   }
+  if (open) on_line("\n");
   std::free(line);
   std::fclose(from);
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   interrupt::watch_child(0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  if (WIFEXITED(status)) return {true, WEXITSTATUS(status), 0};
+  return {true, 128 + WTERMSIG(status), WTERMSIG(status)};
+}
+
+// say_end says on log how a child ended that did not say so itself.
+void say_end(child_end const& end, std::string_view what, std::FILE* log) {
+  constexpr int last_own_status = 2;  // a time-out or a panic, which it has explained
+  if (!end.started || interrupt::ended_by() != 0) return;
+  if (end.signal != 0) {
+    fmt::print(log, "{}: its process ended with signal {} ({})\n", what, end.signal,
+               strsignal(end.signal));
+  } else if (end.status > last_own_status) {
+    fmt::print(log, "{}: its process ended with status {}\n", what, end.status);
+  }
 }
 
 // The program's own path; /proc/self/exe would be valgrind's under valgrind.
@@ -152,16 +176,18 @@ int run_for_each_cpu(flags const& options, std::vector<registration const*> cons
         auto const left = std::max((deadline - internal::now()).count(), std::int64_t{1});
         args.push_back(fmt::format("-timeout={}ns", left));
       }
-      shown.begin("Benchmark" + full_name(e->name, procs), 1, 1);
-      int const status = run_child(args, log, [&](std::string_view line) {
+      std::string const name = "Benchmark" + full_name(e->name, procs);
+      shown.begin(name, 1, 1);
+      child_end const end = run_child(args, log, [&](std::string_view line) {
         shown.clear();
         out.write(line);
         learn(line, procs, seen);
       });
       shown.done();
       shown.clear();
-      worst = std::max(worst, status);
-      if (ends_the_run(status)) return status;
+      say_end(end, name, log);
+      worst = std::max(worst, end.status);
+      if (ends_the_run(end.status)) return end.status;
     }
     say_scaling(seen, log);
   }
@@ -175,6 +201,7 @@ int run_under_callgrind(flags const& options, sink& out, std::FILE* log) {
                "package valgrind and build again\n");
     return 2;
   }
+  interrupt::hold();
   std::string dir = std::filesystem::temp_directory_path().string() + "/vole-callgrind-XXXXXX";
   if (mkdtemp(dir.data()) == nullptr) {
     fmt::print(log, "-callgrind: cannot make {}: {}\n", dir, std::strerror(errno));
@@ -182,15 +209,22 @@ int run_under_callgrind(flags const& options, sink& out, std::FILE* log) {
   }
   std::vector<std::string> args{own_path(), "-callgrind-dir=" + dir, "-cpu=1"};
   for (std::string& arg : common_flags(options)) args.push_back(std::move(arg));
-  int const status = run_child(callgrind::command(dir, std::move(args)), log,
-                               [&](std::string_view line) { out.write(line); });
+  if (options.shuffle_seed) {
+    args.push_back(fmt::format("-shuffle={}", static_cast<std::int64_t>(*options.shuffle_seed)));
+  }
+  if (options.timeout.count() > 0) {
+    args.push_back(fmt::format("-timeout={}ns", options.timeout.count()));
+  }
+  child_end const end = run_child(callgrind::command(dir, std::move(args)), log,
+                                  [&](std::string_view line) { out.write(line); });
   std::error_code ignored;
   std::filesystem::remove_all(dir, ignored);
-  if (status == failed_start) {
+  if (!end.started) {
     fmt::print(log, "-callgrind needs valgrind on the PATH: install the package valgrind\n");
     return 2;
   }
-  return status;
+  say_end(end, "-callgrind", log);
+  return end.status;
 }
 
 }  // namespace vole::bench

@@ -48,6 +48,7 @@ error set_benchtime(flags& to, std::string_view value) {
   }
   if (error err = store(to.benchtime, parse_duration(value))) return err;
   if (to.benchtime.count() <= 0) return errors::make("'{}' is not more than zero", value);
+  to.benchtime_n = 0;
   return {};
 }
 
@@ -242,7 +243,8 @@ result<flags> parse_flags(std::vector<std::string_view> const& args) {
 std::string_view usage() {
   return R"(Runs the benchmarks of this program and prints them in Go's benchmark format: results on
 standard output, everything else on standard error. Flags may be written as Go's: -test.bench.
-  -bench regexp      which ones; a '/' divides the levels of sub-benchmarks (default ".": all)
+  -bench regexp      which ones; a '/' divides the levels of sub-benchmarks (default ".": all;
+                     "": none)
   -skip regexp       leave these out
   -list regexp       print the names that match, run nothing
   -benchtime t       measure each for t (1s, 100ms), or run it exactly N times (100x) (default 1s)
@@ -257,7 +259,7 @@ standard output, everything else on standard error. Flags may be written as Go's
                      -benchtime Nx says of how many iterations (default 100x)
   -cpuprofile file   write a CPU profile; likewise -memprofile, -blockprofile, -mutexprofile
   -profile-each dir  write dir/<benchmark>.cpu.pb.gz for each one, and .allocs.pb.gz
-  -outputdir dir     where the profiles go (default: the working directory)
+  -outputdir dir     where all of these go (default: the working directory)
   -json              one JSON event per line, as `go test -json` prints them
   -v                 print each name when it starts
   -run regexp        accepted and without effect: there are no tests in here

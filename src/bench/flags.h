@@ -14,7 +14,7 @@
 namespace vole::bench {
 
 struct flags {
-  std::string bench = ".";  // regular expressions, one per level, divided by '/'
+  std::string bench = ".";  // regular expressions, one per level, divided by '/'; empty: none
   std::string skip;         // what matches is left out
   std::string list;         // when set: print the names that match it, run nothing
   std::string run;          // of `go test`: which tests; there are none
@@ -31,7 +31,7 @@ struct flags {
   bool verbose = false;
   bool help = false;
 
-  // Files, relative to output_dir; empty: none.
+  // Files and a folder, relative to output_dir; empty: none.
   std::string output_dir;
   std::string cpu_profile;
   std::string mem_profile;

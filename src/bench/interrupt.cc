@@ -28,6 +28,8 @@ constinit internal::atomic<char const*> doing{texts[0]};
 constinit internal::atomic<bool> in_line{false};
 constinit internal::atomic<pid_t> child_pid{0};
 constinit internal::atomic<int> received{0};
+constinit internal::atomic<bool> held{false};
+constinit internal::atomic<bool> then_end{false};
 
 void say(int fd, char const* text) {
   std::size_t left = std::strlen(text);
@@ -57,13 +59,18 @@ void on_end(int signal) {
     kill(child, signal);
     return;  // the parent's wait ends with the child's
   }
+  if (held.load(internal::memory_order_relaxed)) return;  // relaxed, no partner: a single word
   say_where(signal == SIGINT ? "interrupted in " : "terminated in ");
   _exit(128 + signal);
 }
 
+constexpr int timeout_status = 2;
+
 void on_alarm(int) {
   say_where("panic: the time of -timeout is out, in ");
-  kill(getpid(), SIGQUIT);  // the runtime's dump of the goroutines, and status 2
+  // relaxed, no partner: a single word.
+  if (then_end.load(internal::memory_order_relaxed)) _exit(timeout_status);
+  kill(getpid(), SIGQUIT);  // the runtime's dump of the goroutines, and timeout_status
 }
 
 void handle(int signal, void (*handler)(int)) {
@@ -75,7 +82,9 @@ void handle(int signal, void (*handler)(int)) {
 
 }  // namespace
 
-void watch(std::chrono::nanoseconds timeout) {
+void watch(std::chrono::nanoseconds timeout, at_timeout then) {
+  // relaxed, no partner: before the handler is there.
+  then_end.store(then == at_timeout::end, internal::memory_order_relaxed);
   handle(SIGINT, on_end);
   handle(SIGTERM, on_end);
   if (timeout.count() <= 0) return;
@@ -98,8 +107,14 @@ void line_open(bool open) {
   in_line.store(open, internal::memory_order_relaxed);  // relaxed, no partner: a single word
 }
 
+void hold() {
+  held.store(true, internal::memory_order_relaxed);  // relaxed, no partner: a single word
+}
+
 void watch_child(pid_t child) {
   child_pid.store(child, internal::memory_order_relaxed);  // relaxed, no partner: a single word
+  int const before = ended_by();
+  if (child > 0 && before != 0) kill(child, before);
 }
 
 int ended_by() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Patterns of -bench. No shared state.
+// Names and patterns of -bench. No shared state.
 // Source: Go testing/match.go, as `go help testflag` describes it. Differs: ECMAScript expressions,
 //   not RE2.
 
@@ -10,6 +10,9 @@
 #include <cstddef>
 
 #include "vole/errors.h"
+#include "vole/internal/format.h"
+
+#include "bench/result.h"
 
 namespace vole::bench {
 namespace {
@@ -66,12 +69,21 @@ match_kind match_levels(std::vector<std::regex> const& levels, std::string_view 
 
 }  // namespace
 
+std::string unique_names::take(std::string const& wanted) {
+  while (true) {
+    int const before = asked_[wanted]++;
+    bool const plain = before == 0 && !wanted.empty();
+    std::string name = plain ? wanted : fmt::format("{}#{:02}", wanted, before);
+    if (taken_.insert(name).second) return name;
+  }
+}
+
 result<pattern> pattern::parse(std::string_view text) {
   pattern parsed;
   for (std::vector<std::string> const& levels : split(text)) {
     std::vector<std::regex> compiled;
     for (std::string const& level : levels) {
-      auto expression = VOLE_TRY(compile(level), "read the pattern '{}'", text);
+      auto expression = VOLE_TRY(compile(printable(level)), "read the pattern '{}'", text);
       compiled.push_back(std::move(expression));
     }
     parsed.alternatives_.push_back(std::move(compiled));

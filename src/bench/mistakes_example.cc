@@ -17,6 +17,7 @@
 
 #include "vole/bench.h"
 #include "vole/internal/atomic.h"
+#include "vole/runtime.h"
 
 using namespace vole;
 
@@ -34,6 +35,35 @@ std::uint64_t checksum(std::string_view text) {
   for (char const c : text) sum = sum * 31 + static_cast<unsigned char>(c);
   return sum;
 }
+
+// [same code]
+[[gnu::noinline]] std::uint64_t old_checksum(std::string_view text) {
+  bench::keep(text);
+  return checksum(text);
+}
+constexpr auto new_checksum = old_checksum;
+
+template <class Fn>
+double ns_of(Fn fn) {
+  time_point const begun = internal::now();
+  bench::keep(fn());
+  return static_cast<double>((internal::now() - begun).count());
+}
+// [same code]
+
+// [slowing machine]
+// Each slice has a hundredth more to do: as if somebody took the processor away, ever more of it.
+class slowing_machine {
+ public:
+  double ns_of_slice(std::uint64_t (*fn)(std::string_view)) {
+    text_.append(100, 'x');
+    return ns_of([&] { return fn(text_); });
+  }
+
+ private:
+  std::string text_ = std::string(10'000, 'x');
+};
+// [slowing machine]
 
 constexpr int digits(std::uint64_t x) {
   int n = 1;
@@ -138,14 +168,77 @@ VOLE_BENCH(append_right) {
 }
 // [mean right]
 
-// [parallel]
-VOLE_BENCH(count_shared) {
+// [parallel wrong]
+VOLE_BENCH(count_wrong) {
   internal::atomic<std::int64_t> count{0};
   b.run_parallel([&](bench::parallel& turns) {
     while (turns.next()) count.fetch_add(1);
   });
 }
-// [parallel]
+// [parallel wrong]
+
+// [parallel right]
+VOLE_BENCH(count_right) {
+  internal::atomic<std::int64_t> count{0};
+  b.run_parallel([&](bench::parallel& turns) {
+    while (turns.next()) count.fetch_add(1);
+  });
+  double const wall_ns = static_cast<double>(b.elapsed().count()) / static_cast<double>(b.n);
+  b.report_metric(wall_ns * runtime::max_procs(), "busy-ns/op");
+  b.report_metric(1e3 / wall_ns, "Mops/s");
+}
+// [parallel right]
+
+// [one run wrong]
+VOLE_BENCH(compare_wrong) {
+  std::string const text(10'000, 'x');
+  double old_ns = 0;
+  double new_ns = 0;
+  while (b.loop()) {
+    old_ns = ns_of([&] { return old_checksum(text); });
+    new_ns = ns_of([&] { return new_checksum(text); });
+  }
+  b.report_metric(new_ns / old_ns, "new/old");
+}
+// [one run wrong]
+
+// [one run right]
+VOLE_BENCH(compare_right) {
+  std::string const text(10'000, 'x');
+  b.run("impl=old", [&](bench::benchmark& sub) { sub.loop([&] { return old_checksum(text); }); });
+  b.run("impl=new", [&](bench::benchmark& sub) { sub.loop([&] { return new_checksum(text); }); });
+}
+// [one run right]
+
+// [noisy wrong]
+VOLE_BENCH(noisy_wrong) {
+  double old_ns = 0;
+  double new_ns = 0;
+  while (b.loop()) {
+    slowing_machine machine;
+    for (int i = 0; i < 10; ++i) old_ns += machine.ns_of_slice(old_checksum);
+    for (int i = 0; i < 10; ++i) new_ns += machine.ns_of_slice(new_checksum);
+  }
+  b.report_metric(new_ns / old_ns, "new/old");
+}
+// [noisy wrong]
+
+// [noisy right]
+VOLE_BENCH(noisy_right) {
+  double old_ns = 0;
+  double new_ns = 0;
+  while (b.loop()) {
+    slowing_machine machine;
+    for (int i = 0; i < 5; ++i) {
+      old_ns += machine.ns_of_slice(old_checksum);
+      new_ns += machine.ns_of_slice(new_checksum);
+      new_ns += machine.ns_of_slice(new_checksum);
+      old_ns += machine.ns_of_slice(old_checksum);
+    }
+  }
+  b.report_metric(new_ns / old_ns, "new/old");
+}
+// [noisy right]
 
 // [short wrong]
 VOLE_BENCH(pop_wrong) {
@@ -180,7 +273,7 @@ VOLE_BENCH(pop_right) {
 
 // [growth]
 VOLE_BENCH(sort_sizes) {
-  for (int const n : {100, 1'000, 10'000, 100'000}) {
+  for (int const n : {10'000, 30'000, 100'000, 300'000, 1'000'000}) {
     b.run(fmt::format("n={}", n), [n](bench::benchmark& sub) {
       std::vector<int> const numbers = shuffled(n);
       std::vector<int> copy = numbers;
@@ -238,11 +331,18 @@ int main(int argc, char** argv) {
 // BenchmarkLookupRight
 // BenchmarkAppendWrong
 // BenchmarkAppendRight
-// BenchmarkCountShared
+// BenchmarkCountWrong
+// BenchmarkCountRight
+// BenchmarkCompareWrong
+// BenchmarkCompareRight/impl=old
+// BenchmarkCompareRight/impl=new
+// BenchmarkNoisyWrong
+// BenchmarkNoisyRight
 // BenchmarkPopWrong
 // BenchmarkPopRight
-// BenchmarkSortSizes/n=100
-// BenchmarkSortSizes/n=1000
 // BenchmarkSortSizes/n=10000
+// BenchmarkSortSizes/n=30000
 // BenchmarkSortSizes/n=100000
+// BenchmarkSortSizes/n=300000
+// BenchmarkSortSizes/n=1000000
 // all well

@@ -4,12 +4,12 @@
 
 #include "bench/profiles.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
 #include "vole/errors.h"
+#include "vole/internal/format.h"
 #include "vole/os.h"
 
 namespace vole::bench {
@@ -34,15 +34,23 @@ error make_folder(std::string const& folder) {
 
 }  // namespace
 
-std::string file_stem(std::string_view full_name) {
-  std::string stem(full_name);
-  std::replace(stem.begin(), stem.end(), '/', '_');
-  return stem;
+std::string output_path(flags const& options, std::string const& file) {
+  if (options.output_dir.empty() || file.starts_with('/')) return file;
+  return options.output_dir + '/' + file;
 }
 
-std::string run_profiles::path_of(std::string const& file) const {
-  if (options_.output_dir.empty() || file.starts_with('/')) return file;
-  return options_.output_dir + '/' + file;
+std::string file_stem(std::string_view full_name) {
+  std::string stem;
+  for (char const c : full_name) {
+    if (c == '/') {
+      stem += '_';
+    } else if (c == '_' || c == '%') {
+      stem += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    } else {
+      stem += c;
+    }
+  }
+  return stem;
 }
 
 error run_profiles::start() {
@@ -59,12 +67,12 @@ error run_profiles::start() {
 
 error run_profiles::write_named(std::string_view profile, std::string const& file) const {
   if (file.empty()) return {};
-  return os::write_file_atomic(path_of(file), pprof::lookup(profile)->write(0));
+  return os::write_file_atomic(output_path(options_, file), pprof::lookup(profile)->write(0));
 }
 
 error run_profiles::finish() {
   if (cpu_)
-    VOLE_TRY(os::write_file_atomic(path_of(options_.cpu_profile), cpu_->stop()),
+    VOLE_TRY(os::write_file_atomic(output_path(options_, options_.cpu_profile), cpu_->stop()),
              "write the CPU profile");
   for (named const& n : whole_run) {
     VOLE_TRY(write_named(n.profile, options_.*n.file), "write the {} profile", n.profile);
@@ -72,8 +80,9 @@ error run_profiles::finish() {
   return {};
 }
 
-benchmark_profiles::benchmark_profiles(std::string folder, std::string_view full_name) {
-  if (!folder.empty()) stem_ = std::move(folder) + '/' + file_stem(full_name);
+benchmark_profiles::benchmark_profiles(flags const& options, std::string_view full_name) {
+  if (options.profile_each.empty()) return;
+  stem_ = output_path(options, options.profile_each) + '/' + file_stem(full_name);
 }
 
 error benchmark_profiles::start() {

@@ -25,17 +25,16 @@ class run_profiles {
 
  private:
   error write_named(std::string_view profile, std::string const& file) const;
-  std::string path_of(std::string const& file) const;
 
   flags const& options_;
   std::optional<pprof::cpu_profile> cpu_;
 };
 
-// benchmark_profiles are those of one benchmark, in a folder.
+// benchmark_profiles are those of one benchmark, in the folder of -profile-each; none without that.
+// Dropped before finish, they leave no file.
 class benchmark_profiles {
  public:
-  // folder "": none are made.
-  benchmark_profiles(std::string folder, std::string_view full_name);
+  benchmark_profiles(flags const& options, std::string_view full_name);
   error start();
   error finish();
 
@@ -45,7 +44,11 @@ class benchmark_profiles {
   std::optional<pprof::delta> allocs_;
 };
 
-// file_stem makes a file name of a benchmark's: '/' becomes '_'.
+// output_path is where a file or folder goes that a flag names: into -outputdir, unless its path is
+// absolute.
+std::string output_path(flags const& options, std::string const& file);
+
+// file_stem makes a file name of a benchmark's, another for each: '/' becomes '_', and '_' "%5F".
 std::string file_stem(std::string_view full_name);
 
 }  // namespace vole::bench

@@ -74,12 +74,16 @@ int run_here(flags const& options, selection const& which, std::string const& pa
 // run_all runs what is chosen in the right process and prints how it went.
 int run_all(flags const& options, selection const& which, std::string const& program) {
   time_point const begun = internal::now();
-  std::vector<registration const*> chosen = matching(which);
+  std::vector<registration const*> chosen;
+  if (!options.bench.empty()) chosen = matching(which);
   if (!options.child_of.empty()) {
     std::erase_if(chosen, [&](registration const* e) { return e->name != options.child_of; });
   }
   sink out(stdout, options.json, program);
-  if (options.callgrind) return run_under_callgrind(options, out, stderr);
+  if (options.callgrind) {
+    interrupt::watch({});
+    return run_under_callgrind(options, out, stderr);
+  }
   if (options.shuffle_seed) {
     shuffle(chosen, *options.shuffle_seed);
     out.write(fmt::format("-test.shuffle {}\n", static_cast<std::int64_t>(*options.shuffle_seed)));
@@ -92,7 +96,9 @@ int run_all(flags const& options, selection const& which, std::string const& pro
     if (!options.cpus.empty()) {
       setenv("VOLE_MAXPROCS", std::to_string(options.cpus.front()).c_str(), 1);
     }
-    interrupt::watch(options.timeout);
+    bool const in_valgrind = !options.callgrind_dir.empty();
+    interrupt::watch(options.timeout,
+                     in_valgrind ? interrupt::at_timeout::end : interrupt::at_timeout::dump);
     status = run_here(options, which, program, chosen, out);
   }
   if (!options.child_of.empty() || status >= 2) return status;

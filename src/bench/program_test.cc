@@ -92,6 +92,11 @@ TEST(bench_program, ends_as_go_test_does) {
   EXPECT_EQ(bad.errors, "    BenchmarkFails: as it should\n");
 }
 
+TEST(bench_program, an_empty_pattern_runs_none) {
+  EXPECT_THAT(run_subject({"-bench="}).output,
+              ContainsRegex("^PASS\nok  \tvole_bench_subject\t[0-9.]+s\n$"));
+}
+
 TEST(bench_program, counts_every_block_of_new_and_malloc) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "a sanitizer's allocator is not counted";
@@ -106,7 +111,7 @@ TEST(bench_program, counts_every_block_of_new_and_malloc) {
 TEST(bench_program, a_seed_repeats_an_order) {
   auto const order = [](std::string const& seed) {
     std::string const text =
-        run_subject({"-benchtime=1x", "-shuffle=" + seed, "-skip=Hangs|Fails"}).output;
+        run_subject({"-benchtime=1x", "-shuffle=" + seed, "-skip=Hangs|Fails|Dies"}).output;
     EXPECT_THAT(text, StartsWith("-test.shuffle " + seed + "\n"));
     std::string names;
     std::istringstream in(text);
@@ -193,6 +198,41 @@ bool shows(pprof::parsed_profile const& in, std::string_view function) {
   });
 }
 
+std::vector<std::string> names_in(std::string const& folder) {
+  std::vector<std::string> names;
+  for (auto const& entry : std::filesystem::directory_iterator(folder)) {
+    names.push_back(entry.path().filename());
+  }
+  return names;
+}
+
+// b.loop() does all of its work in the first call of the body.
+TEST(bench_program, the_profiles_of_a_benchmark_show_its_loop) {
+  temp_folder const to;
+  std::string const each = "-profile-each=" + to.path;
+  ASSERT_EQ(run_subject({"-bench=^Sum$", "-benchtime=10000000x", "-cpu=1", each}).status.code, 0);
+  EXPECT_TRUE(shows(read_profile(to.path + "/BenchmarkSum.cpu.pb.gz"), "body_sum"));
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer's allocator is not sampled";
+#endif
+  ASSERT_EQ(run_subject({"-bench=Quarrel", "-benchtime=300x", "-cpu=1", each}).status.code, 0);
+  EXPECT_TRUE(shows(read_profile(to.path + "/BenchmarkQuarrel.allocs.pb.gz"), "quarrel"));
+}
+
+TEST(bench_program, only_what_was_measured_has_profiles_and_they_go_into_the_output_folder) {
+  temp_folder const to;
+  os::run_result const seen = run_subject({"-bench=Sizes|Fails", "-benchtime=2x", "-cpu=1",
+                                           "-profile-each=each", "-outputdir=" + to.path});
+  EXPECT_EQ(seen.status.code, 1);
+  EXPECT_THAT(names_in(to.path), testing::ElementsAre("each"));
+  std::vector<std::string> wanted;
+  for (std::string size : {"1", "10", "100"}) {
+    wanted.push_back("BenchmarkSizes_n=" + size + ".allocs.pb.gz");
+    wanted.push_back("BenchmarkSizes_n=" + size + ".cpu.pb.gz");
+  }
+  EXPECT_THAT(names_in(to.path + "/each"), testing::UnorderedElementsAreArray(wanted));
+}
+
 TEST(bench_program, memory_block_and_mutex_profiles_of_the_run_show_who_it_was) {
   temp_folder const to;
   os::run_result const seen =
@@ -260,6 +300,16 @@ TEST(bench_program, an_interruption_of_the_parent_reaches_its_child) {
   EXPECT_THAT(seen.errors, HasSubstr("interrupted in BenchmarkHangs"));
 }
 
+TEST(bench_program, a_process_that_dies_is_named_and_its_line_ended) {
+  for (char const* form : {"-json=false", "-json"}) {
+    os::run_result const seen = run_subject({"-bench=Dies", "-benchtime=2x", "-cpu=2,1", form});
+    EXPECT_EQ(seen.status.code, 128 + SIGKILL);
+    EXPECT_EQ(seen.errors, "BenchmarkDies-2: its process ended with signal 9 (Killed)\n");
+    EXPECT_THAT(seen.output, HasSubstr("BenchmarkDies"));
+    EXPECT_TRUE(seen.output.ends_with("\n")) << seen.output;
+  }
+}
+
 TEST(bench_program, a_terminal_sees_progress_and_an_estimate) {
   int const outer = posix_openpt(O_RDWR | O_NOCTTY);
   ASSERT_GE(outer, 0);
@@ -303,6 +353,35 @@ TEST(bench_program, callgrind_counts_the_same_instructions_to_a_thousandth) {
   ASSERT_NE(first, "");
   // The timer of the runtime may go off within the loop: that is a few instructions in 100 turns.
   EXPECT_NEAR(std::stod(first), std::stod(count()), 0.001 * std::stod(first));
+}
+
+// under_valgrind says whether this can be tested here.
+bool under_valgrind() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return false;  // it does not run sanitized programs
+#else
+  return on_path("valgrind");
+#endif
+}
+
+TEST(bench_program, callgrind_keeps_the_order_and_the_time_limit) {
+  if (!under_valgrind()) GTEST_SKIP() << "valgrind is missing, or a sanitizer is there";
+  EXPECT_THAT(run_subject({"-bench=^Sum$", "-benchtime=1x", "-callgrind", "-shuffle=5"}).output,
+              StartsWith("-test.shuffle 5\n"));
+  os::run_result const seen = run_subject({"-bench=Hangs", "-callgrind", "-timeout=1s"});
+  EXPECT_EQ(seen.status.code, 2);
+  EXPECT_THAT(seen.errors, HasSubstr("panic: the time of -timeout is out, in "));
+}
+
+TEST(bench_program, callgrind_that_is_interrupted_leaves_no_folder) {
+  if (!under_valgrind()) GTEST_SKIP() << "valgrind is missing, or a sanitizer is there";
+  temp_folder const to;
+  setenv("TMPDIR", to.path.c_str(), 1);
+  os::run_result const seen = end_hanging({"-bench=Hangs", "-callgrind"});
+  unsetenv("TMPDIR");
+  EXPECT_EQ(seen.status.code, 130);
+  EXPECT_THAT(seen.errors, HasSubstr("interrupted in BenchmarkHangs"));
+  EXPECT_THAT(names_in(to.path), testing::IsEmpty());
 }
 
 // The values of Go's prettyPrint, at and around each change of format.
@@ -381,7 +460,7 @@ TEST(bench_program, benchstat_reads_it_without_a_warning) {
   for (std::string name : {"old", "new"}) {
     std::ofstream(to.path + '/' + name)
         << run_subject(
-               {"-benchtime=200x", "-count=6", "-skip=Hangs|Fails", "-benchmem", "-counters"})
+               {"-benchtime=200x", "-count=6", "-skip=Hangs|Fails|Dies", "-benchmem", "-counters"})
                .output
         << run_subject({"-benchtime=20x", "-bench=Sum", "-cpu=1,2", "-shuffle=3"}).output;
   }

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <utility>
@@ -176,10 +177,8 @@ bool runner::run(std::vector<registration const*> const& entries) {
 bool runner::run_sub(benchmark_state& parent, std::string_view sub,
                      std::function<void(benchmark_state&)> body) {
   benchmark_state& above = parent;
-  std::string name = above.name + '/' + printable(sub);
-  if (int const seen = above.sub_names[std::string(sub)]++; seen > 0 || sub.empty()) {
-    name += fmt::format("#{:02}", seen);
-  }
+  above.profiles.reset();  // it is not measured itself
+  std::string name = above.name + '/' + above.sub_names.take(printable(sub));
   constexpr std::size_t prefix = std::string_view("Benchmark").size();
   match_kind const kind = which_.match(std::string_view(name).substr(prefix));
   if (kind == match_kind::none) return true;
@@ -203,7 +202,12 @@ bool runner::run_one(std::string name, std::function<void(benchmark_state&)> bod
     print(s.name + '\n');
   }
   progress_->begin(s.name, 1, options_.count);
-  run_n(*b, 1);
+  s.profiles.emplace(options_, full_name(s.name, procs_));
+  if (error err = only_subs ? error() : s.profiles->start()) {
+    s.fail(fmt::format("{}", err));
+  } else {
+    run_n(*b, 1);
+  }
   if (s.failed) {
     print_failure(*b, s.name);
     return false;
@@ -219,8 +223,7 @@ bool runner::run_one(std::string name, std::function<void(benchmark_state&)> bod
 bool runner::run_measured(handle b) {
   print_labels();
   std::string const full = full_name(b->name, procs_);
-  benchmark_profiles profiles(options_.profile_each, full);
-  if (error err = profiles.start()) b->fail(fmt::format("{}", err));
+  benchmark_profiles profiles = *std::exchange(b->profiles, std::nullopt);
   bool good = true;
   for (int round = 0; round < options_.count; ++round) {
     if (round > 0) {

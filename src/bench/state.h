@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +18,8 @@
 
 #include "bench/counters.h"
 #include "bench/flags.h"
+#include "bench/match.h"
+#include "bench/profiles.h"
 #include "runtime/malloc_count.h"
 
 namespace vole::bench {
@@ -79,7 +82,10 @@ struct benchmark_state : round_state {
   std::int64_t previous_n = 0;
   std::chrono::nanoseconds previous_time{0};
 
-  std::map<std::string, int> sub_names;  // how often each was used
+  unique_names sub_names;
+  // From before the first call of the body, which may be the only one, until it turns out to have
+  // sub-benchmarks.
+  std::optional<benchmark_profiles> profiles;
   // Made by once(); shared with the repetitions of -count.
   std::shared_ptr<std::vector<std::shared_ptr<void>>> kept;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The program that program_test.cc runs and looks at from outside.
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -95,6 +96,13 @@ VOLE_BENCH(hangs) {
     std::fputs("hanging\n", stderr);
     for (volatile bool on = true; on;) {
     }
+  }
+}
+
+// Takes its process down when its name has been printed.
+VOLE_BENCH(dies) {
+  for (std::int64_t i = 0, n = b.n; i < n; ++i) {
+    if (n > 1) std::raise(SIGKILL);
   }
 }
 

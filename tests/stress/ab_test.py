@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""`vole bench ab` from outside: git revisions, the gate with its profiles, an interruption.
+"""`vole bench ab` from outside: git revisions, the gate with its profiles, an interruption, programs that misbehave.
 
   ab_test.py --vole VOLE --planted PROGRAM --planted-more PROGRAM
 
@@ -28,6 +28,105 @@ done
 {wait}
 printf 'goos: linux\\nBenchmarkPlanted-2 %d %d.%d ns/op\\n' "$count" {nanoseconds} $((RANDOM % 100))
 """
+
+# Two benchmarks, of which one gets as far as {bad}. Each is named when it begins, as with -v. The good one takes no slice
+# of more than 20 ms.
+TWO = """#!/usr/bin/env bash
+words=" $* "
+count=1
+for word in "$@"; do
+  case $word in -benchtime=*x) count=${{word#-benchtime=}} count=${{count%x}} ;; esac
+done
+good() {{
+  [ $((count * {nanoseconds})) -le 20000000 ] || {{ echo "asked for $count operations at once" >&2; exit 3; }}
+  printf 'Benchmark{good}\\nBenchmark{good} %d %d.%d ns/op\\n' "$count" {nanoseconds} $((RANDOM % 100))
+}}
+bad() {{ echo BenchmarkBad; {bad}; }}
+status=0
+case $words in
+  *' -list='*) printf 'Benchmark{good}\\nBenchmarkBad\\n' ;;
+  *' -child-of=Bad '* | *' -bench=^Bad$ '*) bad ;;
+  *' -child-of={good} '* | *' -bench=^{good}$ '*) good ;;
+  *' -bench=. '*) bad; good ;;
+  *) echo "no benchmark like that: $*" >&2; status=3 ;;
+esac
+exit $status
+"""
+FAILS = "echo '--- FAIL: BenchmarkBad'; echo '    BenchmarkBad: lost 1 of 2' >&2; status=1"
+DIES = "kill -9 $$"
+SLOW = "echo BenchmarkBad $count 9000000000 ns/op"
+DIES_LATER = "[ $count -eq 1 ] || kill -9 $$; echo BenchmarkBad 1 1000 ns/op"
+FINE = "echo BenchmarkBad $count 1000.$RANDOM ns/op"
+
+
+class Programs(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+
+    def path(self, name):
+        return os.path.join(self.folder.name, name)
+
+    def program(self, name, bad, good="Good", nanoseconds=1000):
+        with open(self.path(name), "w", encoding="utf-8") as to:
+            to.write(TWO.format(bad=bad, good=good, nanoseconds=nanoseconds))
+        os.chmod(self.path(name), 0o755)
+        return self.path(name)
+
+    def compare(self, *words):
+        done = subprocess.run([OPTIONS.vole, "bench", "ab", "-slice", "1ms", "-o", "", *words],
+                              capture_output=True, text=True, timeout=200)
+        return done.returncode, done.stdout, done.stderr
+
+    def test_a_benchmark_that_is_50_times_slower_trips_the_gate_in_slices_that_are_no_longer_for_that(self):
+        status, out, errors = self.compare("-gate", "5%", "-bench", "^Good$", self.program("old", FINE),
+                                           self.program("new", FINE, nanoseconds=50000))
+        self.assertEqual((status, errors), (1, ""), out)
+        self.assertRegex(out, r"(?m)^Good .* slower$")
+        self.assertIn("gate: Good is more than +5.0% slower", out)
+
+    def test_one_that_cannot_be_compared_has_its_reason_and_the_others_their_verdict(self):
+        old = self.program("old", FINE)
+        for bad, reason in ((FAILS, "Bad: in the new program it fails: lost 1 of 2"),
+                            (DIES, "Bad: in the new program it ends with 137"),
+                            (DIES_LATER, "Bad: not compared: new: measure: Bad: it ends with 137"),
+                            (SLOW, "9.000s in the new one: what can prove anything takes 235 s at the least")):
+            status, out, errors = self.compare("-gate", "5%", old, self.program("new", bad))
+            self.assertEqual((status, errors), (2, ""), out)
+            self.assertRegex(out, r"(?m)^Good .* no difference$")
+            self.assertIn(reason, out)
+            self.assertIn("is proven, but not all could be compared", out)
+
+    def test_a_proven_slowdown_is_1_also_where_another_cannot_be_compared(self):
+        status, out, _ = self.compare("-gate", "5%", self.program("old", FINE),
+                                      self.program("new", FAILS, nanoseconds=1200))
+        self.assertEqual(status, 1, out)
+
+    def test_results_that_cannot_be_written_leave_the_gate_as_it_is(self):
+        os.makedirs(self.path("kept/old.txt"))  # no file can be made there
+        status, out, errors = self.compare("-o", self.path("kept"), "-gate", "5%", self.program("old", FINE),
+                                           self.program("new", FINE, nanoseconds=1200))
+        self.assertEqual(status, 1, errors)
+        self.assertIn("gate: Good is more than", out)
+        self.assertIn("old.txt: is a directory", errors)
+
+    def test_a_folder_that_cannot_be_made_is_found_out_before_anything_runs(self):
+        status, out, errors = self.compare("-o", "/proc/none", self.path("nowhere"), self.path("nowhere"))
+        self.assertEqual((status, out), (2, ""))
+        self.assertIn("make the folder /proc/none", errors)
+
+    def test_a_name_may_end_like_a_number_of_processors(self):
+        program = self.program("both", FINE, good="Size-8")
+        status, out, errors = self.compare("-bench", "^Size-8$", program, program)
+        self.assertEqual((status, errors), (0, ""), out)
+        self.assertRegex(out, r"(?m)^Size-8 .* no difference$")
+
+    def test_a_table_that_cannot_be_printed_is_an_error(self):
+        program = self.program("both", FINE)
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([OPTIONS.vole, "bench", "ab", "-slice", "1ms", "-o", "", program, program],
+                                  stdout=full, stderr=subprocess.PIPE, text=True, timeout=200)
+        self.assertEqual((done.returncode, done.stderr), (2, "vole bench ab: write the results to standard output: no space left on device\n"))
 
 
 class Revisions(unittest.TestCase):
