@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fuzz target: the reader of profile.proto, and what is drawn from what it lets through. What stands
-// behind a mark is the base of a difference.
+// Fuzz target: the reader of profile.proto, and what is drawn from what it lets through. What
+// stands behind a mark is the base of a difference.
 //
 // Property: a profile is refused with words, or it can be printed and drawn for each of its types;
 // so can its difference from any base that is not refused for its types. No name of it leaves the
