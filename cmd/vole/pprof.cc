@@ -143,23 +143,12 @@ result<pprof::parsed_profile> load(context const& ctx, std::string const& source
   return parsed;
 }
 
-error check_same_types(pprof::parsed_profile const& profile, pprof::parsed_profile const& base) {
-  auto const names = [](pprof::parsed_profile const& p) {
-    std::string text;
-    for (auto const& t : p.types) text += (text.empty() ? "" : ", ") + t.type;
-    return text;
-  };
-  if (names(profile) == names(base)) return nullptr;
-  return errors::make("the base has other values ({}) than the profile ({})", names(base),
-                      names(profile));
-}
-
 result<std::string> render(context const& ctx, wishes const& w) {
   auto const profile = VOLE_TRY(load(ctx, w.source, w.seconds), "vole pprof");
   std::optional<pprof::parsed_profile> base;
   if (!w.base.empty()) {
     base = VOLE_TRY(load(ctx, w.base, w.seconds), "vole pprof");
-    VOLE_TRY(check_same_types(profile, *base), "vole pprof");
+    VOLE_TRY(pprof::check_same_types(profile, *base), "vole pprof");
   }
   auto const* const before = base ? &*base : nullptr;
   auto const type = VOLE_TRY(pprof::type_index(profile, w.type), "vole pprof");
@@ -189,10 +178,12 @@ int show(wishes const& w) {
   return 0;
 }
 
-// Go's tools spell long flags with one dash.
-void with_two_dashes(std::vector<std::string>& words) {
+// Go's tools spell long flags with one dash; -n5 is one of one letter with its value.
+void with_two_dashes(std::vector<std::string>& words, CLI::App const& own) {
   for (std::string& w : words) {
-    if (w.size() > 2 && w[0] == '-' && w[1] != '-') w.insert(0, "-");
+    if (w.size() <= 2 || w[0] != '-' || w[1] == '-') continue;
+    std::string const flag = '-' + w.substr(0, w.find('='));
+    if (own.get_option_no_throw(flag) != nullptr) w.insert(0, "-");
   }
 }
 
@@ -215,7 +206,7 @@ int pprof(std::vector<std::string> words) {
   own.add_option("-n,--rows", w.rows, "at most so many functions; 0: all");
   own.add_flag("--cum", w.cum, "sort by the time or size with everything called");
   own.add_option("-o,--output", w.output, "write to this file")->type_name("FILE");
-  with_two_dashes(words);
+  with_two_dashes(words, own);
   std::reverse(words.begin(), words.end());  // as CLI11 wants it
   try {
     own.parse(words);

@@ -57,20 +57,6 @@ void append_frames(std::vector<std::string>& to, symbol::symbolized const& call)
   }
 }
 
-struct frames_request {
-  std::span<std::uintptr_t const> pcs;
-  std::vector<std::string> frames;
-};
-
-void read_frames(void* arg) {
-  auto& request = *static_cast<frames_request*>(arg);
-  // A return address stands behind its call.
-  std::vector<std::uintptr_t> calls(request.pcs.begin(), request.pcs.end());
-  for (std::uintptr_t& pc : calls) --pc;
-  for (auto const& call : symbol::symbolize(calls)) append_frames(request.frames, call);
-  while (!request.frames.empty() && is_machinery(request.frames.back())) request.frames.pop_back();
-}
-
 }  // namespace
 
 bool wants_stack_now() noexcept {
@@ -90,9 +76,13 @@ bool wants_stack_now() noexcept {
 }
 
 std::vector<std::string> frames_of(std::span<std::uintptr_t const> pcs) {
-  frames_request request{pcs, {}};
-  run_roomy(&read_frames, &request);
-  return std::move(request.frames);
+  // A return address stands behind its call.
+  std::vector<std::uintptr_t> calls(pcs.begin(), pcs.end());
+  for (std::uintptr_t& pc : calls) --pc;
+  std::vector<std::string> frames;
+  for (auto const& call : symbol::symbolize(calls)) append_frames(frames, call);
+  while (!frames.empty() && is_machinery(frames.back())) frames.pop_back();
+  return frames;
 }
 
 }  // namespace internal

@@ -29,6 +29,7 @@
 #include "http/pprof_index.h"
 #include "pprof/delta.h"
 #include "pprof/flame.h"
+#include "pprof/prune.h"
 #include "pprof/reader.h"
 #include "symbol/symbolize.h"
 
@@ -108,7 +109,8 @@ void serve_flame_graph(response_writer& res, request& req, std::string_view name
                        std::string const& bytes) {
   std::string const type = query(req, "type");
   result<std::string> const page = blocking([&]() -> result<std::string> {
-    pprof::parsed_profile const p = VOLE_TRY(pprof::parse_profile(bytes), "read profile {}", name);
+    pprof::parsed_profile p = VOLE_TRY(pprof::parse_profile(bytes), "read profile {}", name);
+    pprof::prune_own(p);
     std::size_t const at = VOLE_TRY(pprof::type_index(p, type), "draw profile {}", name);
     return pprof::flame_page(p, fmt::format("{} of {}", name, program_name()), at);
   });
@@ -234,19 +236,40 @@ std::uintptr_t pc_of(std::string_view word) {
   return failure == std::errc{} && end == word.data() + word.size() ? pc : 0;
 }
 
-// names_of answers "0x1234+0x5678" with a line for each that has a name.
-std::string names_of(std::string_view words) {
-  std::vector<std::uintptr_t> pcs;
-  while (!words.empty()) {
-    std::size_t const plus = words.find('+');
-    std::uintptr_t const pc = pc_of(words.substr(0, plus));
-    words.remove_prefix(plus == std::string_view::npos ? words.size() : plus + 1);
-    if (pc != 0) pcs.push_back(pc);
-  }
-  std::string lines;
-  for (symbol::symbolized const& known : symbol::symbolize(pcs)) {
+// next_pc takes the first of "0x1234+0x5678" off.
+std::uintptr_t next_pc(std::string_view& words) {
+  std::size_t const plus = words.find('+');
+  std::uintptr_t const pc = pc_of(words.substr(0, plus));
+  words.remove_prefix(plus == std::string_view::npos ? words.size() : plus + 1);
+  return pc;
+}
+
+// append_names adds a line for each that has a name; each is looked up once.
+void append_names(std::string& lines, std::vector<std::uintptr_t> const& pcs) {
+  std::vector<std::uintptr_t> once = pcs;
+  std::ranges::sort(once);
+  once.erase(std::ranges::unique(once).begin(), once.end());
+  std::vector<symbol::symbolized> const found = symbol::symbolize(once);
+  for (std::uintptr_t const pc : pcs) {
+    auto const at = std::ranges::lower_bound(once, pc) - once.begin();
+    symbol::symbolized const& known = found[static_cast<std::size_t>(at)];
     if (known.function_start == 0) continue;
-    fmt::format_to(std::back_inserter(lines), "{:#x} {}\n", known.pc, known.frames.back().function);
+    fmt::format_to(std::back_inserter(lines), "{:#x} {}\n", pc, known.frames.back().function);
+  }
+}
+
+// names_of answers "0x1234+0x5678". A few bytes ask for a long name, so it ends when the answer has
+// become as large as a question may be: who asks takes what has no line for nameless.
+std::string names_of(std::string_view words) {
+  constexpr std::size_t in_a_batch = 4096;
+  std::string lines;
+  std::vector<std::uintptr_t> batch;
+  while (!words.empty() && lines.size() < symbol_body_max) {
+    std::uintptr_t const pc = next_pc(words);
+    if (pc != 0) batch.push_back(pc);
+    if (batch.size() < in_a_batch && !words.empty()) continue;
+    append_names(lines, batch);
+    batch.clear();
   }
   return lines;
 }

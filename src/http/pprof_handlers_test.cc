@@ -13,6 +13,7 @@
 #include <string_view>
 #include <sys/wait.h>
 #include <time.h>
+#include <vector>
 
 #include "vole/chan.h"
 #include "vole/context.h"
@@ -37,6 +38,7 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 struct answer {
@@ -267,6 +269,39 @@ TEST(http_pprof, symbol_names_what_it_knows) {
   EXPECT_EQ(get(fmt::format("/debug/pprof/symbol?0{:o}+0o{:o}+0b{:b}+{}+08", pc, pc, pc, pc)).body,
             "num_symbols: 1\n" + line + line + line + line);
   EXPECT_EQ(get("/debug/pprof/symbol").body, "num_symbols: 1\n");
+}
+
+TEST(http_pprof, symbol_answers_many_and_no_more_than_may_be_asked) {
+  auto const pc = reinterpret_cast<std::uintptr_t>(&handle_pprof);
+  std::string const line = fmt::format("{:#x} vole::http::handle_pprof(vole::http::mux&)\n", pc);
+  std::string const word = fmt::format("{:#x}+", pc);
+  constexpr std::size_t more_than_a_batch = 10'000;
+  std::string words;
+  for (std::size_t i = 0; i < more_than_a_batch; ++i) words += word;
+  std::string const first = "num_symbols: 1\n";
+  EXPECT_EQ(ask("POST", "/debug/pprof/symbol", words).body.size(),
+            first.size() + more_than_a_batch * line.size());
+  constexpr std::size_t most = 16 << 20;
+  while (words.size() < most / 2) words += words;
+  std::size_t const answered = ask("POST", "/debug/pprof/symbol", words).body.size();
+  EXPECT_GE(answered, most);
+  EXPECT_LT(answered, most + 4096 * line.size());
+}
+
+[[gnu::noinline]] std::unique_ptr<std::vector<char>> held_for_the_graph() {
+  auto block = std::make_unique<std::vector<char>>(4096);
+  asm volatile("" : : "r"(block.get()) : "memory");
+  return block;
+}
+
+TEST(http_pprof, a_flame_graph_hides_what_the_profile_asks_to_hide) {
+  std::size_t const rate = pprof::heap_rate();
+  pprof::set_heap_rate(1);
+  auto const block = held_for_the_graph();
+  pprof::set_heap_rate(rate);
+  answer const page = get("/debug/pprof/heap?format=flamegraph");
+  EXPECT_THAT(page.body, HasSubstr("held_for_the_graph"));
+  EXPECT_THAT(page.body, Not(HasSubstr("\"operator new")));
 }
 
 // --- the judge: the unmodified go tool pprof ---

@@ -38,6 +38,7 @@ class contention_source : public profile_source {
                          .values = {at.counts[0], at.counts[1]},
                          .labels = {}};
           for (std::uintptr_t& pc : s.pcs) --pc;
+          if (s.pcs.empty()) s.pcs.push_back(lost_samples_pc);
           static_cast<std::vector<stack_sample>*>(arg)->push_back(std::move(s));
         },
         &all.samples);

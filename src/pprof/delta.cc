@@ -2,6 +2,7 @@
 #include "pprof/delta.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "vole/go.h"
 
@@ -20,30 +21,36 @@ void forget_in_use(profile_data& seen) {
 
 }  // namespace
 
-std::string scrape_deltas::next(profile const& of, std::string_view scraper) {
-  profile_data change = of.source().collect();
-  profile_data before{.sample_types = change.sample_types,
-                      .period_type = change.period_type,
-                      .period = change.period,
-                      .begun = change.begun,
+std::pair<profile_data, profile_data> scrape_deltas::take(profile const& of,
+                                                          std::string_view scraper) {
+  sync::lock_guard const lock(mu_);
+  profile_data now = of.source().collect();
+  profile_data before{.sample_types = now.sample_types,
+                      .period_type = now.period_type,
+                      .period = now.period,
+                      .begun = now.begun,
                       .lasted = {},
                       .samples = {}};
-  {
-    profile_data kept = change;
-    forget_in_use(kept);
-    internal::raw_lock const lock(mu_);
-    auto const [at, fresh] = visits_.try_emplace(key(of.name(), scraper));
-    if (!fresh) std::swap(before, at->second.seen);
-    at->second = {.seen = std::move(kept), .number = ++visits_total_};
-    if (visits_.size() > scrapers_max) {
-      visits_.erase(std::min_element(visits_.begin(), visits_.end(), [](auto& a, auto& b) {
-        return a.second.number < b.second.number;
-      }));
-    }
+  profile_data kept = now;
+  forget_in_use(kept);
+  auto const [at, fresh] = visits_.try_emplace(key(of.name(), scraper));
+  if (!fresh) std::swap(before, at->second.seen);
+  at->second = {.seen = std::move(kept), .number = ++visits_total_};
+  if (visits_.size() > scrapers_max) {
+    visits_.erase(std::min_element(visits_.begin(), visits_.end(), [](auto& a, auto& b) {
+      return a.second.number < b.second.number;
+    }));
   }
+  return {std::move(now), std::move(before)};
+}
+
+std::string scrape_deltas::next(profile const& of, std::string_view scraper) {
+  auto [change, before] = take(of, scraper);
   change.lasted = change.begun - before.begun;
-  subtract(change, before);
-  return blocking([&] { return gzip(encode(change)); });
+  return blocking([&change, &before] {
+    subtract(change, before);
+    return gzip(encode(change));
+  });
 }
 
 }  // namespace vole::pprof

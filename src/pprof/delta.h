@@ -3,7 +3,9 @@
 // What has changed since a scraper's last visit.
 //
 // INVARIANTS  at most scrapers_max profiles are kept; the scraper that was away longest loses its.
-// LOCKS       scrape_deltas::mu_ (leaf) guards what is kept; profiles are taken without it.
+//             What is kept was taken before what is compared with it.
+// LOCKS       scrape_deltas::mu_ guards what is kept, and is held while a profile is taken: who has
+//             got the lock later has taken the later profile. Goroutines wait for it parked.
 
 #include <cstddef>
 #include <cstdint>
@@ -13,8 +15,8 @@
 #include <utility>
 
 #include "vole/internal/annotations.h"
-#include "vole/internal/raw_mutex.h"
 #include "vole/pprof.h"
+#include "vole/sync/mutex.h"
 
 #include "pprof/profile.h"
 
@@ -39,7 +41,11 @@ class scrape_deltas {
   };
   using key = std::pair<std::string_view, std::string>;  // profile's name, scraper
 
-  internal::raw_mutex mu_;
+  // take gives the profile as it is now and, of this scraper's last visit, what has a difference.
+  std::pair<profile_data, profile_data> take(profile const& of, std::string_view scraper)
+      VOLE_EXCLUDES(mu_);
+
+  sync::mutex mu_;
   std::map<key, visit> visits_ VOLE_GUARDED_BY(mu_);
   std::uint64_t visits_total_ VOLE_GUARDED_BY(mu_) = 0;
 };

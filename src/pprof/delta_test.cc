@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pprof/delta.h"
 
+#include <functional>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <memory>
+#include <utility>
 
+#include "vole/chan.h"
+#include "vole/go.h"
 #include "vole/internal/format.h"
+#include "vole/testing.h"
 
 #include "pprof/reader.h"
 #include "pprof/source.h"
@@ -60,6 +65,49 @@ TEST_F(scraping, scrapers_do_not_take_each_others_share) {
   values_ = {11, 4};
   EXPECT_THAT(next("b"), ElementsAre(11, 4));
   EXPECT_THAT(next("a"), ElementsAre(1, 4));
+}
+
+// Its first profile is not handed out before another visit has ended, or waits for this one.
+class slow_source : public profile_source {
+ public:
+  slow_source(std::vector<std::int64_t>& values, std::function<void()> meanwhile)
+      : values_(values), meanwhile_(std::move(meanwhile)) {}
+  std::size_t count() const override { return 1; }
+  profile_data collect() const override {
+    profile_data all = fixed_source(values_).collect();
+    if (auto const now = std::exchange(meanwhile_, nullptr)) now();
+    return all;
+  }
+
+ private:
+  std::vector<std::int64_t>& values_;
+  mutable std::function<void()> meanwhile_;
+};
+
+TEST_F(scraping, two_visits_at_once_take_nothing_back) {
+  std::vector<std::int64_t> second;
+  chan<unit> over(0);
+  chan<unit> ended(0);
+  profile const* slow = nullptr;
+  auto const allocated = [&](std::string const& packed) {
+    auto const p = parse_profile(packed);
+    return p->samples.empty() ? 0 : p->samples[0].values[0];
+  };
+  profile const of("heap", "", std::make_unique<slow_source>(values_, [&] {
+                     values_ = {15, 4};
+                     go([&] {
+                       second = {allocated(deltas_.next(*slow, "a"))};
+                       over.recv();
+                       ended.close();
+                     });
+                     testing::wait_until_parked(1);
+                   }));
+  slow = &of;
+  std::int64_t const first = allocated(deltas_.next(of, "a"));
+  over.close();
+  ended.recv();
+  EXPECT_EQ(first, 10);
+  EXPECT_THAT(second, ElementsAre(5));
 }
 
 TEST_F(scraping, who_was_away_longest_is_forgotten) {

@@ -50,17 +50,32 @@ class text_table {
   std::vector<std::string_view> texts_;
 };
 
+// push_reversed puts nodes on a stack of those that are to be visited, so that they come in order.
+using node_list = std::vector<call_tree_node const*>;
+void push_reversed(node_list& to, node_list const& below) {
+  to.insert(to.end(), below.rbegin(), below.rend());
+}
+
+node_list children_of(call_tree_node const& node) {
+  node_list children;
+  for (auto const& [name, child] : node.children) children.push_back(child);
+  return children;
+}
+
 // [name, file, depth, self...] in preorder.
-void append_rows(std::string& to, call_tree_node const& node, std::size_t depth,
-                 text_table& texts) {
-  for (auto const& [name, child] : node.children) {
-    std::size_t const name_place = texts.place(name);
-    std::size_t const file_place = texts.place(child->file);
+void append_rows(std::string& to, call_tree const& tree, text_table& texts) {
+  node_list next;
+  push_reversed(next, children_of(tree.root()));
+  while (!next.empty()) {
+    call_tree_node const& node = *next.back();
+    next.pop_back();
+    std::size_t const name_place = texts.place(node.name);
+    std::size_t const file_place = texts.place(node.file);
     fmt::format_to(std::back_inserter(to), "{}[{},{},{}", to.ends_with('[') ? "" : ",\n",
-                   name_place, file_place, depth);
-    for (std::int64_t const v : child->self) fmt::format_to(std::back_inserter(to), ",{}", v);
+                   name_place, file_place, node.depth - 1);
+    for (std::int64_t const v : node.self) fmt::format_to(std::back_inserter(to), ",{}", v);
     to += ']';
-    append_rows(to, *child, depth + 1, texts);
+    push_reversed(next, children_of(node));
   }
 }
 
@@ -97,8 +112,7 @@ std::string page_data(parsed_profile const& profile, std::string_view title, std
   }
   json += "],\n\"nodes\":[";
   text_table texts;
-  call_tree_node const root = call_tree(profile, base);
-  append_rows(json, root, 0, texts);
+  append_rows(json, call_tree(profile, base), texts);
   json += "],\n\"texts\":[";
   for (std::size_t i = 0; i < texts.texts().size(); ++i) {
     if (i != 0) json += ',';
@@ -107,27 +121,31 @@ std::string page_data(parsed_profile const& profile, std::string_view title, std
   return json + "]}";
 }
 
-struct weighed {
-  call_tree_node const* node;
-  std::int64_t total;
-};
-
-void append_calls(std::string& to, call_tree_node const& node, std::size_t type, std::int64_t whole,
-                  std::string_view unit, std::size_t depth) {
+void append_calls(std::string& to, call_tree const& tree, std::size_t type, std::int64_t whole,
+                  std::string_view unit) {
   constexpr std::int64_t smallest_share = 200;  // one in so many
-  std::vector<weighed> order;
-  for (auto const& [name, child] : node.children)
-    order.push_back({child.get(), child->total(type)});
-  std::sort(order.begin(), order.end(), [](weighed const& a, weighed const& b) {
-    std::int64_t const x = std::abs(a.total);
-    std::int64_t const y = std::abs(b.total);
-    return x != y ? x > y : a.node->name < b.node->name;
-  });
-  for (auto const& [child, total] : order) {
-    if (total == 0 || std::abs(total) < whole / smallest_share) continue;
+  constexpr std::size_t indented_max = 100;     // deeper ones stand below each other
+  std::vector<std::int64_t> const totals = tree.totals(type);
+  auto const size = [&](call_tree_node const* node) { return std::abs(totals[node->place]); };
+  auto const shown_children = [&](call_tree_node const& node) {
+    node_list shown = children_of(node);
+    std::erase_if(shown, [&](call_tree_node const* child) {
+      return size(child) == 0 || size(child) < whole / smallest_share;
+    });
+    std::stable_sort(shown.begin(), shown.end(),
+                     [&](auto const* a, auto const* b) { return size(a) > size(b); });
+    return shown;
+  };
+  node_list next;
+  push_reversed(next, shown_children(tree.root()));
+  while (!next.empty()) {
+    call_tree_node const& node = *next.back();
+    next.pop_back();
+    std::int64_t const total = totals[node.place];
     fmt::format_to(std::back_inserter(to), "{:>10} {}  {:{}}{}\n", auto_measure(total, unit),
-                   percentage(total, whole), "", 2 * depth, child->name);
-    append_calls(to, *child, type, whole, unit, depth + 1);
+                   percentage(total, whole), "", 2 * std::min(node.depth - 1, indented_max),
+                   node.name);
+    push_reversed(next, shown_children(node));
   }
 }
 
@@ -149,7 +167,7 @@ std::string flame_text(parsed_profile const& profile, std::size_t type) {
   std::string_view const unit = profile.types[type].unit;
   std::string text = fmt::format("Type: {}, total {}; below each call, what it calls\n",
                                  profile.types[type].type, auto_measure(whole, unit));
-  append_calls(text, call_tree(profile, nullptr), type, whole, unit, 0);
+  append_calls(text, call_tree(profile, nullptr), type, whole, unit);
   return text;
 }
 

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pprof/flame.h"
 
+#include <algorithm>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "vole/chan.h"
+#include "vole/go.h"
 
 #include "pprof/testing_profile.h"
 
@@ -77,6 +81,25 @@ TEST(pprof_flame, a_base_stands_behind_the_values) {
   std::string const page = data_of(flame_page(parsed(now), "t", 0, &base));
   EXPECT_THAT(page, HasSubstr("\"diff\":true"));
   EXPECT_THAT(page, HasSubstr("\"nodes\":[[0,1,0,3,0],\n[2,1,0,0,2]]"));
+}
+
+// On the stack of a goroutine: neither drawing a tree nor taking it down may climb along it.
+TEST(pprof_flame, draws_a_stack_as_deep_as_may_be) {
+  testing_profile p;
+  p.type("n", "count");
+  p.sample(std::vector<std::uint64_t>(frames_max, p.call("f")), {1});
+  parsed_profile const deep = parsed(p);
+  std::string page;
+  std::string text;
+  chan<unit> drawn(0);
+  go([&, drawn] {
+    page = data_of(flame_page(deep, "deep", 0));
+    text = flame_text(deep, 0);
+    drawn.close();
+  });
+  drawn.recv();
+  EXPECT_THAT(page, HasSubstr("[0,1,4095,1]]"));
+  EXPECT_EQ(std::ranges::count(text, '\n'), 1 + static_cast<std::ptrdiff_t>(frames_max));
 }
 
 TEST(pprof_flame, text_is_a_tree_of_shares) {

@@ -56,38 +56,28 @@ std::vector<std::uintptr_t> place(goroutine_snapshot const& g) {
   return {g.pcs + (switched && g.depth > 1 ? 1 : 0), g.pcs + g.depth};
 }
 
-using filter = bool (*)(goroutine_snapshot const& g) noexcept;
+using internal::any_goroutine;
+using internal::goroutine_filter;
 
-bool is_any(goroutine_snapshot const&) noexcept {
-  return true;
-}
-
-struct grouping {
-  filter wanted;
-  groups found = {};
-};
-
-groups grouped_goroutines(filter wanted) {
-  grouping all{wanted};
-  blocking([&all] {
+groups grouped_goroutines(goroutine_filter wanted) {
+  groups all;
+  blocking([&all, wanted] {
     internal::for_each_goroutine(
         [](void* arg, goroutine_snapshot const& g) {
-          auto& to = *static_cast<grouping*>(arg);
-          if (!to.wanted(g)) return;
-          to.found[{
-              .pcs = place(g), .reason = internal::state_text(g), .labels_id = g.labels_id}] += 1;
+          auto& to = *static_cast<groups*>(arg);
+          to[{.pcs = place(g), .reason = internal::state_text(g), .labels_id = g.labels_id}] += 1;
         },
-        &all);
+        &all, wanted);
   });
-  return std::move(all.found);
+  return all;
 }
 
 class goroutine_source : public profile_source {
  public:
-  goroutine_source(std::string_view name, filter wanted) : name_(name), wanted_(wanted) {}
+  goroutine_source(std::string_view name, goroutine_filter wanted) : name_(name), wanted_(wanted) {}
 
   std::size_t count() const override {
-    if (wanted_ == &is_any) return runtime::goroutines();
+    if (wanted_ == &any_goroutine) return runtime::goroutines();
     std::size_t count = 0;
     for (auto const& [key, goroutines] : grouped_goroutines(wanted_)) {
       count += static_cast<std::size_t>(goroutines);
@@ -115,26 +105,20 @@ class goroutine_source : public profile_source {
 
  private:
   std::string_view name_;
-  filter wanted_;
+  goroutine_filter wanted_;
 };
 
-struct dumping {
-  filter wanted;
-  std::vector<goroutine_snapshot> kept = {};
-};
-
-std::string dump_of(filter wanted) {
-  dumping all{wanted};
-  return blocking([&all] {
+std::string dump_of(goroutine_filter wanted) {
+  return blocking([wanted] {
+    std::vector<goroutine_snapshot> kept;
     internal::for_each_goroutine(
         [](void* arg, goroutine_snapshot const& g) {
-          auto& to = *static_cast<dumping*>(arg);
+          auto& to = *static_cast<std::vector<goroutine_snapshot>*>(arg);
           // Each makes about as much text as it takes here: what would be cut off need not be kept.
-          bool const fits = to.kept.size() * sizeof(goroutine_snapshot) < dump_bytes_max;
-          if (fits && to.wanted(g)) to.kept.push_back(g);
+          if (to.size() * sizeof(goroutine_snapshot) < dump_bytes_max) to.push_back(g);
         },
-        &all);
-    return internal::dump_text(std::move(all.kept), dump_bytes_max);
+        &kept, wanted);
+    return internal::dump_text(std::move(kept), dump_bytes_max);
   });
 }
 
@@ -177,7 +161,7 @@ bool is_leak_suspect(goroutine_snapshot const& g) noexcept {
 }
 
 std::unique_ptr<profile_source> make_goroutine_source() {
-  return std::make_unique<goroutine_source>("goroutine", &is_any);
+  return std::make_unique<goroutine_source>("goroutine", &any_goroutine);
 }
 
 std::unique_ptr<profile_source> make_goroutine_leak_source() {
@@ -185,7 +169,7 @@ std::unique_ptr<profile_source> make_goroutine_leak_source() {
 }
 
 std::string dump_of_goroutines() {
-  return dump_of(&is_any);
+  return dump_of(&any_goroutine);
 }
 
 std::string dump_of_leak_suspects() {

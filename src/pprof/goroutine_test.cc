@@ -1,14 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pprof/goroutine.h"
 
+#include <cerrno>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <string>
+#include <unistd.h>
+#include <vector>
 
 #include "vole/chan.h"
 #include "vole/go.h"
 #include "vole/internal/atomic.h"
 #include "vole/pprof.h"
+#include "vole/runtime.h"
+#include "vole/sync.h"
 #include "vole/testing.h"
+
+#include "runtime/sanitizer.h"
+#include "symbol/symbolize.h"
 
 namespace vole::pprof {
 namespace {
@@ -65,6 +75,77 @@ TEST(pprof_goroutineleak, shows_those_and_no_others) {
   EXPECT_EQ(leaks->write(2), "");
   EXPECT_THAT(lookup("goroutine")->write(2), ContainsRegex("goroutine [0-9]+ \\[chan receive\\]:"));
   nothing.close();
+}
+
+TEST(pprof_goroutineleak, wakes_nobody_to_be_counted) {
+  int fds[2];
+  ASSERT_EQ(::pipe(fds), 0);
+  int result = 0;
+  chan<unit> ended(0);
+  go([&, ended] {
+    pollfd p{.fd = fds[0], .events = POLLIN, .revents = 0};
+    result = blocking([&p] { return ::poll(&p, 1, -1) < 0 ? -errno : 1; });
+    ended.close();
+  });
+  while (runtime::read_stats().blocking_calls == 0) runtime::yield();
+  EXPECT_EQ(lookup("goroutineleak")->count(), 0U);
+  EXPECT_THAT(lookup("goroutine")->write(1), HasSubstr("wakes_nobody_to_be_counted"));
+  ASSERT_EQ(::write(fds[1], "x", 1), 1);
+  ended.recv();
+  EXPECT_EQ(result, 1) << "ended by a signal: -EINTR is " << -EINTR;
+  for (int const fd : fds) ::close(fd);
+}
+
+// A page of text that whoever writes over a neighbour's stack destroys.
+class watched_stack {
+ public:
+  void watch(chan<unit> const& until) {
+    volatile unsigned char page[40 << 10];
+    for (std::size_t i = 0; i < sizeof page; ++i) page[i] = static_cast<unsigned char>(i * 7);
+    until.recv();
+    for (std::size_t i = 0; i < sizeof page; ++i) {
+      broken_ += page[i] == static_cast<unsigned char>(i * 7) ? 0 : 1;
+    }
+  }
+  std::size_t broken() const { return broken_; }
+
+ private:
+  std::size_t broken_ = 0;
+};
+
+// What reads symbols has a frame of 150 KiB that touches no guard page.
+TEST(pprof_lookup, writes_from_a_small_stack_over_no_other) {
+  if (VOLE_ASAN || VOLE_TSAN) GTEST_SKIP() << "the frames of a sanitizer are larger";
+  constexpr std::size_t small = 64 << 10;
+  constexpr std::size_t around = 12;
+  chan<unit> over(0);
+  std::vector<watched_stack> stacks(2 * around);
+  sync::wait_group ended;
+  auto const watch = [&](std::size_t i) {
+    ended.add(1);
+    go({.stack_bytes = small}, [&, i] {
+      stacks[i].watch(over);
+      ended.done();
+    });
+  };
+  for (std::size_t i = 0; i < around; ++i) watch(i);
+  chan<unit> begin(0);
+  std::string profile;
+  chan<unit> written(0);
+  go({.stack_bytes = small}, [&] {
+    begin.recv();
+    profile = lookup("goroutine")->write(0);
+    written.close();
+  });
+  for (std::size_t i = around; i < 2 * around; ++i) watch(i);
+  testing::wait_until_parked(2 * around + 1);
+  symbol::release_symbols();
+  begin.close();
+  written.recv();
+  over.close();
+  ended.wait();
+  for (watched_stack const& s : stacks) EXPECT_EQ(s.broken(), 0U);
+  EXPECT_GT(profile.size(), 100U);
 }
 
 TEST(pprof_goroutine, has_a_place_for_each_even_for_those_that_move_meanwhile) {

@@ -10,6 +10,7 @@
 
 #include "vole/pprof.h"
 
+#include "pprof/prune.h"
 #include "runtime/heap_sample.h"
 
 namespace vole::pprof {
@@ -34,7 +35,7 @@ class heap_source : public profile_source {
                      .lasted = {},
                      .samples = {},
                      .default_sample_type = default_type_,
-                     .drop_frames = "operator new(\\[\\])?"};
+                     .drop_frames = allocator_frames};
     for (heap::stack_counts const& at : heap::snapshot()) {
       if (at.objects_allocated <= 0) continue;
       heap_values const made = unsampled({at.objects_allocated, at.bytes_allocated}, at.rate);
@@ -44,7 +45,8 @@ class heap_source : public profile_source {
                      .values = {made.objects, made.bytes, live.objects, live.bytes},
                      .labels = {}};
       for (std::uintptr_t& pc : s.pcs) --pc;
-      s.numbers.push_back({"bytes", at.bytes_allocated / at.objects_allocated, "bytes"});
+      if (s.pcs.empty()) s.pcs.push_back(lost_samples_pc);
+      s.numbers.push_back({"bytes", static_cast<std::int64_t>(at.block_bytes), "bytes"});
       all.samples.push_back(std::move(s));
     }
     return all;

@@ -9,6 +9,7 @@
 #include <malloc.h>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -224,6 +225,29 @@ TEST_F(heap_test, a_leak_is_what_the_difference_shows) {
   EXPECT_EQ(p.value_of("leak_a_bit", inuse_objects), 1);
   EXPECT_EQ(p.value_of("make_in_this_form", inuse_objects), 0);
   EXPECT_EQ(p.value_of("make_in_this_form", alloc_objects), 3);
+}
+
+[[gnu::noinline]] void* of_any_size(std::size_t bytes) {
+  void* const block = kept(std::malloc(bytes));
+  asm volatile("");
+  return block;
+}
+
+TEST_F(heap_test, a_difference_holds_also_when_the_sizes_drift) {
+  std::vector<void*> blocks;
+  constexpr std::int64_t before = 1000;
+  constexpr std::int64_t more = 100;
+  blocks.reserve(before + more);
+  std::optional<delta> change;
+  for (std::int64_t i = 0; i < before + more; ++i) {  // one place, so that all have one stack
+    if (i == before) change = lookup("heap")->begin_delta();
+    blocks.push_back(of_any_size(i < before ? 1040 : 1100));
+  }
+  read_profile const p(gunzip(change->finish()));
+  for (void* const block : blocks) std::free(block);
+  EXPECT_EQ(p.value_of("of_any_size", inuse_objects), more);
+  EXPECT_EQ(p.value_of("of_any_size", inuse_bytes), more * 1100);
+  for (read_sample const& s : p.samples) EXPECT_GE(s.values[alloc_objects], 0);
 }
 
 TEST_F(heap_test, a_change_of_the_rate_leaves_what_was_sampled_before) {

@@ -90,4 +90,10 @@ void prune(parsed_profile& profile, std::function<bool(std::string_view)> const&
   pruner(profile, is_hidden).run();
 }
 
+void prune_own(parsed_profile& profile) {
+  if (profile.drop_frames != allocator_frames) return;
+  prune(profile,
+        [](std::string_view name) { return name == "operator new" || name == "operator new[]"; });
+}
+
 }  // namespace vole::pprof

@@ -16,4 +16,10 @@ namespace vole::pprof {
 // Source: github.com/google/pprof/profile/prune.go (Prune). Differs: nothing.
 void prune(parsed_profile& profile, std::function<bool(std::string_view)> const& is_hidden);
 
+// allocator_frames is what a heap profile asks to hide.
+inline constexpr std::string_view allocator_frames = "operator new(\\[\\])?";
+
+// prune_own hides what a profile of this process asks to hide: allocator_frames or nothing.
+void prune_own(parsed_profile& profile);
+
 }  // namespace vole::pprof

@@ -64,10 +64,18 @@ struct parsed_profile {
   std::int64_t duration_ns = 0;  // 0: a moment, or unknown
 };
 
-// parse_profile reads profile.proto, gzipped or not. bytes_max bounds what it may unpack to.
+// frames_max is how deep a stack may be, inlined calls counted.
+inline constexpr std::size_t frames_max = 4096;
+
+// parse_profile reads profile.proto, gzipped or not. bytes_max bounds what it may unpack to, and
+// what that takes when it is read, which can be many times as much.
 // Errors:  "not a profile: ..." naming what is wrong: broken gzip, no protobuf, a reference to
-//          nothing, a sample with too few values.
+//          nothing, a sample with too few values, a stack deeper than frames_max.
 result<parsed_profile> parse_profile(std::string_view bytes, std::size_t bytes_max = 1U << 30);
+
+// check_same_types: a difference of two profiles needs the same types, in one order.
+// Errors:  names what there is and what there should be.
+error check_same_types(parsed_profile const& profile, parsed_profile const& base);
 
 // type_index finds a type by its name; "" is the default one.
 // Errors:  names the types that there are.

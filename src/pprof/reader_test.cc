@@ -125,6 +125,65 @@ TEST(pprof_reader, says_what_is_wrong) {
   testing_profile large = small();
   large.sample({1}, {std::numeric_limits<std::int64_t>::min(), 0});
   expect_refused(large.bytes(), "its values add up to more than 2^62");
+  // A difference of two must fit, too.
+  testing_profile half_of_all = small();
+  half_of_all.sample({1}, {std::int64_t{1} << 62, 0});
+  expect_refused(half_of_all.bytes(), "its values add up to more than 2^62");
+}
+
+TEST(pprof_reader, reads_a_file_of_several_members) {
+  std::string const bytes = small().bytes();
+  std::string const two = gzip(bytes.substr(0, 10)) + gzip(bytes.substr(10));
+  auto const p = parse_profile(two);
+  ASSERT_TRUE(p) << p.error().message();
+  EXPECT_EQ(p->types.size(), 2U);
+  expect_refused(gzip(bytes) + gzip(std::string(1 << 20, 'x')).substr(0, 40),
+                 "the gzip data ends too early");
+}
+
+TEST(pprof_reader, refuses_a_stack_that_is_too_deep) {
+  testing_profile p;
+  p.type("n", "count");
+  std::uint64_t const once = p.call("f");
+  p.sample(std::vector<std::uint64_t>(frames_max, once), {1});
+  EXPECT_TRUE(parse_profile(p.bytes()));
+  p.sample(std::vector<std::uint64_t>(40'000, once), {1});
+  expect_refused(p.bytes(), "a sample has more than 4096 frames");
+  testing_profile inlined;
+  inlined.type("n", "count");
+  std::uint64_t const many =
+      inlined.location(std::vector<std::uint64_t>(frames_max, inlined.function("inlined")));
+  inlined.sample({many, inlined.call("f")}, {1});
+  expect_refused(inlined.bytes(), "a sample has more than 4096 frames");
+}
+
+// A sample of eight bytes takes more than a hundred in memory.
+TEST(pprof_reader, takes_no_more_memory_than_it_may) {
+  testing_profile p;
+  p.type("n", "count");
+  std::uint64_t const at = p.call("f");
+  for (int i = 0; i < 100'000; ++i) p.sample({at}, {1});
+  std::string const bytes = p.bytes();
+  EXPECT_TRUE(parse_profile(bytes, 1 << 25));
+  auto const got = parse_profile(bytes, 1 << 20);
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.error().message(), "not a profile: it takes too much memory for its size");
+}
+
+parsed_profile with_types(std::vector<parsed_type> types) {
+  testing_profile p;
+  for (parsed_type const& t : types) p.type(t.type, t.unit);
+  return *parse_profile(p.bytes());
+}
+
+TEST(pprof_reader, a_base_has_the_same_types) {
+  parsed_profile const profile = with_types({{"a", "n"}, {"b", "n"}});
+  EXPECT_FALSE(check_same_types(profile, profile));
+  EXPECT_EQ(check_same_types(profile, with_types({{"c", "n"}})).message(),
+            "the base has other values (c) than the profile (a, b)");
+  EXPECT_EQ(check_same_types(profile, with_types({{"a, b", "n"}})).message(),
+            "the base has other values (a, b in \"n\") than the profile (a in \"n\", b in \"n\")");
+  EXPECT_TRUE(check_same_types(profile, with_types({{"a", "n"}, {"b", "bytes"}})));
 }
 
 TEST(pprof_reader, unpacks_no_more_than_it_may) {

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
-#include <limits>
 #include <string_view>
 #include <unistd.h>
 #include <utility>
@@ -65,6 +64,7 @@ constexpr int look_attempts = 3;
 struct visitor {
   void (*visit)(void*, goroutine_snapshot const&);
   void* arg;
+  goroutine_filter wanted;
   goroutine* self;
 };
 
@@ -80,6 +80,23 @@ bool read_block(goroutine const& g, goroutine_snapshot& s) noexcept {
   return true;
 }
 
+// walk_blocking finds the stack from where g entered blocking(); 0: it has left meanwhile.
+std::size_t walk_blocking(goroutine const& g, std::uintptr_t* pcs) noexcept {
+  auto const place = [&g] {
+    return symbol::registers{.pc = g.blocking_pc.load(memory_order_relaxed),
+                             .sp = g.blocking_sp.load(memory_order_relaxed),
+                             .fp = g.blocking_fp.load(memory_order_relaxed)};
+  };
+  symbol::registers const from = place();
+  symbol::stack_bounds const bounds{reinterpret_cast<std::uintptr_t>(g.stack_low),
+                                    reinterpret_cast<std::uintptr_t>(g.stack_high)};
+  std::size_t const depth = symbol::unwind_saved(from, bounds, {pcs, dump_depth_max});
+  symbol::registers const now = place();
+  bool const stayed = g.state.load(memory_order_relaxed) == goroutine_state::blocking &&
+                      now.pc == from.pc && now.sp == from.sp && now.fp == from.fp;
+  return stayed ? depth : 0;
+}
+
 // stack_of copies the stack of the goroutine that s tells of; 0: it moved meanwhile.
 std::size_t stack_of(visitor const& v, goroutine& g, goroutine_snapshot& s) noexcept {
   if (&g == v.self) {
@@ -88,8 +105,15 @@ std::size_t stack_of(visitor const& v, goroutine& g, goroutine_snapshot& s) noex
     return symbol::unwind_here(bounds, s.pcs);
   }
   if (is_waiting(s.state)) return walk_parked(g, s.pcs);
+  if (s.state == goroutine_state::blocking) return walk_blocking(g, s.pcs);
   worker* const w = worker_running(g);
   return w == nullptr ? 0 : capture_running(*w, s.id, s.pcs, dump_depth_max);
+}
+
+duration age_of(goroutine const& g, goroutine_state state) noexcept {
+  if (state != goroutine_state::parked && state != goroutine_state::blocking) return {};
+  duration const since(g.since.load(memory_order_relaxed));
+  return std::max(duration::zero(), internal::monotonic_now().time_since_epoch() - since);
 }
 
 void look(visitor const& v, goroutine& g) {
@@ -97,11 +121,9 @@ void look(visitor const& v, goroutine& g) {
   for (int attempt = 0; attempt < look_attempts && s.depth == 0; ++attempt) {
     if (!read_block(g, s)) return;
     if (&g == v.self) s.state = goroutine_state::running;
+    s.waiting = age_of(g, s.state);
+    if (!v.wanted(s)) return;
     s.depth = stack_of(v, g, s);
-  }
-  if (s.state == goroutine_state::parked || s.state == goroutine_state::blocking) {
-    duration const since(g.since.load(memory_order_relaxed));
-    s.waiting = std::max(duration::zero(), internal::monotonic_now().time_since_epoch() - since);
   }
   v.visit(v.arg, s);
 }
@@ -145,47 +167,29 @@ bool look_at_waiting(goroutine& g, goroutine_snapshot& to) noexcept {
 
 bool look_at_blocking(goroutine& g, goroutine_snapshot& to) noexcept {
   if (!read_block(g, to) || to.state != goroutine_state::blocking) return false;
-  auto const place = [&g] {
-    return symbol::registers{.pc = g.blocking_pc.load(memory_order_relaxed),
-                             .sp = g.blocking_sp.load(memory_order_relaxed),
-                             .fp = g.blocking_fp.load(memory_order_relaxed)};
-  };
-  symbol::registers const from = place();
-  symbol::stack_bounds const bounds{reinterpret_cast<std::uintptr_t>(g.stack_low),
-                                    reinterpret_cast<std::uintptr_t>(g.stack_high)};
-  to.depth = symbol::unwind_saved(from, bounds, {to.pcs, dump_depth_max});
-  symbol::registers const now = place();
-  bool const stayed = g.state.load(memory_order_relaxed) == goroutine_state::blocking &&
-                      now.pc == from.pc && now.sp == from.sp && now.fp == from.fp;
-  if (!stayed) to.depth = 0;
+  to.depth = walk_blocking(g, to.pcs);
   return true;
 }
 
-void for_each_goroutine(void (*visit)(void*, goroutine_snapshot const&), void* arg) noexcept {
-  visitor v{visit, arg, current_goroutine()};
+bool any_goroutine(goroutine_snapshot const&) noexcept {
+  return true;
+}
+
+void for_each_goroutine(void (*visit)(void*, goroutine_snapshot const&), void* arg,
+                        goroutine_filter wanted) noexcept {
+  visitor v{visit, arg, wanted, current_goroutine()};
   the_scheduler().stacks().for_each_block(
       [](void* p, goroutine& g) { look(*static_cast<visitor*>(p), g); }, &v);
 }
 
-void append_frames(std::string& to, std::uintptr_t const* pcs, std::size_t depth) {
-  if (depth == 0) {
-    to += "\t(it moved while it was looked at)\n";
-    return;
-  }
-  // A return address stands behind the call that it belongs to.
-  std::vector<std::uintptr_t> calls(pcs, pcs + depth);
-  for (std::size_t i = 1; i < depth; ++i) --calls[i];
-  std::vector<symbol::symbolized> const found = symbol::symbolize(calls);
-  for (std::size_t i = 0; i < depth; ++i) {
-    symbol::symbolized const& s = found[i];
-    for (symbol::source_frame const& f : s.frames) {
-      to += fmt::format("{}\n\t{}:{}", f.function, f.file.empty() ? "?" : f.file, f.line);
-      to += f.inlined || s.function_start == 0
-                ? "\n"
-                : fmt::format(" +{:#x}\n", pcs[i] - s.function_start);
-    }
-  }
-  if (depth == dump_depth_max) to += "\t... further frames left out\n";
+std::vector<goroutine_snapshot> all_goroutines() {
+  std::vector<goroutine_snapshot> all;
+  for_each_goroutine(
+      [](void* arg, goroutine_snapshot const& g) {
+        static_cast<std::vector<goroutine_snapshot>*>(arg)->push_back(g);
+      },
+      &all);
+  return all;
 }
 
 symbol::source_frame const& creator_among(std::span<symbol::source_frame const> frames) {
@@ -200,25 +204,86 @@ symbol::source_frame const& creator_among(std::span<symbol::source_frame const> 
   return frames[i];
 }
 
-void append_creator(std::string& to, std::uintptr_t created_by, std::uint64_t parent_id) {
-  if (created_by == 0) return;
-  symbol::symbolized const s = symbol::symbolize(created_by - 1);
-  symbol::source_frame const& f = creator_among(s.frames);
+namespace {
+
+// What many pcs mean, each looked up once.
+class pc_names {
+ public:
+  explicit pc_names(std::vector<std::uintptr_t> pcs) : pcs_(std::move(pcs)) {
+    std::sort(pcs_.begin(), pcs_.end());
+    pcs_.erase(std::unique(pcs_.begin(), pcs_.end()), pcs_.end());
+    names_ = symbol::symbolize(pcs_);
+  }
+  symbol::symbolized const& of(std::uintptr_t pc) const {
+    auto const at = std::lower_bound(pcs_.begin(), pcs_.end(), pc);
+    return names_[static_cast<std::size_t>(at - pcs_.begin())];
+  }
+
+ private:
+  std::vector<std::uintptr_t> pcs_;
+  std::vector<symbol::symbolized> names_;
+};
+
+// call_at is where the i-th frame stands: a return address stands behind the call that it belongs
+// to.
+std::uintptr_t call_at(std::uintptr_t const* pcs, std::size_t i, bool first_is_exact) noexcept {
+  return i == 0 && first_is_exact ? pcs[0] : pcs[i] - 1;
+}
+
+void append_named(std::string& to, pc_names const& names, std::uintptr_t const* pcs,
+                  std::size_t depth, bool first_is_exact) {
+  if (depth == 0) {
+    to += "\t(it moved while it was looked at)\n";
+    return;
+  }
+  for (std::size_t i = 0; i < depth; ++i) {
+    symbol::symbolized const& s = names.of(call_at(pcs, i, first_is_exact));
+    for (symbol::source_frame const& f : s.frames) {
+      to += fmt::format("{}\n\t{}:{}", f.function, f.file.empty() ? "?" : f.file, f.line);
+      to += f.inlined || s.function_start == 0
+                ? "\n"
+                : fmt::format(" +{:#x}\n", pcs[i] - s.function_start);
+    }
+  }
+  if (depth == dump_depth_max) to += "\t... further frames left out\n";
+}
+
+void append_named_creator(std::string& to, symbol::symbolized const& call,
+                          std::uint64_t parent_id) {
+  symbol::source_frame const& f = creator_among(call.frames);
   to += fmt::format("created by {}", f.function);
   if (parent_id != 0) to += fmt::format(" in goroutine {}", parent_id);
   to += fmt::format("\n\t{}:{}\n", f.file.empty() ? "?" : f.file, f.line);
 }
 
+// Only a stack that was interrupted begins with no return address.
+bool begins_exactly(goroutine_snapshot const& g) noexcept {
+  return g.state == goroutine_state::running;
+}
+
+}  // namespace
+
+void append_frames(std::string& to, std::uintptr_t const* pcs, std::size_t depth) {
+  std::vector<std::uintptr_t> calls;
+  for (std::size_t i = 0; i < depth; ++i) calls.push_back(call_at(pcs, i, true));
+  append_named(to, pc_names(std::move(calls)), pcs, depth, true);
+}
+
+void append_creator(std::string& to, std::uintptr_t created_by, std::uint64_t parent_id) {
+  if (created_by == 0) return;
+  append_named_creator(to, symbol::symbolize(created_by - 1), parent_id);
+}
+
 std::string dump_text(std::vector<goroutine_snapshot> all, std::size_t bytes_max) {
   std::sort(all.begin(), all.end(), [](auto const& a, auto const& b) { return a.id < b.id; });
-  std::vector<std::uintptr_t> pcs;
+  std::vector<std::uintptr_t> calls;
   for (goroutine_snapshot const& g : all) {
-    for (std::size_t i = 0; i < g.depth; ++i) pcs.push_back(i == 0 ? g.pcs[0] : g.pcs[i] - 1);
-    if (g.created_by != 0) pcs.push_back(g.created_by - 1);
+    for (std::size_t i = 0; i < g.depth; ++i) {
+      calls.push_back(call_at(g.pcs, i, begins_exactly(g)));
+    }
+    if (g.created_by != 0) calls.push_back(g.created_by - 1);
   }
-  std::sort(pcs.begin(), pcs.end());
-  pcs.erase(std::unique(pcs.begin(), pcs.end()), pcs.end());
-  symbol::symbolize(pcs);  // all at once; what is found is kept for the calls below
+  pc_names const names(std::move(calls));
   std::string text;
   for (goroutine_snapshot const& g : all) {
     if (text.size() >= bytes_max) {
@@ -226,8 +291,8 @@ std::string dump_text(std::vector<goroutine_snapshot> all, std::size_t bytes_max
       break;
     }
     text += fmt::format("goroutine {} [{}{}]:\n", g.id, state_text(g), age(g.waiting));
-    append_frames(text, g.pcs, g.depth);
-    append_creator(text, g.created_by, g.parent_id);
+    append_named(text, names, g.pcs, g.depth, begins_exactly(g));
+    if (g.created_by != 0) append_named_creator(text, names.of(g.created_by - 1), g.parent_id);
     text += '\n';
   }
   return text;
@@ -254,14 +319,7 @@ void report_no_thread(unsigned workers, unsigned limit) noexcept {
 namespace vole::runtime {
 
 std::string dump_goroutines() {
-  using internal::goroutine_snapshot;
-  std::vector<goroutine_snapshot> all;
-  internal::for_each_goroutine(
-      [](void* arg, goroutine_snapshot const& g) {
-        static_cast<std::vector<goroutine_snapshot>*>(arg)->push_back(g);
-      },
-      &all);
-  return internal::dump_text(std::move(all), std::numeric_limits<std::size_t>::max());
+  return internal::dump_text(internal::all_goroutines());
 }
 
 }  // namespace vole::runtime

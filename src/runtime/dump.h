@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // A look at goroutines, for dumps and profiles. Nobody is stopped: parked stacks are walked from
-// their saved registers, running ones are asked by a signal; a goroutine that moves meanwhile is
-// left without a stack.
+// their saved registers, those in blocking() from where they entered it, running ones are asked by
+// a signal; a goroutine that moves meanwhile is left without a stack.
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -29,11 +30,19 @@ struct goroutine_snapshot {
   std::uintptr_t pcs[dump_depth_max];  // leaf first; callers are return addresses
 };
 
-// for_each_goroutine calls visit(arg, snapshot) for each that lives. From any thread, or goroutine,
-// which is running whatever it does around this call. depth is 0 for one that moved at each of
-// three attempts.
-// Cost: about 1 us each, plus a signal for each that runs.
-void for_each_goroutine(void (*visit)(void* arg, goroutine_snapshot const& g), void* arg) noexcept;
+// A choice among goroutines, by all but their stacks.
+using goroutine_filter = bool (*)(goroutine_snapshot const& g) noexcept;
+bool any_goroutine(goroutine_snapshot const& g) noexcept;
+
+// for_each_goroutine calls visit(arg, snapshot) for each that lives and is wanted; the others are
+// left alone. From any thread, or goroutine, which is running whatever it does around this call.
+// depth is 0 for one that moved at each of three attempts.
+// Cost: about 1 us each, plus a signal for each that runs; none for those inside blocking(), whose
+// system calls would end by it.
+void for_each_goroutine(void (*visit)(void* arg, goroutine_snapshot const& g), void* arg,
+                        goroutine_filter wanted = &any_goroutine) noexcept;
+
+std::vector<goroutine_snapshot> all_goroutines();
 
 // look_at_waiting fills `to` with a goroutine that is parked or runnable; false: it is neither.
 // depth as above. Sends no signal. Any thread, while it keeps the stacks from being given back
@@ -48,10 +57,11 @@ char const* state_text(goroutine_snapshot const& g);
 
 // dump_text writes them in the order of their ids; it ends with the goroutine that reaches
 // bytes_max.
-std::string dump_text(std::vector<goroutine_snapshot> all, std::size_t bytes_max);
+std::string dump_text(std::vector<goroutine_snapshot> all,
+                      std::size_t bytes_max = std::numeric_limits<std::size_t>::max());
 
-// append_frames adds "function\n\tfile:line +0xoffset\n" for each pc; append_creator adds "created
-// by ..." likewise.
+// append_frames adds "function\n\tfile:line +0xoffset\n" for each pc, the first of which is exact;
+// append_creator adds "created by ..." likewise.
 void append_frames(std::string& to, std::uintptr_t const* pcs, std::size_t depth);
 void append_creator(std::string& to, std::uintptr_t created_by, std::uint64_t parent_id);
 

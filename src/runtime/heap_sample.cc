@@ -47,6 +47,13 @@ std::uint64_t tag_of(std::size_t bytes, std::size_t rate) noexcept {
   std::uint64_t const size_class = (log2 << 3) | ((size >> (log2 - 3)) & 7);
   return size_class << 48 | std::min<std::uint64_t>(rate, (std::uint64_t{1} << 48) - 1);
 }
+// block_bytes_of is the least size in the class: that a stack's blocks have other sizes today than
+// yesterday must not give it another name.
+std::size_t block_bytes_of(std::uint64_t tag) noexcept {
+  std::uint64_t const size_class = tag >> 48;
+  std::uint64_t const log2 = size_class >> 3;
+  return log2 < 3 ? 0 : (8 | (size_class & 7)) << (log2 - 3);
+}
 std::size_t rate_of(std::uint64_t tag) noexcept {
   return tag & ((std::uint64_t{1} << 48) - 1);
 }
@@ -308,6 +315,7 @@ std::vector<stack_counts> snapshot() {
     by_stack.for_each([&](stack_bucket const& b) {
       all.push_back({.pcs = b.stack(),
                      .rate = rate_of(b.tag),
+                     .block_bytes = block_bytes_of(b.tag),
                      .objects_allocated = b.counts[0],
                      .bytes_allocated = b.counts[1],
                      .objects_freed = b.counts[2],

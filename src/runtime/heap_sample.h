@@ -74,8 +74,9 @@ void put_back(void* block, taken_block const& was) noexcept;
 
 // What was sampled at one stack, as it was drawn: to be scaled.
 struct stack_counts {
-  std::span<std::uintptr_t const> pcs;  // return addresses; valid for ever
+  std::span<std::uintptr_t const> pcs;  // return addresses; valid for ever; empty: not known
   std::size_t rate = 0;
+  std::size_t block_bytes = 0;  // at least so large is each block, and less than an eighth larger
   std::int64_t objects_allocated = 0;
   std::int64_t bytes_allocated = 0;
   std::int64_t objects_freed = 0;

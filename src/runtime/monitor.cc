@@ -337,7 +337,7 @@ void monitor::report(processor& p, duration still) noexcept {
   worker* const w = p.holder.load(memory_order_acquire);  // pairs with processor.cc:hold
   if (w == nullptr || p.reported_tick == p.seen_tick) return;
   p.reported_tick = p.seen_tick;
-  report_stall(*w, still, sleeps_in_kernel(w->tid.load(memory_order_relaxed)));
+  report_stall(*w, p, still, sleeps_in_kernel(w->tid.load(memory_order_relaxed)));
 }
 
 // All may be busy for long with nobody at the descriptors.

@@ -416,5 +416,30 @@ TEST(runtime_death, a_stack_overflow_names_goroutine_size_and_creator) {
       "stack overflow: goroutine [0-9]+ used up its 256 KiB(.|\n)*recurse(.|\n)*created by");
 }
 
+[[gnu::noinline]] void panic_below(std::size_t bytes) {
+  volatile char frame[1024];
+  frame[0] = 1;
+  if (bytes > sizeof frame) {
+    panic_below(bytes - sizeof frame);
+  } else if (frame[0] == 1) {
+    panic("deep");
+  }
+  asm volatile("" ::: "memory");
+}
+
+// What reads symbols has a frame of 150 KiB.
+TEST(runtime_death, a_panic_with_little_stack_left_is_reported_with_its_stack) {
+  if (VOLE_ASAN || VOLE_TSAN) GTEST_SKIP() << "the frames of a sanitizer are larger";
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  for (std::size_t const deep : {std::size_t{99} << 10, std::size_t{220} << 10}) {
+    EXPECT_DEATH(run([deep] {
+                   latch never_done(1);
+                   go([deep] { panic_below(deep); });
+                   never_done.wait();
+                 }),
+                 "^panic: deep\n(.|\n)*panic_below(.|\n)*runtime_test.cc:");
+  }
+}
+
 }  // namespace
 }  // namespace vole::internal

@@ -89,7 +89,6 @@ struct record {
 
   // Under sampler::mu_.
   timer_t timer{};
-  bool seen = false;  // by the look at /proc that is under way
 };
 
 constinit record records[records_max];
@@ -202,11 +201,14 @@ class sampler {
 
   record* add(pid_t tid) noexcept VOLE_REQUIRES_LOCK(mu_);
   void forget(record& r) noexcept VOLE_REQUIRES_LOCK(mu_);
-  void look_for_threads() noexcept VOLE_REQUIRES_LOCK(mu_);
+  static bool has_ended(record const& r) noexcept;
+  int list_threads() noexcept VOLE_REQUIRES_LOCK(mu_);
+  int look_for_threads() noexcept VOLE_REQUIRES_LOCK(mu_);
   void learn_stacks() noexcept VOLE_REQUIRES_LOCK(mu_);
   int arm(record& r) noexcept VOLE_REQUIRES_LOCK(mu_);
   void disarm(record& r) noexcept VOLE_REQUIRES_LOCK(mu_);
   bool timer_has_died(record const& r) noexcept VOLE_REQUIRES_LOCK(mu_);
+  bool any_armed() const noexcept VOLE_REQUIRES_LOCK(mu_);
   void drain(record& r) noexcept VOLE_REQUIRES_LOCK(mu_);
   void drain_all() noexcept VOLE_REQUIRES_LOCK(mu_);
   void deliver(cpu_sample const& taken) noexcept VOLE_REQUIRES_LOCK(mu_);
@@ -263,7 +265,6 @@ record* sampler::add(pid_t tid) noexcept {
   r->stack_high.store(0, memory_order_relaxed);
   r->unknown_sp.store(0, memory_order_relaxed);
   r->tid.store(tid, memory_order_relaxed);
-  r->seen = true;
   threads_[tid] = r;
   return r;
 }
@@ -327,28 +328,53 @@ bool sampler::timer_has_died(record const& r) noexcept {
          (left.it_value.tv_sec == 0 && left.it_value.tv_nsec == 0);
 }
 
-// look_for_threads arms those that nobody announced, and forgets those that are gone.
-void sampler::look_for_threads() noexcept {
+bool sampler::any_armed() const noexcept {
+  return std::ranges::any_of(
+      threads_, [](auto const& t) { return t.second->armed.load(memory_order_relaxed); });
+}
+
+// has_ended: the kernel knows no such thread of this process.
+bool sampler::has_ended(record const& r) noexcept {
+  pid_t const tid = r.tid.load(memory_order_relaxed);
+  return ::syscall(SYS_tgkill, ::getpid(), tid, 0) != 0 && errno == ESRCH;
+}
+
+// list_threads adds those that nobody announced. The kernel's list may leave out one that lives,
+// when the one before it ends meanwhile, and there is none without a descriptor: so it decides
+// nothing about those that are known. Returns 0, or an errno.
+int sampler::list_threads() noexcept {
   DIR* const tasks = ::opendir("/proc/self/task");
-  if (tasks == nullptr) return;
-  unarmed_ = 0;
-  for (auto const& [tid, r] : threads_) r->seen = false;
+  if (tasks == nullptr) return errno;
   while (dirent const* const entry = ::readdir(tasks)) {
     pid_t tid = 0;
     char const* const end = entry->d_name + std::strlen(entry->d_name);
     if (std::from_chars(entry->d_name, end, tid).ptr != end || tid <= 0) continue;
-    auto const known = threads_.find(tid);
-    record* const r = known != threads_.end() ? known->second : add(tid);
-    if (r != nullptr) r->seen = true;
-    if (r != nullptr && r->armed.load(memory_order_relaxed) && timer_has_died(*r)) disarm(*r);
-    if (r == nullptr || (!r->armed.load(memory_order_relaxed) && arm(*r) != 0)) ++unarmed_;
+    if (!threads_.contains(tid) && add(tid) == nullptr) ++unarmed_;
   }
   ::closedir(tasks);
+  return 0;
+}
+
+// look_for_threads arms all that live, and forgets those that are gone. Returns 0, or why one
+// could not be armed or found.
+int sampler::look_for_threads() noexcept {
+  unarmed_ = 0;
+  int failure = list_threads();
   std::vector<record*> gone;
   for (auto const& [tid, r] : threads_) {
-    if (!r->seen) gone.push_back(r);
+    if (has_ended(*r)) {
+      gone.push_back(r);
+      continue;
+    }
+    if (r->armed.load(memory_order_relaxed) && timer_has_died(*r)) disarm(*r);
+    if (r->armed.load(memory_order_relaxed)) continue;
+    if (int const why = arm(*r); why != 0) {
+      failure = why;
+      ++unarmed_;
+    }
   }
   for (record* const r : gone) forget(*r);
+  return failure;
 }
 
 // learn_stacks finds the stacks of foreign threads from where the handler saw them.
@@ -422,7 +448,7 @@ void sampler::collect(std::uint32_t generation) noexcept {
     if (generation_.load(memory_order_relaxed) != generation) return;
     drain_all();
     learn_stacks();
-    look_for_threads();
+    static_cast<void>(look_for_threads());
   }
 }
 
@@ -432,10 +458,10 @@ int sampler::start(cpu_capture& capture) noexcept {
   if (captures_ == nullptr) {
     if (int const failure = install_handler(); failure != 0) return failure;
     if (int const failure = start_collector(); failure != 0) return failure;
-    look_for_threads();
-    if (unarmed_ > 0 && unarmed_ >= threads_.size()) {
+    int const failure = look_for_threads();
+    if (!any_armed()) {
       end_collector();
-      return EAGAIN;
+      return failure != 0 ? failure : EAGAIN;
     }
   } else {
     drain_all();  // what was taken before belongs to the others

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <dirent.h>
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <memory>
 #include <pthread.h>
@@ -11,8 +13,11 @@
 #include <span>
 #include <string>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <thread>
 #include <time.h>
+#include <unistd.h>
 #include <vector>
 
 #include "vole/go.h"
@@ -24,6 +29,24 @@
 #include "runtime/sample_ring.h"
 #include "runtime/thread_stack.h"
 #include "symbol/symbolize.h"
+
+namespace {
+
+constinit vole::internal::atomic<int> unlisted_tid{0};
+
+}  // namespace
+
+// In front of the C library's: leaves one thread out, as the kernel does when the one before it
+// ends.
+extern "C" dirent* readdir(DIR* from) {
+  using readdir_fn = dirent* (*)(DIR*);
+  static auto* const next = reinterpret_cast<readdir_fn>(::dlsym(RTLD_NEXT, "readdir"));
+  dirent* found = next(from);
+  int const hidden = unlisted_tid.load();
+  if (hidden != 0 && found != nullptr && std::to_string(hidden) == found->d_name)
+    found = next(from);
+  return found;
+}
 
 namespace vole::internal::sample {
 namespace {
@@ -122,6 +145,43 @@ TEST(sample, several_captures_get_the_same_samples) {
   EXPECT_LE(inner.weight_of("burn_measured<5>"), 1U);
   EXPECT_GE(inner.weight_of("burn_measured<6>"), 8U);
   EXPECT_EQ(inner.weight_of("burn_measured<6>"), outer.weight_of("burn_measured<6>"));
+}
+
+// What a goroutine computes that stays on its thread, as a capture sees it between begin and end.
+std::uint64_t weight_of_a_known_thread(void (*begin)(), void (*end)()) {
+  kept k;
+  in_goroutine([&] {
+    runtime::lock_thread();
+    begin();
+    EXPECT_EQ(k.capture.start(), 0);
+    burn_in_goroutine(200);
+    k.capture.stop();
+    end();
+    runtime::unlock_thread();
+  });
+  std::uint64_t weight = 0;
+  for (kept::entry const& e : k.entries) weight += e.goroutine_id != 0 ? e.weight : 0;
+  return weight;
+}
+
+constinit rlimit descriptors_before{};
+
+TEST(sample, needs_no_descriptor_for_the_threads_that_it_knows) {
+  std::uint64_t const weight = weight_of_a_known_thread(
+      [] {
+        EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &descriptors_before), 0);
+        rlimit const none{.rlim_cur = 0, .rlim_max = descriptors_before.rlim_max};
+        EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+      },
+      [] { EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &descriptors_before), 0); });
+  EXPECT_GT(weight, 5U);
+}
+
+TEST(sample, keeps_a_thread_that_the_kernels_list_leaves_out) {
+  std::uint64_t const weight =
+      weight_of_a_known_thread([] { unlisted_tid.store(static_cast<int>(::syscall(SYS_gettid))); },
+                               [] { unlisted_tid.store(0); });
+  EXPECT_GT(weight, 5U);
 }
 
 TEST(sample, without_a_capture_there_is_no_timer) {

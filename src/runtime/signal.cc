@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// INVARIANTS  one capture at a time (capture_mu); the handler writes into the request only while
-//             its sequence is current,
-//             and a requester that gave up closes the request before it returns: a late handler
-//             finds it closed.
+// INVARIANTS  one capture at a time (capture_mu); the handler writes into the request only while it
+//             is wanted of its thread, and a requester that gave up closes the request before it
+//             returns: a late handler finds it closed, or wanted of another thread.
 
 #include "runtime/signal.h"
 
@@ -12,6 +11,8 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <utility>
+#include <vector>
 
 #include "vole/assert.h"
 
@@ -20,6 +21,7 @@
 #include "runtime/monitor.h"
 #include "runtime/sanitizer.h"
 #include "runtime/scheduler.h"
+#include "runtime/thread_stack.h"
 #include "runtime/wall_sample.h"
 #include "symbol/symbolize.h"
 #include "symbol/unwind.h"
@@ -30,8 +32,16 @@ namespace {
 constexpr std::size_t alternate_stack_bytes =
     1 << 20;  // libdw alone takes 200 KiB; touched only in a report
 
+// Where a request stands, with the thread that is asked: a signal that comes late to another thread
+// is no answer.
+enum class stage : int { wanted = 1, being_written = 2, written = 3 };
+constexpr int closed = 0;
+constexpr int at_stage(int tid, stage s) noexcept {
+  return tid << 2 | static_cast<int>(s);
+}
+
 struct capture_request {
-  atomic<int> state{0};  // 0 closed, 1 wanted, 2 being written, 3 written
+  atomic<int> state{closed};
   std::uint64_t goroutine_id = 0;
   std::uintptr_t* pcs = nullptr;
   std::size_t most = 0;
@@ -49,21 +59,26 @@ int capture_signal() noexcept {
 }
 
 void answer_dump(void const* context) {
-  int wanted = 1;
+  worker* const w = current_worker();
+  if (w == nullptr) return;
+  int const tid = w->tid.load(memory_order_relaxed);
+  int expected = at_stage(tid, stage::wanted);
   // pairs with signal.cc:capture_running
-  if (capture.state.compare_exchange_strong(wanted, 2, memory_order_acq_rel)) {
-    worker* const w = current_worker();
-    goroutine* const g = w == nullptr ? nullptr : w->on_cpu.load(memory_order_relaxed);
-    capture.count = 0;
-    if (g != nullptr && g->id.load(memory_order_relaxed) == capture.goroutine_id) {
-      symbol::stack_bounds const bounds{reinterpret_cast<std::uintptr_t>(g->stack_low),
-                                        reinterpret_cast<std::uintptr_t>(g->stack_high)};
-      capture.count = symbol::unwind_interrupted(symbol::interrupted(context), bounds,
-                                                 {capture.pcs, capture.most});
-    }
-    capture.state.store(3, memory_order_release);  // pairs with signal.cc:capture_running
-    futex_wake(capture.state, 1);
+  if (!capture.state.compare_exchange_strong(expected, at_stage(tid, stage::being_written),
+                                             memory_order_acq_rel)) {
+    return;
   }
+  goroutine* const g = w->on_cpu.load(memory_order_relaxed);
+  capture.count = 0;
+  if (g != nullptr && g->id.load(memory_order_relaxed) == capture.goroutine_id) {
+    symbol::stack_bounds const bounds{reinterpret_cast<std::uintptr_t>(g->stack_low),
+                                      reinterpret_cast<std::uintptr_t>(g->stack_high)};
+    capture.count = symbol::unwind_interrupted(symbol::interrupted(context), bounds,
+                                               {capture.pcs, capture.most});
+  }
+  // pairs with signal.cc:capture_running
+  capture.state.store(at_stage(tid, stage::written), memory_order_release);
+  futex_wake(capture.state, 1);
 }
 
 void on_capture(int, siginfo_t* info, void* context) {
@@ -131,6 +146,17 @@ void on_fault(int signal, siginfo_t* info, void* context) {
   forward(signal, info, context, signal == SIGSEGV ? previous_segv : previous_bus);
 }
 
+// Takes no lock of the scheduler's, which the panic may have come from, and little of the stack.
+void dump_at_panic() {
+  std::vector<goroutine_snapshot> all = all_goroutines();
+  run_on_thread_stack(
+      [](void* arg) {
+        auto& found = *static_cast<std::vector<goroutine_snapshot>*>(arg);
+        write_all(STDERR_FILENO, dump_text(std::move(found)));
+      },
+      &all);
+}
+
 void install(int signal, void (*handler)(int, siginfo_t*, void*), int flags,
              struct sigaction* previous) {
   struct sigaction action{};
@@ -177,7 +203,7 @@ void install_signal_handlers() noexcept {
   }
   // A peer that went away is an error of write(), not the end of the process.
   if (left_to_default(SIGPIPE)) ::signal(SIGPIPE, SIG_IGN);
-  set_panic_hook([] { write_all(STDERR_FILENO, runtime::dump_goroutines()); });
+  set_panic_hook(&dump_at_panic);
 }
 
 void prepare_thread_for_signals() noexcept {
@@ -207,6 +233,11 @@ int start_thread(void* (*main)(void*), void* arg) noexcept {
   pthread_attr_t attr;
   ::pthread_attr_init(&attr);
   ::pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+  std::size_t stack_bytes = 0;
+  ::pthread_attr_getstacksize(&attr, &stack_bytes);
+  if (stack_bytes < thread_stack_bytes_min) {  // ulimit -s
+    ::pthread_attr_setstacksize(&attr, thread_stack_bytes_min);
+  }
   sigset_t all;
   sigset_t outer;
   ::sigfillset(&all);
@@ -224,21 +255,23 @@ std::size_t capture_running(worker& w, std::uint64_t goroutine_id, std::uintptr_
   capture.goroutine_id = goroutine_id;
   capture.pcs = pcs;
   capture.most = most;
-  capture.state.store(1, memory_order_release);  // pairs with signal.cc:on_capture
-  if (::syscall(SYS_tgkill, ::getpid(), w.tid.load(memory_order_relaxed), capture_signal()) != 0) {
-    capture.state.store(0);
+  int const tid = w.tid.load(memory_order_relaxed);
+  int const wanted = at_stage(tid, stage::wanted);
+  capture.state.store(wanted, memory_order_release);  // pairs with signal.cc:answer_dump
+  if (::syscall(SYS_tgkill, ::getpid(), tid, capture_signal()) != 0) {
+    capture.state.store(closed);
     return 0;
   }
   time_point const deadline = internal::monotonic_now() + std::chrono::milliseconds(100);
   while (true) {
-    int state = capture.state.load(memory_order_acquire);  // pairs with signal.cc:on_capture
-    if (state == 3) break;
-    if (state == 1 && internal::monotonic_now() >= deadline &&
-        capture.state.compare_exchange_strong(state, 0))
+    int state = capture.state.load(memory_order_acquire);  // pairs with signal.cc:answer_dump
+    if (state == at_stage(tid, stage::written)) break;
+    if (state == wanted && internal::monotonic_now() >= deadline &&
+        capture.state.compare_exchange_strong(state, closed))
       return 0;
-    futex_wait(capture.state, state, state == 1 ? deadline : never);
+    futex_wait(capture.state, state, state == wanted ? deadline : never);
   }
-  capture.state.store(0, memory_order_relaxed);
+  capture.state.store(closed, memory_order_relaxed);
   return capture.count;
 }
 

@@ -19,7 +19,7 @@ void install_signal_handlers() noexcept;
 void prepare_thread_for_signals() noexcept;
 
 // start_thread starts a detached thread with all signals blocked: a foreign handler must not start
-// there by chance. Returns 0, or an errno.
+// there by chance. It has thread_stack_bytes_min of stack at least. Returns 0, or an errno.
 int start_thread(void* (*main)(void*), void* arg) noexcept;
 
 // write_all writes the whole text, or what the descriptor takes. Async-signal-safe.

@@ -28,8 +28,9 @@ stack_bucket& stack_table::at(std::span<std::uintptr_t const> pcs, std::uint64_t
   for (stack_bucket* b = head; b != nullptr; b = b->next) {
     if (b->hash == hash && b->tag == tag && std::ranges::equal(b->stack(), pcs)) return *b;
   }
-  void* const room = take(sizeof(stack_bucket) + pcs.size_bytes());
-  if (room == nullptr) return overflow_;
+  void* const room = take(sizeof(stack_bucket) + pcs.size_bytes(),
+                          pcs.empty() ? bytes_max : bytes_max - chunk_bytes);
+  if (room == nullptr) return pcs.empty() ? overflow_ : at({}, tag);
   auto* const made = ::new (room) stack_bucket;
   auto* const kept = reinterpret_cast<std::uintptr_t*>(made + 1);
   std::ranges::copy(pcs, kept);
@@ -43,9 +44,10 @@ stack_bucket& stack_table::at(std::span<std::uintptr_t const> pcs, std::uint64_t
   return *made;
 }
 
-void* stack_table::take(std::size_t bytes) noexcept {
-  if (bytes > chunk_left_) {
-    if (bytes_ + chunk_bytes > bytes_max) return nullptr;
+void* stack_table::take(std::size_t bytes, std::size_t most) noexcept {
+  // The chunk that is kept back lies beyond what others may use, also of what is left in it.
+  if (bytes > chunk_left_ || bytes_ > most) {
+    if (bytes_ + chunk_bytes > most) return nullptr;
     void* const fresh =
         ::mmap(nullptr, chunk_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (fresh == MAP_FAILED) return nullptr;

@@ -6,8 +6,8 @@
 //
 // INVARIANTS
 //   - A bucket, once made, stays where it is with its stack and its tag; only its counts change.
-//   - The table stops growing at bytes_max; what comes then is counted at one bucket without a
-//     stack.
+//   - No stack is added once bytes_max, less the last chunk, is used up; what comes then is counted
+//     without its stack, at one bucket for each tag: the chunk is kept for these.
 // LOCKS  the owner's lock guards everything.
 
 #include <cstddef>
@@ -54,10 +54,11 @@ class stack_table {
  private:
   static constexpr std::size_t heads_count = 1 << 13;
 
-  void* take(std::size_t bytes) noexcept;  // null: no more
+  // null: no more, where `most` is how much the table may hold.
+  void* take(std::size_t bytes, std::size_t most) noexcept;
 
   stack_bucket* heads_[heads_count] = {};
-  stack_bucket overflow_;
+  stack_bucket overflow_;  // when the system has no memory either
   char* chunk_ = nullptr;
   std::size_t chunk_left_ = 0;
   std::size_t bytes_ = 0;

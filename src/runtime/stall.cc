@@ -48,20 +48,24 @@ void print(stall const& s) {
 
 }  // namespace
 
-void report_stall(worker& w, duration ran, bool asleep) noexcept {
-  goroutine const* const g = w.on_cpu.load(memory_order_relaxed);
-  if (g == nullptr || reporting.exchange(true)) return;
+bool report_stall(worker& w, processor const& p, duration ran, bool asleep) noexcept {
+  goroutine const* const g = w.on_cpu.load(memory_order_acquire);  // pairs with scheduler.cc:enter
+  if (g == nullptr) return false;
+  // acquire, all three: the tick is read after them; a schedule counts before it is on_cpu
   stall const s{&w,
-                g->id.load(memory_order_relaxed),
-                g->parent_id.load(memory_order_relaxed),
-                reinterpret_cast<std::uintptr_t>(g->created_by.load(memory_order_relaxed)),
+                g->id.load(memory_order_acquire),
+                g->parent_id.load(memory_order_acquire),
+                reinterpret_cast<std::uintptr_t>(g->created_by.load(memory_order_acquire)),
                 ran,
                 asleep};
+  bool const stood_still = p.tick.load(memory_order_relaxed) == p.seen_tick;
+  if (!stood_still || reporting.exchange(true)) return false;
   std::errc const failure = try_go({}, [s] {
     blocking([&] { print(s); });
     reporting.store(false);
   });
   if (failure != std::errc{}) reporting.store(false);
+  return failure == std::errc{};
 }
 
 }  // namespace vole::internal

@@ -9,6 +9,8 @@
 //   - What is kept never exceeds symbol_bytes_max. Files, with their symbol tables and DWARF, are
 //     open only during a batch that asks for something new, DWARF for at most units_max units at a
 //     time.
+//   - mu_ is taken on no goroutine's own stack: the report of an overflow of that, which reads
+//     symbols as well, never finds it held below itself.
 // LOCKS  symbolizer::mu_ guards everything; held over file reads.
 // REJECTED  files that stay open: their pages stay in memory as well, since what the kernel takes
 //           back when it is asked to (MADV_PAGEOUT) is its own choice. To read a symbol table again
@@ -24,9 +26,11 @@
 #include <utility>
 
 #include "vole/internal/annotations.h"
+#include "vole/internal/atomic.h"
 #include "vole/internal/format.h"
 #include "vole/internal/raw_mutex.h"
 
+#include "base/stack_host.h"
 #include "symbol/demangle.h"
 #include "symbol/elf_file.h"
 #include "symbol/kept_places.h"
@@ -90,6 +94,8 @@ class module_symbols {
   function_symbol const* find(std::uint64_t address) const {
     return names_ ? names_->find(address) : nullptr;
   }
+  // opened: no, when descriptors have run out for the moment; so what it says is not worth keeping.
+  bool opened() const { return file_.has_value(); }
   // units_read is how many compilation units were read so far.
   std::size_t units_read() const { return units_read_ + (reader_ ? reader_->units() : 0); }
 
@@ -134,11 +140,16 @@ class symbolizer {
  public:
   std::vector<symbolized> symbolize(std::span<std::uintptr_t const> pcs) VOLE_EXCLUDES(mu_) {
     std::vector<symbolized> out(pcs.size());
+    if (user_.load(internal::memory_order_relaxed) == __builtin_thread_pointer()) {
+      std::ranges::transform(pcs, out.begin(), &nameless);
+      return out;
+    }
     // In order of address, so that each unit is read once.
     std::vector<std::size_t> order(pcs.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::ranges::sort(order, {}, [&](std::size_t i) { return pcs[i]; });
     internal::raw_lock const lock(mu_);
+    use const mark(user_);
     read_modules();
     open_files open;
     for (std::size_t const i : order) out[i] = symbolize_one(pcs[i], open);
@@ -179,14 +190,33 @@ class symbolizer {
   }
 
  private:
+  // Names the thread that holds mu_ while symbols are read.
+  class use {
+   public:
+    explicit use(internal::atomic<void const*>& user) : user_(user) {
+      user_.store(__builtin_thread_pointer(), internal::memory_order_relaxed);  // read by itself
+    }
+    ~use() { user_.store(nullptr, internal::memory_order_relaxed); }
+    use(use const&) = delete;
+    use& operator=(use const&) = delete;
+
+   private:
+    internal::atomic<void const*>& user_;
+  };
+
+  static symbolized nameless(std::uintptr_t pc) {
+    return {pc, 0, {{fmt::format("{:#x}", pc), "", "", 0, false}}};
+  }
+
   symbolized symbolize_one(std::uintptr_t pc, open_files& open) VOLE_REQUIRES_LOCK(mu_) {
     module const* const where = module_at(pc);
-    if (where == nullptr) return {pc, 0, {{fmt::format("{:#x}", pc), "", "", 0, false}}};
+    if (where == nullptr) return nameless(pc);
     std::uint64_t const address = pc - where->bias;
     symbolized found;
     if (!kept_.get(key_of(*where), address, &found)) {
-      found = symbols_of(*where, open).resolve(address);
-      kept_.put(key_of(*where), address, found);
+      module_symbols& symbols = symbols_of(*where, open);
+      found = symbols.resolve(address);
+      if (symbols.opened()) kept_.put(key_of(*where), address, found);
     }
     found.pc = pc;
     if (found.function_start != 0) found.function_start += where->bias;
@@ -214,6 +244,7 @@ class symbolizer {
   }
 
   internal::raw_mutex mu_;
+  internal::atomic<void const*> user_{nullptr};
   std::vector<module> modules_ VOLE_GUARDED_BY(mu_);
   std::uint64_t generation_ VOLE_GUARDED_BY(mu_) = 0;  // of modules_
   kept_places kept_ VOLE_GUARDED_BY(mu_){symbol_bytes_max};
@@ -230,11 +261,21 @@ symbolizer& the_symbolizer() {
 }  // namespace
 
 std::vector<symbolized> symbolize(std::span<std::uintptr_t const> pcs) {
-  return the_symbolizer().symbolize(pcs);
+  struct request {
+    std::span<std::uintptr_t const> pcs;
+    std::vector<symbolized> found;
+  } asked{pcs, {}};
+  internal::run_roomy(
+      [](void* arg) {
+        auto& r = *static_cast<request*>(arg);
+        r.found = the_symbolizer().symbolize(r.pcs);
+      },
+      &asked);
+  return std::move(asked.found);
 }
 
 symbolized symbolize(std::uintptr_t pc) {
-  return std::move(the_symbolizer().symbolize(std::span(&pc, 1)).front());
+  return std::move(symbolize(std::span(&pc, 1)).front());
 }
 
 std::string symbol_name(std::uintptr_t pc) {

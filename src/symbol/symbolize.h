@@ -4,9 +4,11 @@
 // and inlined calls from DWARF when the module (or its debug file) has it, opened lazily through
 // libdw.
 //
-// LOCKS  one raw lock inside the process-wide symbolizer, held over file reads: call it from a
-//        plain thread or inside blocking(), never from a signal handler. Long C++ names take up to
-//        160 KiB of stack.
+// LOCKS  one raw lock inside the process-wide symbolizer, held over file reads: never from a signal
+//        handler. Who holds it, and is made to ask again by a fault or a panic, gets addresses.
+//
+// libdw has frames of 150 KiB that touch no guard page: symbolize runs where there is room, off the
+// stacks of goroutines (base/stack_host.h).
 
 #include <cstddef>
 #include <cstdint>
@@ -35,6 +37,7 @@ struct symbolized {
 
 // symbolize resolves each pc, in order. A return address names the line after the call: pass
 // address - 1 for it. Many at once are cheaper: DWARF is open only during a call.
+// Blocks:  in a goroutine as blocking() does.
 // Cost:    what was found is kept, within symbol_bytes_max. A call with a new pc opens the file it
 //          lies in and reads the symbol table, and the line table of its compilation unit.
 std::vector<symbolized> symbolize(std::span<std::uintptr_t const> pcs);

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <string>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <vector>
 
@@ -145,6 +146,32 @@ TEST(symbolize, keeps_no_more_than_its_bound) {
   EXPECT_EQ(symbolize(pc).frames.back().function, "getpid");
   release_symbols();
   EXPECT_EQ(symbol_bytes(), 0U);
+}
+
+// While it lives the process can open nothing.
+class no_descriptors {
+ public:
+  no_descriptors() {
+    EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
+    rlimit const none{.rlim_cur = 0, .rlim_max = before_.rlim_max};
+    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  }
+  ~no_descriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  no_descriptors(no_descriptors const&) = delete;
+  no_descriptors& operator=(no_descriptors const&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+TEST(symbolize, names_later_what_it_could_not_open_before) {
+  release_symbols();
+  std::uintptr_t const pc = outer<short>::probe(0);
+  {
+    no_descriptors const here;
+    EXPECT_THAT(symbolize(pc).frames.back().function, HasSubstr("vole_symbol_test+0x"));
+  }
+  EXPECT_THAT(symbolize(pc).frames.back().function, HasSubstr("outer<short>"));
 }
 
 std::size_t mappings_of_this_program() {

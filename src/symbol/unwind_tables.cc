@@ -129,6 +129,13 @@ class module_table {
 
   void add_function(function_table const& table);
   void add(std::uint64_t start, std::uint32_t packed);
+  bool is_cut() const noexcept { return cut_at_ != not_cut; }
+  void add_wide(std::uint64_t start, cfi_row const& wide);
+  void end_at(std::uint64_t offset);
+  // has_room: while it is made, beside the granules and the row that ends it.
+  bool has_room(std::size_t more) const noexcept {
+    return bytes() + granules() * sizeof(std::uint32_t) + sizeof(row) + more <= bytes_max_;
+  }
   std::uint32_t wide_row(cfi_row row);
   dwarf_expression copy(dwarf_expression const& expression);
   std::size_t granules() const noexcept {
@@ -138,9 +145,11 @@ class module_table {
   std::uint32_t row_at(std::uint32_t offset) const noexcept;
 
   module_place where_;
-  std::size_t rows_max_ = 0;
+  std::size_t bytes_max_;
   std::uint64_t covered_to_ = 0;  // while it is made: the end of the last function
-  std::vector<row> rows_;         // by start
+  static constexpr std::uint64_t not_cut = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t cut_at_ = not_cut;  // where the first row starts that found no room
+  std::vector<row> rows_;           // by start
   // The i-th: how many rows start at or before the i-th granule of 256 bytes.
   std::vector<std::uint32_t> first_in_granule_;
   std::vector<cfi_row> wide_;
@@ -148,18 +157,17 @@ class module_table {
   std::size_t expression_bytes_ = 0;
 };
 
-module_table::module_table(module_place const& where, std::size_t bytes_left) : where_(where) {
+module_table::module_table(module_place const& where, std::size_t bytes_left)
+    : where_(where), bytes_max_(bytes_left) {
   if (where.end - where.start > std::numeric_limits<std::uint32_t>::max()) return;
-  std::size_t const granule_bytes = granules() * sizeof(std::uint32_t);
-  if (granule_bytes >= bytes_left) return;
-  rows_max_ = (bytes_left - granule_bytes) / sizeof(row);
+  if (!has_room(0)) return;
   fde_index const index(where.header, where.header_end);
-  rows_.reserve(std::min(rows_max_, 4 * index.size()));
-  for (std::size_t i = 0; i < index.size() && rows_.size() < rows_max_; ++i) {
+  rows_.reserve(std::min(bytes_max_ / sizeof(row), 4 * index.size()));
+  for (std::size_t i = 0; i < index.size() && !is_cut(); ++i) {
     function_table function;
     if (read_function(index.at(i), &function)) add_function(function);
   }
-  add(covered_to_, simple(no_row));
+  end_at(is_cut() ? cut_at_ : covered_to_);
   rows_.shrink_to_fit();
   index_granules();
 }
@@ -180,7 +188,8 @@ void module_table::add_function(function_table const& function) {
         auto& c = *static_cast<context*>(arg);
         if (to <= from) return true;
         auto const packed = pack(row);
-        c.self->add(c.start + from, packed ? *packed : c.self->wide_row(row));
+        if (packed) c.self->add(c.start + from, *packed);
+        if (!packed) c.self->add_wide(c.start + from, row);
         c.done_to = c.start + to;
         return true;
       },
@@ -190,8 +199,25 @@ void module_table::add_function(function_table const& function) {
 }
 
 void module_table::add(std::uint64_t start, std::uint32_t packed) {
-  if (rows_.size() == rows_max_ || (!rows_.empty() && rows_.back().packed == packed)) return;
+  if (is_cut() || (!rows_.empty() && rows_.back().packed == packed)) return;
+  if (!has_room(sizeof(row))) {
+    cut_at_ = start;
+    return;
+  }
   rows_.push_back({static_cast<std::uint32_t>(start), packed});
+}
+
+void module_table::add_wide(std::uint64_t start, cfi_row const& wide) {
+  std::size_t const bytes = sizeof wide + wide.cfa_expression.size + wide.fp.expression.size +
+                            wide.return_pc.expression.size;
+  if (!is_cut() && !has_room(sizeof(row) + bytes)) cut_at_ = start;
+  if (!is_cut()) add(start, wide_row(wide));
+}
+
+// What lies behind the last row is not known: without a mark, that row would speak for it.
+void module_table::end_at(std::uint64_t offset) {
+  bool const marked = !rows_.empty() && rows_.back().packed == simple(no_row);
+  if (!marked) rows_.push_back({static_cast<std::uint32_t>(offset), simple(no_row)});
 }
 
 std::uint32_t module_table::wide_row(cfi_row row) {
@@ -332,6 +358,13 @@ class table_keeper {
     free_retired();
   }
 
+  void limit(std::size_t bytes) noexcept VOLE_EXCLUDES(mu_) {
+    internal::raw_lock const lock(mu_);
+    bytes_max_ = bytes;
+    generation_ = 0;
+    if (current_ != nullptr) retired_.push_back(std::exchange(current_, nullptr));
+  }
+
   std::size_t bytes() noexcept VOLE_EXCLUDES(mu_) {
     internal::raw_lock const lock(mu_);
     return current_ == nullptr ? 0 : bytes_of(*current_);
@@ -367,9 +400,8 @@ class table_keeper {
       }
     }
     std::size_t const taken = bytes_of(*to);
-    if (taken >= unwind_tables_bytes_max) return;
-    to->by_address.push_back(
-        std::make_shared<module_table const>(where, unwind_tables_bytes_max - taken));
+    if (taken >= bytes_max_) return;
+    to->by_address.push_back(std::make_shared<module_table const>(where, bytes_max_ - taken));
   }
 
   // free_retired frees what no walk can see: whoever begins one now sees what is published now.
@@ -382,6 +414,7 @@ class table_keeper {
   std::unique_ptr<published_tables const> current_ VOLE_GUARDED_BY(mu_);
   std::vector<std::unique_ptr<published_tables const>> retired_ VOLE_GUARDED_BY(mu_);
   std::uint64_t generation_ VOLE_GUARDED_BY(mu_) = 0;  // of the loader, when current_ was made
+  std::size_t bytes_max_ VOLE_GUARDED_BY(mu_) = unwind_tables_bytes_max;
 };
 
 // Never destroyed: a late signal may still read what it keeps.
@@ -394,6 +427,10 @@ table_keeper& the_keeper() {
 
 void refresh_unwind_tables() noexcept {
   the_keeper().refresh();
+}
+
+void limit_unwind_tables(std::size_t bytes) noexcept {
+  the_keeper().limit(bytes);
 }
 
 std::size_t unwind_tables_bytes() noexcept {

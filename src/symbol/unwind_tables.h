@@ -33,6 +33,9 @@ void refresh_unwind_tables() noexcept;
 // unwind_tables_bytes is how much memory the published tables take.
 std::size_t unwind_tables_bytes() noexcept;
 
+// limit_unwind_tables has the next refresh read all tables again, into so much memory. For tests.
+void limit_unwind_tables(std::size_t bytes) noexcept;
+
 struct published_tables;
 class module_table;
 

@@ -229,6 +229,31 @@ TEST_F(unwind_tables, lead_through_openssls_assembly_from_every_instruction) {
 
 #endif
 
+extern "C" void _fini();  // the last function of a program
+
+// One that has no room for all of a module must not let its last row speak for the rest.
+TEST_F(unwind_tables, that_are_cut_know_nothing_behind_the_cut) {
+  constexpr std::size_t too_little = std::size_t{16} << 10;  // for this program, the first module
+  // Wherever a row looks for a return address on this stack, it finds one.
+  std::array<std::uintptr_t, 4096> stack;
+  stack.fill(reinterpret_cast<std::uintptr_t>(&root_probe) + 4);
+  auto const low = reinterpret_cast<std::uintptr_t>(stack.data());
+  auto const step_from_the_end = [&] {
+    registers at{
+        .pc = reinterpret_cast<std::uintptr_t>(&_fini) + 1, .sp = low + 64, .fp = low + 64};
+    return unwind_tables_view().step(&at, at.pc, {low, low + sizeof stack});
+  };
+  std::size_t guesses = 0;
+  for (std::size_t bytes = too_little; bytes < too_little + 64 * 8; bytes += 8) {
+    limit_unwind_tables(bytes);
+    refresh_unwind_tables();
+    EXPECT_LE(unwind_tables_bytes(), bytes);
+    guesses += step_from_the_end() == cfi_step::stepped ? 1 : 0;
+  }
+  limit_unwind_tables(unwind_tables_bytes_max);
+  EXPECT_EQ(guesses, 0U);
+}
+
 constinit internal::atomic<bool> stop_walking{false};
 constinit internal::atomic<std::uint64_t> walks_done{0};
 

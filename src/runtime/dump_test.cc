@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a look at goroutines does to those that are looked at.
+#include "runtime/dump.h"
+
+#include <cerrno>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <string>
+#include <thread>
+#include <unistd.h>
+
+#include "vole/go.h"
+#include "vole/internal/park.h"
+#include "vole/runtime.h"
+
+#include "runtime/latch_test.h"
+#include "runtime/sanitizer.h"
+#include "runtime/scheduler.h"
+#include "runtime/signal.h"
+#include "runtime/stall.h"
+
+namespace vole::internal {
+namespace {
+
+[[gnu::noinline]] int poll_for_ever(int fd) {
+  pollfd p{.fd = fd, .events = POLLIN, .revents = 0};
+  int const result = blocking([&p] { return ::poll(&p, 1, -1) < 0 ? -errno : 1; });
+  asm volatile("");
+  return result;
+}
+
+TEST(dump, leaves_a_blocking_call_alone_and_knows_where_it_began) {
+  int fds[2];
+  ASSERT_EQ(::pipe(fds), 0);
+  int result = 0;
+  run([&] {
+    latch ended(1);
+    go([&] {
+      result = poll_for_ever(fds[0]);
+      ended.count_down();
+    });
+    while (runtime::read_stats().blocking_calls == 0) runtime::yield();
+    std::string const text = runtime::dump_goroutines();
+    EXPECT_NE(text.find("[blocking call]:\n"), std::string::npos) << text;
+    EXPECT_NE(text.find("poll_for_ever"), std::string::npos) << text;
+    EXPECT_EQ(::write(fds[1], "x", 1), 1);
+    ended.wait();
+  });
+  EXPECT_EQ(result, 1) << "ended by a signal: -EINTR is " << -EINTR;
+  for (int const fd : fds) ::close(fd);
+}
+
+TEST(dump, looks_only_at_those_that_are_wanted) {
+  run([] {
+    gate g;
+    latch done(1);
+    go([&] {
+      g.wait();
+      done.count_down();
+    });
+    std::size_t parked = 0;
+    while (parked == 0) {
+      runtime::yield();
+      for_each_goroutine(
+          [](void* arg, goroutine_snapshot const& s) {
+            EXPECT_EQ(s.state, goroutine_state::parked);
+            ++*static_cast<std::size_t*>(arg);
+          },
+          &parked,
+          [](goroutine_snapshot const& s) noexcept {
+            EXPECT_EQ(s.depth, 0U);
+            return s.state == goroutine_state::parked;
+          });
+    }
+    EXPECT_EQ(parked, 1U);
+    while (!g.wake_one()) runtime::yield();
+    done.wait();
+  });
+}
+
+int question() noexcept {
+  return SIGRTMIN + 6;  // as signal.cc has it
+}
+
+void block_questions(bool block) {
+  sigset_t set;
+  ::sigemptyset(&set);
+  ::sigaddset(&set, question());
+  ::pthread_sigmask(block ? SIG_BLOCK : SIG_UNBLOCK, &set, nullptr);
+}
+
+bool is_asked() {
+  sigset_t pending;
+  ::sigpending(&pending);
+  return ::sigismember(&pending, question()) == 1;
+}
+
+// A goroutine on a thread of its own that hears the questions when it is told to.
+struct listener {
+  atomic<worker*> on{nullptr};
+  atomic<std::uint64_t> id{0};
+  atomic<bool> asked{false};
+  atomic<bool> may_hear{false};
+  atomic<bool> heard{false};
+
+  void listen() {
+    runtime::lock_thread();
+    block_questions(true);
+    id.store(runtime::goroutine_id());
+    on.store(current_worker());
+    while (!is_asked()) std::this_thread::yield();
+    asked.store(true);
+    while (!may_hear.load()) std::this_thread::yield();
+    block_questions(false);  // what waited is delivered before this returns
+    heard.store(true);
+    runtime::unlock_thread();
+  }
+};
+
+// captured_past_a_late_answer asks one that does not answer, then another; the first hears its old
+// question while the second one's is open.
+std::size_t captured_past_a_late_answer() {
+  listener late;
+  listener wanted;
+  latch ended(2);
+  for (listener* const l : {&late, &wanted}) {
+    go([l, &ended] {
+      l->listen();
+      ended.count_down();
+    });
+  }
+  while (late.on.load() == nullptr || wanted.on.load() == nullptr) std::this_thread::yield();
+  std::uintptr_t pcs[dump_depth_max];
+  EXPECT_EQ(capture_running(*late.on.load(), late.id.load(), pcs, dump_depth_max), 0U);
+  std::thread order([&] {
+    while (!wanted.asked.load()) std::this_thread::yield();
+    late.may_hear.store(true);
+    while (!late.heard.load()) std::this_thread::yield();
+    wanted.may_hear.store(true);
+  });
+  std::size_t const depth =
+      capture_running(*wanted.on.load(), wanted.id.load(), pcs, dump_depth_max);
+  order.join();
+  ended.wait();
+  return depth;
+}
+
+TEST(capture, is_not_answered_by_a_thread_that_was_asked_before) {
+  if (VOLE_TSAN) GTEST_SKIP() << "it keeps signals back";
+  constexpr int rounds_max = 20;  // a machine that is busy answers too late now and then
+  std::size_t depth = 0;
+  for (int round = 0; round < rounds_max && depth == 0; ++round) {
+    depth = captured_past_a_late_answer();
+  }
+  EXPECT_GT(depth, 0U);
+}
+
+TEST(stall, is_not_reported_of_the_next_goroutine) {
+  run([] {
+    worker& w = *current_worker();
+    processor stands_still;
+    processor has_gone_on;
+    has_gone_on.tick.store(1);
+    EXPECT_FALSE(report_stall(w, has_gone_on, std::chrono::seconds(1), false));
+    EXPECT_TRUE(report_stall(w, stands_still, std::chrono::seconds(1), false));
+  });
+}
+
+}  // namespace
+}  // namespace vole::internal
