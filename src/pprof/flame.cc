@@ -8,6 +8,7 @@
 #include <fmt/chrono.h>
 #include <iterator>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "vole/internal/format.h"
@@ -132,8 +133,9 @@ void append_calls(std::string& to, call_tree const& tree, std::size_t type, std:
     std::erase_if(shown, [&](call_tree_node const* child) {
       return size(child) == 0 || size(child) < whole / smallest_share;
     });
-    std::stable_sort(shown.begin(), shown.end(),
-                     [&](auto const* a, auto const* b) { return size(a) > size(b); });
+    std::ranges::sort(shown, {}, [&](call_tree_node const* child) {
+      return std::pair(-size(child), child->name);
+    });
     return shown;
   };
   node_list next;

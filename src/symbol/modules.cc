@@ -5,10 +5,12 @@
 #include <cstddef>
 #include <cstring>
 #include <elf.h>
+#include <filesystem>
 #include <fstream>
 #include <link.h>
 #include <sstream>
 #include <string_view>
+#include <system_error>
 #include <unistd.h>
 #include <utility>
 
@@ -78,6 +80,10 @@ std::string path_of(dl_phdr_info const& info, std::uintptr_t start, bool is_main
   if (name.starts_with("linux-vdso") || name.starts_with("linux-gate")) return "[vdso]";
   if (!is_main && name.starts_with('/')) return std::string(name);
   std::string path = mapped_file(start);
+  if (path.empty() && is_main) {  // it could not be read: descriptors have run out
+    std::error_code failure;
+    path = std::filesystem::read_symlink("/proc/self/exe", failure).string();
+  }
   return path.empty() ? std::string(name) : path;
 }
 

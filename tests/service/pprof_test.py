@@ -39,7 +39,12 @@ def profile(name):
         first.pprof("-proto", "-output", fetched, first.url(P + page))  # as pprof fetches it
         before = first.file("first.pb.gz", P + page)
         second.fill(page, function)
-        after = second.file("second.pb.gz", P + page)
+
+        def differs():
+            """the second has another profile than the first"""
+            got = second.file("second.pb.gz", P + page)
+            return got if rows(first.pprof("-top", "-diff_base", before, got)) else None
+        after = wait_until(differs, 60)
         first.stop()  # files need no server, and faults take processors away
         second.stop()
         read_everything(first, fetched, function)
