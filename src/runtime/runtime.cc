@@ -10,6 +10,7 @@
 #include "vole/go.h"
 #include "vole/internal/format.h"
 #include "vole/internal/park.h"
+#include "vole/internal/spin.h"
 
 #include "runtime/bubble.h"
 #include "runtime/dump.h"
@@ -134,6 +135,18 @@ int run_main(int (*invoke)(void*), void* fn) {
 
 void blocking_end() noexcept {
   if (goroutine* const g = current_goroutine()) the_scheduler().leave_blocking(*g);
+}
+
+bool scheduler::spinning_pays() const noexcept {
+  auto const without_work = static_cast<int>(idle_count_.load(memory_order_relaxed) +
+                                             spinning_.load(memory_order_relaxed));
+  if (max_procs() - without_work < 2) return false;  // no other runs anything
+  worker const* const w = current_worker();
+  return w == nullptr || w->held == nullptr || w->held->queue.empty();
+}
+
+bool spinning_pays() noexcept {
+  return the_scheduler().spinning_pays();
 }
 
 }  // namespace internal

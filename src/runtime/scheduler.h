@@ -80,6 +80,7 @@ class scheduler {
   void check_switches(void (*check)(goroutine&) noexcept) noexcept;
 
   int max_procs() const noexcept { return max_procs_.load(memory_order_relaxed); }
+  bool spinning_pays() const noexcept;
   int set_max_procs(int n) noexcept;
   std::uint32_t set_max_threads(std::uint32_t n) noexcept;
   std::size_t live() noexcept;

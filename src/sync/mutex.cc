@@ -15,8 +15,8 @@
 #include "vole/sync/mutex.h"
 
 #include "vole/assert.h"
+#include "vole/internal/spin.h"
 #include "vole/internal/unlock_sample.h"
-#include "vole/runtime.h"
 
 namespace vole::sync {
 
@@ -30,25 +30,20 @@ constexpr duration starving_after = std::chrono::milliseconds(1);
 constexpr int spin_rounds = 4;
 constexpr int pauses_per_round = 30;
 
-// Spinning pays only if the owner runs on another processor meanwhile.
-bool can_spin() {
-  return runtime::max_procs() > 1;
-}
-
 }  // namespace
 
 wake_reason mutex::lock_slow(internal::park_limit const& limit) {
   mutex_waiter self;
   time_point waiting_since{};
   bool awake = false;  // the word's woken bit stands for this goroutine
-  int spins_left = can_spin() ? spin_rounds : 0;
+  int spins_left = spin_rounds;
   std::uint32_t seen = word_.load();
   for (;;) {
     if ((seen & (mutex_word::locked | mutex_word::starving)) == 0) {
       if (word_.try_take(seen, awake)) return wake_reason::ready;
       continue;
     }
-    if (spins_left > 0 && (seen & mutex_word::starving) == 0) {
+    if (spins_left > 0 && (seen & mutex_word::starving) == 0 && internal::spinning_pays()) {
       --spins_left;
       if (!awake) awake = word_.try_set_woken(seen);
       for (int i = 0; i < pauses_per_round; ++i) internal::spin_pause();
@@ -83,7 +78,7 @@ wake_reason mutex::lock_slow(internal::park_limit const& limit) {
     }
     awake = true;
     self.ticket.reset();
-    spins_left = can_spin() ? spin_rounds : 0;
+    spins_left = spin_rounds;
     seen = word_.load();
   }
 }

@@ -11,6 +11,7 @@
 
 #include "vole/assert.h"
 #include "vole/internal/chan_core.h"
+#include "vole/internal/spin.h"
 #include "vole/internal/unlock_sample.h"
 #include "vole/runtime.h"
 
@@ -38,12 +39,11 @@ void panic(std::string_view message) {
   model::fail("panic: " + std::string(message));
 }
 
-int runtime::max_procs() noexcept {
-  return 1;  // a mutex that may not spin: spinning changes when it queues, not
-             // how
-}
-
 namespace internal {
+
+bool spinning_pays() noexcept {
+  return false;  // spinning changes when a mutex queues, not how
+}
 
 void assert_failed(char const* kind, char const* condition, char const* file, int line,
                    std::string const& message) {
