@@ -36,10 +36,11 @@ passed=0
 failed=0
 skipped=0
 postgres=build/release/tests/service/postgres.json
+anothers=$([[ -f $postgres ]] && echo yes)
 # finish says the sum, whatever the end was; PostgreSQL still runs if the tests were interrupted.
 finish() {
   local status=$?
-  [[ -f $postgres ]] && python3 -B tests/service/postgres.py stop "$postgres"
+  [[ ! $anothers && -f $postgres ]] && python3 -B tests/service/postgres.py stop "$postgres"
   ((skipped)) && say "$skipped skipped (named above)"
   ((status != 0 && failed == 0)) && failed=1
   echo "$passed passed, $failed failed"

@@ -265,24 +265,26 @@ result<order> store::find_order(context const& ctx, std::string const& id) {
 }
 
 result<order> store::cancel_order(context const& ctx, std::string const& id) {
-  return db_.write(ctx, [&](tx& tx) -> result<order> {
+  auto const done = VOLE_TRY(cancel_if_open(ctx, id), "cancel order {}", id);
+  if (!done.changed && done.now.state == order_state::filled)
+    return fail(409, "order_filled", "order {} is filled already", id);
+  return done.now;
+}
+
+result<store::cancelled> store::cancel_if_open(context const& ctx, std::string const& id) {
+  return db_.write(ctx, [&](tx& tx) -> result<cancelled> {
     auto const done = VOLE_TRY(
         tx.exec(ctx, "update orders set state = 'cancelled' where id = $1 and state = 'open'", id),
-        "cancel order {}", id);
-    stored_order const o = VOLE_TRY(load_order(ctx, tx, id), "cancel order {}", id);
-    if (done.rows_affected == 0) {
-      if (o.shown.state == order_state::filled)
-        return fail(409, "order_filled", "order {} is filled already", id);
-      return o.shown;
-    }
+        "close order");
+    stored_order const o = VOLE_TRY(load_order(ctx, tx, id), "load order");
+    if (done.rows_affected == 0) return cancelled{o.shown, false};
     std::string_view const unit =
         o.shown.side == order_side::buy ? usd : std::string_view(o.shown.symbol);
     bool const released =
         VOLE_TRY(ledger::change(ctx, tx, ledger::account_of(o.shown.user_id, unit), 0, -o.reserved),
-                 "cancel order {}", id);
-    if (!released)
-      return vole::errors::make("cancel order {}: its account of {} is missing", id, unit);
-    return o.shown;
+                 "release what it reserved");
+    if (!released) return vole::errors::make("its account of {} is missing", unit);
+    return cancelled{o.shown, true};
   });
 }
 
@@ -340,8 +342,8 @@ result<store::fills> store::fill_crossing(context const& ctx, price const& at) {
       error why = vole::errors::wrap(filled.error(), "fill order {}", id);
       if (!vole::errors::is(why, unfillable)) return why;
       // It would stand before the others at each step to come.
-      VOLE_TRY(cancel_order(ctx, id), "give up order {}", id);
-      done.given_up.push_back(std::move(why));
+      auto const gone = VOLE_TRY(cancel_if_open(ctx, id), "give up order {}", id);
+      if (gone.changed) done.given_up.push_back(std::move(why));
     }
     if (ids.size() < static_cast<std::size_t>(batch)) return done;
   }

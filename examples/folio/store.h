@@ -98,6 +98,11 @@ class store {
   vole::sql::db& db() noexcept { return db_; }
 
  private:
+  struct cancelled {
+    order now;
+    bool changed = false;  // it was open until this call
+  };
+  result<cancelled> cancel_if_open(context const& ctx, std::string const& id);
   // fill_order: false when it is open no more.
   result<bool> fill_order(context const& ctx, std::string const& id, std::int64_t price);
 

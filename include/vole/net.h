@@ -181,8 +181,8 @@ class peer_watch : private internal::hangup_hook {
   internal::atomic<std::uintptr_t> state_{0};  // as peer_watch.cc says
 };
 
-// listener gives the connections that are made to an address. When its close() returns, the address
-// is free to be listened to again; it parks until those in accept have left.
+// listener gives the connections that are made to an address. When its first close() returns, the
+// address is free to be listened to again; it parks until those in accept have left.
 class listener : public io::closer {
  public:
   // accept returns the next connection.

@@ -5,7 +5,9 @@
 #include <array>
 #include <cerrno>
 #include <limits>
+#include <linux/sockios.h>
 #include <optional>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <utility>
 
@@ -31,6 +33,8 @@ constexpr int interim_heads_max = 8;
 constexpr std::uint64_t leftover_bytes_max = 64 * 1024;
 
 inline constinit const errors::sentinel malformed_response{"malformed response"};
+inline constinit const errors::sentinel answered_early{
+    "the server has answered and takes no more of the request"};
 
 // What the client writes itself.
 bool own_field(std::string_view name) {
@@ -87,13 +91,16 @@ std::string render_head(client_request const& req, absolute_url const& url,
   return out;
 }
 
+}  // namespace
+
 // body_writer writes a body until the server has answered and takes no more of it: it may be
 // waiting for its answer to be read. Reads of the connection must wait until it is destroyed.
+// Errors: as the connection's, and answered_early.
 class body_writer {
  public:
-  body_writer(context const& ctx, net::conn& conn)
+  body_writer(context const& ctx, net::conn& conn, bool is_watched)
       : conn_(conn), sending_(context::with_cancel(ctx)), watching_(context::with_cancel(ctx)) {
-    watch_.go([this] { watch(watching_.first); });
+    if (is_watched) watch_.go([this] { watch(watching_.first); });
   }
   ~body_writer() {
     watching_.second();
@@ -106,30 +113,40 @@ class body_writer {
     writes_.fetch_add(1, vole::internal::memory_order_relaxed);
     error err = conn_.writev(sending_.first, parts);
     writes_.fetch_add(1, vole::internal::memory_order_relaxed);
-    return err;
+    bool const given_up = err && sending_.first.err() && !watching_.first.err();
+    return given_up ? answered_early : err;
   }
 
  private:
+  struct progress {
+    std::uint64_t writes;
+    int unacknowledged;  // bytes
+
+    bool operator==(progress const&) const = default;
+  };
+  progress progress_now() const {
+    int queued = 0;
+    if (int const fd = conn_.native_handle(); fd >= 0) ::ioctl(fd, SIOCOUTQ, &queued);
+    return {writes_.load(vole::internal::memory_order_relaxed), queued};
+  }
   void watch(context const& ctx) {
     if (conn_.wait_readable(ctx)) return;
     for (;;) {
-      std::uint64_t const before = writes_.load(vole::internal::memory_order_relaxed);
+      progress const before = progress_now();
       if (time::sleep(ctx, answered_patience)) return;
-      bool const under_way = before % 2 != 0;
-      if (under_way && writes_.load(vole::internal::memory_order_relaxed) == before) break;
+      bool const under_way = before.writes % 2 != 0;
+      if (under_way && progress_now() == before) break;
     }
     sending_.second();
   }
 
-  static constexpr duration answered_patience = std::chrono::seconds(1);
+  static constexpr duration answered_patience = std::chrono::seconds(5);
   net::conn& conn_;
   std::pair<context, cancel_handle> sending_;
   std::pair<context, cancel_handle> watching_;
   vole::internal::atomic<std::uint64_t> writes_{0};  // begun and ended: odd during one
   sync::wait_group watch_;
 };
-
-}  // namespace
 
 bool client_conn::stale() {
   int const fd = conn_->native_handle();
@@ -175,7 +192,8 @@ result<received_head> client_conn::exchange(context const& ctx, client_request c
     bool const go_on = early || (!answered && errors::is(early.error(), net::timed_out));
     if (!go_on) return early;
     if (error ended = ctx.err()) return ended;  // not the 100: the body is still to come
-    sent = send_body(ctx, req);
+    // Where no 100 came it may come yet, which is no answer.
+    sent = send_body(ctx, req, early ? watched::yes : watched::no);
   }
   if (sent && (source_failed_ || ctx.err())) return sent;
   duration const patience = sent ? std::chrono::seconds(1) : options.response_header_timeout;
@@ -199,16 +217,19 @@ error client_conn::send_request(context const& ctx, client_request const& req, b
   if (body_left || req.stream != nullptr || req.body.size() > one_write_bytes_max) {
     error err = conn_->write(ctx, io::bytes(out_));
     if (err || body_left) return err;
-    return send_body(ctx, req);
+    return send_body(ctx, req, watched::yes);
   }
   io::bytes_view const parts[] = {io::bytes(out_), io::bytes(req.body)};
   return conn_->writev(ctx, std::span(parts, has_body ? 2 : 1));
 }
 
-error client_conn::send_body(context const& ctx, client_request const& req) {
-  if (req.stream != nullptr) return send_stream(ctx, req);
-  body_writer to(ctx, *conn_);
-  io::bytes_view left = io::bytes(req.body);
+error client_conn::send_body(context const& ctx, client_request const& req, watched answer) {
+  body_writer to(ctx, *conn_, answer == watched::yes);
+  return req.stream != nullptr ? send_stream(ctx, req, to) : send_text(req.body, to);
+}
+
+error client_conn::send_text(std::string_view body, body_writer& to) {
+  io::bytes_view left = io::bytes(body);
   while (!left.empty()) {
     io::bytes_view const slice = left.first(std::min(left.size(), one_write_bytes_max));
     if (error err = to.write({&slice, 1})) return err;
@@ -217,10 +238,9 @@ error client_conn::send_body(context const& ctx, client_request const& req) {
   return nullptr;
 }
 
-error client_conn::send_stream(context const& ctx, client_request const& req) {
+error client_conn::send_stream(context const& ctx, client_request const& req, body_writer& to) {
   auto const buffer = std::make_unique_for_overwrite<std::byte[]>(stream_bytes);
   io::bytes_span const room(buffer.get(), stream_bytes);
-  body_writer to(ctx, *conn_);
   bool const chunked = !req.stream_bytes;
   std::uint64_t left = req.stream_bytes.value_or(std::numeric_limits<std::uint64_t>::max());
   while (left != 0) {

@@ -24,6 +24,8 @@ struct received_head {
   head_info info;
 };
 
+class body_writer;
+
 class client_conn final : public body_source {
  public:
   client_conn(std::unique_ptr<net::conn> conn, parse_limits const& limits)
@@ -56,8 +58,10 @@ class client_conn final : public body_source {
 
   // send_request sends the head in out_ and the body; body_left: it waits for 100 Continue.
   error send_request(context const& ctx, client_request const& req, bool& body_left);
-  error send_body(context const& ctx, client_request const& req);
-  error send_stream(context const& ctx, client_request const& req);
+  enum class watched : bool { no, yes };
+  error send_body(context const& ctx, client_request const& req, watched answer);
+  error send_text(std::string_view body, body_writer& to);
+  error send_stream(context const& ctx, client_request const& req, body_writer& to);
   result<received_head> read_final_head(context const& ctx, std::string_view method,
                                         headers& header, bool& answered);
   result<received_head> read_head(context const& ctx, std::string_view method, headers& header,

@@ -256,9 +256,10 @@ void append_named_creator(std::string& to, symbol::symbolized const& call,
   to += fmt::format("\n\t{}:{}\n", f.file.empty() ? "?" : f.file, f.line);
 }
 
-// Only a stack that was interrupted begins with no return address.
+// A stack that was interrupted begins with no return address, nor does one that has not begun.
 bool begins_exactly(goroutine_snapshot const& g) noexcept {
-  return g.state == goroutine_state::running;
+  return g.state == goroutine_state::running ||
+         g.pcs[0] == reinterpret_cast<std::uintptr_t>(&vole_fiber_entry);
 }
 
 }  // namespace

@@ -5,7 +5,6 @@ import contextlib
 import http.client
 import json
 import os
-import re
 import signal
 import socket
 import sqlite3
@@ -144,10 +143,6 @@ class Client:
 
     def price(self, symbol):
         return self.get(f"/v1/prices?symbols={symbol}").json()["prices"][0]["price_minor"]
-
-    def requests_in_flight(self):
-        text = call(self.folio.admin, "GET", "/metrics").body.decode()
-        return int(re.search(r"^http_requests_in_flight (\d+)$", text, re.M)[1])
 
     def portfolio(self, user):
         return self.get(f"/v1/users/{user}/portfolio").json()

@@ -111,7 +111,7 @@ def texts_have_gos_forms(pair):
         assert re.search(r"\n[0-9]+ @( 0x[0-9a-f]+)+\n(# labels: \{.*\}\n)?(#\t0x[0-9a-f]+\t\S.*\+0x[0-9a-f]+\t+\S+:[0-9]+\n)+\n",
                          answer.body.decode()), answer.body[:600]
     for answer in pair.ask("GET", "goroutine?debug=2"):
-        assert re.match(r"goroutine [0-9]+ (.* )?\[[^]]+\]:\n\S.*\n\t\S+:[0-9]+ \+0x", answer.body.decode()), answer.body[:300]
+        assert re.match(r"goroutine [0-9]+ (.* )?\[[^]]+\]:\n(\S.*\n\t\S+:[0-9]+\n)*\S.*\n\t\S+:[0-9]+ \+0x", answer.body.decode()), answer.body[:300]
     for answer in pair.ask("GET", ""):
         page = answer.body.decode()
         assert "Types of profiles available:" in page and "goroutine?debug=2" in page, page
