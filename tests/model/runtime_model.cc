@@ -39,6 +39,10 @@ void panic(std::string_view message) {
   model::fail("panic: " + std::string(message));
 }
 
+int runtime::max_procs() noexcept {
+  return 1;
+}
+
 namespace internal {
 
 bool spinning_pays() noexcept {
