@@ -28,7 +28,6 @@
 #include "runtime/burn_test.h"
 #include "runtime/sample_ring.h"
 #include "runtime/sanitizer.h"
-#include "runtime/sanitizer.h"
 #include "runtime/thread_stack.h"
 #include "symbol/symbolize.h"
 
