@@ -27,7 +27,7 @@ port=18091
 for side in vole go; do
   start "$side" "$port"
   before=$(held_kb)
-  coproc clients { python3 -B "$root/bench/http_idle/clients.py" "$port" "$connections"; }
+  coproc clients { exec python3 -B "$root/bench/http_idle/clients.py" "$port" "$connections"; }
   read -r _ <&"${clients[0]}" || die "the clients of $side failed"
   after=$(held_kb)
   awk -v side="$side" -v b="$before" -v a="$after" -v n="$connections" \
