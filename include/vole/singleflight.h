@@ -103,8 +103,7 @@ class group {
       ended->outcome.emplace(std::move(outcome));
       {
         sync::lock_guard const lock(mu);
-        auto const at = flights.find(key);
-        if (at != flights.end() && at->second == ended) flights.erase(at);
+        drop(key, ended);
       }
       ended->done.set();
     }
@@ -113,10 +112,14 @@ class group {
       {
         sync::lock_guard const lock(mu);
         last = --left->callers == 0;
-        auto const at = flights.find(key);
-        if (last && at != flights.end() && at->second == left) flights.erase(at);
+        if (last) drop(key, left);
       }
       if (last) left->cancel();
+    }
+    // drop lets the next caller begin anew, unless one has already. Under mu.
+    void drop(Key const& key, std::shared_ptr<flight> const& gone) {
+      auto const at = flights.find(key);
+      if (at != flights.end() && at->second == gone) flights.erase(at);
     }
   };
 

@@ -38,6 +38,9 @@ struct compared {
   error failure = nullptr;  // why it could not be compared
 };
 
+constexpr std::string_view columns =
+    "{:<{}}  {:>9}  {:>9}  {:>7}  {:<17}  {:>7}  {:>5}  {:>6}  {}\n";
+
 std::string percent(double logarithm) {
   if (std::isinf(logarithm)) return logarithm > 0 ? "+∞" : "-100%";
   return fmt::format("{:+.1f}%", std::expm1(logarithm) * 100);
@@ -215,9 +218,8 @@ std::string session::table() const {
     width = std::max(width, one.what.name.size());
     p_values.push_back(one.by->result().p);
   }
-  text +=
-      fmt::format("{:<{}}  {:>9}  {:>9}  {:>7}  {:<17}  {:>7}  {:>5}  {:>6}  verdict\n",
-                  "benchmark", width, "old", "new", "change", "interval", "p", "floor", "blocks");
+  text += fmt::format(columns, "benchmark", width, "old", "new", "change", "interval", "p", "floor",
+                      "blocks", "verdict");
   std::vector<double> const adjusted = holm(p_values);
   for (std::size_t i = 0; i < compared_.size(); ++i) {
     text += row(compared_[i], adjusted[i], width);
@@ -231,8 +233,6 @@ std::string session::table() const {
 }
 
 std::string session::row(compared const& one, double p, std::size_t name_width) const {
-  constexpr std::string_view columns =
-      "{:<{}}  {:>9}  {:>9}  {:>7}  {:<17}  {:>7}  {:>5}  {:>6}  {}\n";
   if (one.failure) {
     return fmt::format(columns, one.what.name, name_width, "-", "-", "-", "-", "-", "-", 0,
                        "not compared");

@@ -244,15 +244,11 @@ std::uintptr_t next_pc(std::string_view& words) {
   return pc;
 }
 
-// append_names adds a line for each that has a name; each is looked up once.
+// append_names adds a line for each that has a name.
 void append_names(std::string& lines, std::vector<std::uintptr_t> const& pcs) {
-  std::vector<std::uintptr_t> once = pcs;
-  std::ranges::sort(once);
-  once.erase(std::ranges::unique(once).begin(), once.end());
-  std::vector<symbol::symbolized> const found = symbol::symbolize(once);
+  symbol::pc_names const names(pcs);
   for (std::uintptr_t const pc : pcs) {
-    auto const at = std::ranges::lower_bound(once, pc) - once.begin();
-    symbol::symbolized const& known = found[static_cast<std::size_t>(at)];
+    symbol::symbolized const& known = names.of(pc);
     if (known.function_start == 0) continue;
     fmt::format_to(std::back_inserter(lines), "{:#x} {}\n", pc, known.frames.back().function);
   }

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "vole/defer.h"
 #include "vole/internal/format.h"
 #include "vole/net.h"
 
@@ -203,11 +204,8 @@ error response_stream::write(std::string_view data) {
 
 error response_stream::write(context const& ctx, io::bytes_view from) {
   if (error err = ctx.err()) return err;
-  struct scope {
-    context::stored& under;
-    ~scope() { under = context{}; }
-  } const ended{under_};
   under_ = ctx;
+  defer ended = [this] { under_ = context{}; };
   return write(io::text(from));
 }
 

@@ -34,12 +34,10 @@ class contention_source : public profile_source {
     all.samples.reserve(size_() + 16);  // seldom does it grow under the table's lock
     for_each_(
         [](void* arg, internal::stack_bucket const& at) {
-          stack_sample s{.pcs = {at.pcs, at.pcs + at.depth},
-                         .values = {at.counts[0], at.counts[1]},
-                         .labels = {}};
-          for (std::uintptr_t& pc : s.pcs) --pc;
-          if (s.pcs.empty()) s.pcs.push_back(lost_samples_pc);
-          static_cast<std::vector<stack_sample>*>(arg)->push_back(std::move(s));
+          static_cast<std::vector<stack_sample>*>(arg)->push_back(
+              {.pcs = calls_of({at.pcs, at.depth}),
+               .values = {at.counts[0], at.counts[1]},
+               .labels = {}});
         },
         &all.samples);
     return all;

@@ -47,9 +47,7 @@ class custom_source : public profile_source {
                      .lasted = {},
                      .samples = {}};
     for (auto const& [pcs, count] : counts) {
-      stack_sample s{.pcs = pcs, .values = {count}, .labels = {}};
-      for (std::uintptr_t& pc : s.pcs) --pc;
-      all.samples.push_back(std::move(s));
+      all.samples.push_back({.pcs = calls_of(pcs), .values = {count}, .labels = {}});
     }
     return all;
   }

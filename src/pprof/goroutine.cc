@@ -93,11 +93,9 @@ class goroutine_source : public profile_source {
                      .lasted = {},
                      .samples = {}};
     for (auto const& [key, count] : grouped_goroutines(wanted_)) {
-      stack_sample s{.pcs = key.pcs,
-                     .values = {count},
-                     .labels = labels_with_reason(key.labels_id, key.reason)};
-      for (std::uintptr_t& pc : s.pcs) --pc;
-      all.samples.push_back(std::move(s));
+      all.samples.push_back({.pcs = calls_of(key.pcs),
+                             .values = {count},
+                             .labels = labels_with_reason(key.labels_id, key.reason)});
     }
     blocking([&all] { add_up_equal(all); });
     return all;

@@ -41,11 +41,9 @@ class heap_source : public profile_source {
       heap_values const made = unsampled({at.objects_allocated, at.bytes_allocated}, at.rate);
       heap_values const live = unsampled(
           {at.objects_allocated - at.objects_freed, at.bytes_allocated - at.bytes_freed}, at.rate);
-      stack_sample s{.pcs = {at.pcs.begin(), at.pcs.end()},
+      stack_sample s{.pcs = calls_of(at.pcs),
                      .values = {made.objects, made.bytes, live.objects, live.bytes},
                      .labels = {}};
-      for (std::uintptr_t& pc : s.pcs) --pc;
-      if (s.pcs.empty()) s.pcs.push_back(lost_samples_pc);
       s.numbers.push_back({"bytes", static_cast<std::int64_t>(at.block_bytes), "bytes"});
       all.samples.push_back(std::move(s));
     }

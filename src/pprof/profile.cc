@@ -323,6 +323,13 @@ std::string gzip(std::string_view bytes) {
   return packed;
 }
 
+std::vector<std::uintptr_t> calls_of(std::span<std::uintptr_t const> return_addresses) {
+  if (return_addresses.empty()) return {lost_samples_pc};
+  std::vector<std::uintptr_t> calls(return_addresses.begin(), return_addresses.end());
+  for (std::uintptr_t& pc : calls) --pc;
+  return calls;
+}
+
 std::uint64_t hash_stack(std::span<std::uintptr_t const> pcs) noexcept {
   std::uint64_t h = 0xcbf29ce484222325;
   for (std::uintptr_t const pc : pcs) {

@@ -82,6 +82,10 @@ std::string gzip(std::string_view bytes);
 // labels_of is what a goroutine's labels_id means, or meant lately.
 std::vector<text_label> labels_of(std::uint64_t id);
 
+// calls_of moves return addresses into the calls that they belong to; lost_samples_pc where there
+// are none, since a sample without any is malformed to pprof's readers of text.
+std::vector<std::uintptr_t> calls_of(std::span<std::uintptr_t const> return_addresses);
+
 // hash_stack is a hash of a stack, for tables of stacks.
 std::uint64_t hash_stack(std::span<std::uintptr_t const> pcs) noexcept;
 

@@ -13,6 +13,7 @@
 
 #include "vole/internal/format.h"
 
+#include "runtime/own_stack.h"
 #include "runtime/scheduler.h"
 #include "runtime/signal.h"
 #include "symbol/unwind.h"
@@ -88,9 +89,7 @@ std::size_t walk_blocking(goroutine const& g, std::uintptr_t* pcs) noexcept {
                              .fp = g.blocking_fp.load(memory_order_relaxed)};
   };
   symbol::registers const from = place();
-  symbol::stack_bounds const bounds{reinterpret_cast<std::uintptr_t>(g.stack_low),
-                                    reinterpret_cast<std::uintptr_t>(g.stack_high)};
-  std::size_t const depth = symbol::unwind_saved(from, bounds, {pcs, dump_depth_max});
+  std::size_t const depth = symbol::unwind_saved(from, bounds_of(g), {pcs, dump_depth_max});
   symbol::registers const now = place();
   bool const stayed = g.state.load(memory_order_relaxed) == goroutine_state::blocking &&
                       now.pc == from.pc && now.sp == from.sp && now.fp == from.fp;
@@ -99,11 +98,7 @@ std::size_t walk_blocking(goroutine const& g, std::uintptr_t* pcs) noexcept {
 
 // stack_of copies the stack of the goroutine that s tells of; 0: it moved meanwhile.
 std::size_t stack_of(visitor const& v, goroutine& g, goroutine_snapshot& s) noexcept {
-  if (&g == v.self) {
-    symbol::stack_bounds const bounds{reinterpret_cast<std::uintptr_t>(g.stack_low),
-                                      reinterpret_cast<std::uintptr_t>(g.stack_high)};
-    return symbol::unwind_here(bounds, s.pcs);
-  }
+  if (&g == v.self) return symbol::unwind_here(bounds_of(g), s.pcs);
   if (is_waiting(s.state)) return walk_parked(g, s.pcs);
   if (s.state == goroutine_state::blocking) return walk_blocking(g, s.pcs);
   worker* const w = worker_running(g);
@@ -206,31 +201,13 @@ symbol::source_frame const& creator_among(std::span<symbol::source_frame const> 
 
 namespace {
 
-// What many pcs mean, each looked up once.
-class pc_names {
- public:
-  explicit pc_names(std::vector<std::uintptr_t> pcs) : pcs_(std::move(pcs)) {
-    std::sort(pcs_.begin(), pcs_.end());
-    pcs_.erase(std::unique(pcs_.begin(), pcs_.end()), pcs_.end());
-    names_ = symbol::symbolize(pcs_);
-  }
-  symbol::symbolized const& of(std::uintptr_t pc) const {
-    auto const at = std::lower_bound(pcs_.begin(), pcs_.end(), pc);
-    return names_[static_cast<std::size_t>(at - pcs_.begin())];
-  }
-
- private:
-  std::vector<std::uintptr_t> pcs_;
-  std::vector<symbol::symbolized> names_;
-};
-
 // call_at is where the i-th frame stands: a return address stands behind the call that it belongs
 // to.
 std::uintptr_t call_at(std::uintptr_t const* pcs, std::size_t i, bool first_is_exact) noexcept {
   return i == 0 && first_is_exact ? pcs[0] : pcs[i] - 1;
 }
 
-void append_named(std::string& to, pc_names const& names, std::uintptr_t const* pcs,
+void append_named(std::string& to, symbol::pc_names const& names, std::uintptr_t const* pcs,
                   std::size_t depth, bool first_is_exact) {
   if (depth == 0) {
     to += "\t(it moved while it was looked at)\n";
@@ -267,7 +244,7 @@ bool begins_exactly(goroutine_snapshot const& g) noexcept {
 void append_frames(std::string& to, std::uintptr_t const* pcs, std::size_t depth) {
   std::vector<std::uintptr_t> calls;
   for (std::size_t i = 0; i < depth; ++i) calls.push_back(call_at(pcs, i, true));
-  append_named(to, pc_names(std::move(calls)), pcs, depth, true);
+  append_named(to, symbol::pc_names(std::move(calls)), pcs, depth, true);
 }
 
 void append_creator(std::string& to, std::uintptr_t created_by, std::uint64_t parent_id) {
@@ -284,7 +261,7 @@ std::string dump_text(std::vector<goroutine_snapshot> all, std::size_t bytes_max
     }
     if (g.created_by != 0) calls.push_back(g.created_by - 1);
   }
-  pc_names const names(std::move(calls));
+  symbol::pc_names const names(std::move(calls));
   std::string text;
   for (goroutine_snapshot const& g : all) {
     if (text.size() >= bytes_max) {

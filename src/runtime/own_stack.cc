@@ -46,12 +46,16 @@ void announce_own_stack(thread_stack stack) noexcept {
   announced = stack;
 }
 
+symbol::stack_bounds bounds_of(goroutine const& g) noexcept {
+  return {reinterpret_cast<std::uintptr_t>(g.stack_low),
+          reinterpret_cast<std::uintptr_t>(g.stack_high)};
+}
+
 [[gnu::noinline]] symbol::stack_bounds own_stack_bounds(void const* here) noexcept {
   auto const at = reinterpret_cast<std::uintptr_t>(here);
   if (goroutine const* const g = current_goroutine()) {
-    auto const low = reinterpret_cast<std::uintptr_t>(g->stack_low);
-    auto const high = reinterpret_cast<std::uintptr_t>(g->stack_high);
-    if (within(at, low, high)) return {low, high};
+    symbol::stack_bounds const bounds = bounds_of(*g);
+    if (within(at, bounds.low, bounds.high)) return bounds;
   }
   if (announced.high == 0) return foreign_stack(at);
   if (within(at, announced.low, announced.high)) return {announced.low, announced.high};

@@ -20,6 +20,10 @@ void announce_own_stack(thread_stack stack) noexcept;
 // Takes no lock and allocates nothing: it is called inside malloc. Cost: a few ns.
 symbol::stack_bounds own_stack_bounds(void const* here) noexcept;
 
+struct goroutine;
+// bounds_of is the stack of a goroutine, whoever runs it. Signal handlers may ask.
+symbol::stack_bounds bounds_of(goroutine const& g) noexcept;
+
 // unwind_own_stack writes return addresses, innermost first, and returns how many. The first is
 // `from`, the return address of a function above which all frames are ours and left out; if it is
 // not found, all are given; if the stack is not known, `from` alone.

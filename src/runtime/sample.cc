@@ -137,10 +137,9 @@ void take_sample(record& r, std::uint64_t weight, void const* machine) noexcept 
   cpu_sample taken{.weight = weight};
   worker* const w = r.owner.load(memory_order_relaxed);
   goroutine* const g = w == nullptr ? nullptr : w->on_cpu.load(memory_order_relaxed);
-  if (g != nullptr && within(at.sp, reinterpret_cast<std::uintptr_t>(g->stack_low),
-                             reinterpret_cast<std::uintptr_t>(g->stack_high))) {
-    bounds = from_red_zone(at.sp, reinterpret_cast<std::uintptr_t>(g->stack_low),
-                           reinterpret_cast<std::uintptr_t>(g->stack_high));
+  symbol::stack_bounds const own = g == nullptr ? symbol::stack_bounds() : bounds_of(*g);
+  if (within(at.sp, own.low, own.high)) {
+    bounds = from_red_zone(at.sp, own.low, own.high);
     taken.goroutine_id = g->id.load(memory_order_relaxed);
     taken.labels_id = g->labels_id.load(memory_order_relaxed);
     taken.created_by = reinterpret_cast<std::uintptr_t>(g->created_by.load(memory_order_relaxed));

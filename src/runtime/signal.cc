@@ -19,6 +19,7 @@
 #include "base/futex.h"
 #include "runtime/dump.h"
 #include "runtime/monitor.h"
+#include "runtime/own_stack.h"
 #include "runtime/sanitizer.h"
 #include "runtime/scheduler.h"
 #include "runtime/thread_stack.h"
@@ -71,9 +72,7 @@ void answer_dump(void const* context) {
   goroutine* const g = w->on_cpu.load(memory_order_relaxed);
   capture.count = 0;
   if (g != nullptr && g->id.load(memory_order_relaxed) == capture.goroutine_id) {
-    symbol::stack_bounds const bounds{reinterpret_cast<std::uintptr_t>(g->stack_low),
-                                      reinterpret_cast<std::uintptr_t>(g->stack_high)};
-    capture.count = symbol::unwind_interrupted(symbol::interrupted(context), bounds,
+    capture.count = symbol::unwind_interrupted(symbol::interrupted(context), bounds_of(*g),
                                                {capture.pcs, capture.most});
   }
   // pairs with signal.cc:capture_running
@@ -118,9 +117,8 @@ void forward(int signal, siginfo_t* info, void* context, struct sigaction const&
 // its own code, seldom inside malloc.
 [[noreturn]] void report_overflow(goroutine& g, void* context) {
   std::uintptr_t pcs[dump_depth_max];
-  symbol::stack_bounds const bounds{reinterpret_cast<std::uintptr_t>(g.stack_low),
-                                    reinterpret_cast<std::uintptr_t>(g.stack_high)};
-  std::size_t const depth = symbol::unwind_interrupted(symbol::interrupted(context), bounds, pcs);
+  std::size_t const depth =
+      symbol::unwind_interrupted(symbol::interrupted(context), bounds_of(g), pcs);
   std::string text = fmt::format(
       "panic: stack overflow: goroutine {} used up its {} KiB; spawn_options::stack_bytes asks for "
       "more\n\n"

@@ -38,6 +38,7 @@
 #include "base/futex.h"
 #include "base/rand.h"
 #include "runtime/dump.h"
+#include "runtime/own_stack.h"
 #include "runtime/sample.h"
 #include "runtime/scheduler.h"
 #include "runtime/signal.h"
@@ -129,10 +130,8 @@ void answer(worker& w, void const* machine) noexcept {
   goroutine const* const g = w.on_cpu.load(memory_order_relaxed);
   m->goroutine_id = 0;
   m->depth = 0;
-  if (g != nullptr && at.sp >= reinterpret_cast<std::uintptr_t>(g->stack_low) &&
-      at.sp < reinterpret_cast<std::uintptr_t>(g->stack_high)) {
-    symbol::stack_bounds const bounds{reinterpret_cast<std::uintptr_t>(g->stack_low),
-                                      reinterpret_cast<std::uintptr_t>(g->stack_high)};
+  symbol::stack_bounds const bounds = g == nullptr ? symbol::stack_bounds() : bounds_of(*g);
+  if (at.sp >= bounds.low && at.sp < bounds.high) {
     m->depth = symbol::unwind_sampled(at, bounds, m->pcs);
     for (std::size_t i = 1; i < m->depth; ++i) --m->pcs[i];
   }

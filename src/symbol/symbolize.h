@@ -41,6 +41,19 @@ struct symbolized {
 // Cost:    what was found is kept, within symbol_bytes_max. A call with a new pc opens the file it
 //          lies in and reads the symbol table, and the line table of its compilation unit.
 std::vector<symbolized> symbolize(std::span<std::uintptr_t const> pcs);
+
+// pc_names is symbolize for pcs of which many are the same: each is looked up, and kept, once.
+class pc_names {
+ public:
+  explicit pc_names(std::vector<std::uintptr_t> pcs);
+
+  // of is what one of those pcs means.
+  symbolized const& of(std::uintptr_t pc) const;
+
+ private:
+  std::vector<std::uintptr_t> pcs_;  // sorted, each once
+  std::vector<symbolized> names_;
+};
 symbolized symbolize(std::uintptr_t pc);
 
 // symbol_name is the readable function name alone, from the symbol table: no DWARF is read. For

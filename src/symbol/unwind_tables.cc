@@ -188,8 +188,11 @@ void module_table::add_function(function_table const& function) {
         auto& c = *static_cast<context*>(arg);
         if (to <= from) return true;
         auto const packed = pack(row);
-        if (packed) c.self->add(c.start + from, *packed);
-        if (!packed) c.self->add_wide(c.start + from, row);
+        if (packed) {
+          c.self->add(c.start + from, *packed);
+        } else {
+          c.self->add_wide(c.start + from, row);
+        }
         c.done_to = c.start + to;
         return true;
       },
