@@ -54,16 +54,19 @@ TEST(idle, timer_of_an_idle_processor_fires_while_another_is_busy) {
     int const before = runtime::set_max_procs(2);
     while (runtime::read_stats().processors != 2) runtime::yield();
     atomic<bool> elsewhere{false};
+    latch done(1);
     go([&] {
       elsewhere.store(true);
       timer_add(due, now() + milliseconds(1));
       blocking([&] {
         while (!due.fired.load()) std::this_thread::yield();
       });
+      done.count_down();
     });
     go([] {});  // the first is now where another processor may take it from
     while (!elsewhere.load()) std::this_thread::yield();  // the timer must not be this processor's
     while (!due.fired.load()) runtime::yield();
+    done.wait();
     runtime::set_max_procs(before);
   });
 }
