@@ -142,9 +142,10 @@ template <class Fn>
 template <class Fn>
 int run(Fn&& fn) {
   using F = std::remove_reference_t<Fn>;
+  F* call = std::addressof(fn);
   return internal::run_main(
       [](void* p) -> int {
-        F& f = *static_cast<F*>(p);
+        F& f = **static_cast<F**>(p);
         if constexpr (std::is_void_v<std::invoke_result_t<F&>>) {
           f();
           return 0;
@@ -152,7 +153,7 @@ int run(Fn&& fn) {
           return f();
         }
       },
-      const_cast<void*>(static_cast<void const*>(std::addressof(fn))));
+      &call);
 }
 
 // blocking runs fn, which may stop its thread (a system call, a foreign library), and returns its

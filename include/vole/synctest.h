@@ -35,8 +35,8 @@ void run(void (*invoke)(void*), void* arg);
 template <class Fn>
 void test(Fn&& fn) {
   using F = std::remove_reference_t<Fn>;
-  internal_::run([](void* p) { (*static_cast<F*>(p))(); },
-                 const_cast<void*>(static_cast<void const*>(std::addressof(fn))));
+  F* call = std::addressof(fn);
+  internal_::run([](void* p) { (**static_cast<F**>(p))(); }, &call);
 }
 
 // wait returns when all other goroutines of the bubble are in durable waits; no time passes.

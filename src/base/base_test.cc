@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cerrno>
+#include <fcntl.h>
 #include <fstream>
 #include <gtest/gtest.h>
-#include <sched.h>
 #include <set>
 #include <string>
 #include <string_view>
@@ -94,12 +94,20 @@ void wait_until_asleep(int tid) {
 // The dump of the first panic; a second one strikes while it is made.
 void dump_slowly() {
   say("dump begins\n");
+  int line[2];
+  EXPECT_EQ(::pipe2(line, O_CLOEXEC), 0);
+  int const stderr_fd = ::dup(STDERR_FILENO);
+  EXPECT_EQ(::dup2(line[1], STDERR_FILENO), STDERR_FILENO);
   atomic<int> tid{0};
   std::thread other([&tid] {
     tid.store(::gettid());
     panic("the second");
   });
-  while (tid.load() == 0) ::sched_yield();
+  std::string heard;
+  char c = 0;
+  while (!heard.ends_with("the second\n") && ::read(line[0], &c, 1) == 1) heard += c;
+  EXPECT_EQ(::dup2(stderr_fd, STDERR_FILENO), STDERR_FILENO);
+  say(heard);
   wait_until_asleep(tid.load());
   say("dump ends\n");
   other.detach();

@@ -66,16 +66,19 @@ void chan_core::close() {
   }
   closed_.store(true, memory_order_release);  // pairs with chan_core.h:looks_receivable
   // One at a time: each waiter lies on a page of its own, which is fetched while the one before it
-  // is made ready. Nobody comes after the close.
+  // is made ready. Nobody comes after the close, and who has been woken may drop the last handle.
+  bool const waited_for = !receivers_.empty() || !senders_.empty();
+  if (waited_for) retain();
   for (;;) {
     chan_waiter* w = receivers_.pop_claimed();
     if (w == nullptr) w = senders_.pop_claimed();
     __builtin_prefetch(receivers_.front());
     lock_.unlock();
-    if (w == nullptr) return;
+    if (w == nullptr) break;
     w->finish(false);
     lock_.lock();
   }
+  if (waited_for) release();
 }
 
 chan_outcome chan_core::park(wait_reason why, void* slot,

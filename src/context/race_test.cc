@@ -214,7 +214,7 @@ TEST(cancel_race, task_and_errgroup) {
         EXPECT_EQ(t.empty(), !err);
       });
   if (!t.empty()) {
-    static_cast<void>(c.try_send(1));
+    while (!t.ready() && !c.try_send(1)) runtime::yield();
     static_cast<void>(t.get(context::background()));
   }
   internal::atomic<int> running{0};
@@ -241,23 +241,21 @@ TEST(cancel_race, task_and_errgroup) {
 TEST(cancel_race, singleflight_ends_its_call_when_the_last_caller_has_left) {
   singleflight::group<int, int> group;
   chan<int> const c(0);
-  internal::atomic<int> running{0};
+  sync::wait_group flights;  // one for each call: that of the call before was dropped
   race_cancel(
       115, rounds,
       [&](context const& ctx) {
+        flights.add(1);
         auto const load = [&](context const& flight) -> result<int> {
-          running.fetch_add(1);
           auto got = recv(flight, c);
-          running.fetch_sub(1);
+          flights.done();
           if (!got) return got.error();
           return 1;
         };
         return group.run(ctx, 1, load).error();
       },
       [&](context const& over) { static_cast<void>(send(over, c, 1)); },
-      [&](error const&) {
-        while (running.load() > 0) runtime::yield();
-      });
+      [&](error const&) { flights.wait(); });
 }
 
 TEST(cancel_race, merge_of_a_context_that_ends_meanwhile) {

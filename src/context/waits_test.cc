@@ -166,12 +166,14 @@ TEST(context_waits, acquire) {
 TEST(context_waits, call_of_a_once_that_runs) {
   sync::once once;
   chan<unit> finish(0);
-  go([&once, finish] { once.call([&] { finish.recv(); }); });
+  sync::wait_group runner;
+  runner.go([&once, finish] { once.call([&] { finish.recv(); }); });
   testing::wait_until_parked(1);
   auto [ctx, cancel] = context::with_timeout(context::background(), 2ms);
   EXPECT_TRUE(errors::is(call(ctx, once, [] { panic("run twice"); }), context::deadline_exceeded));
   finish.close();
   EXPECT_FALSE(call(live(), once, [] { panic("run twice"); }));
+  runner.wait();
 }
 
 TEST(context_waits, sleep) {

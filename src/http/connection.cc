@@ -222,7 +222,11 @@ void connection::refuse(parse_failure const& why) {
       errors::make("http: {} (byte {} of the message, answered {})", why.what, why.at, why.status));
   response_stream& res = x_->res;
   res.begin(*this, false, 1, false);
-  reply_error(res, why.status, why.what);
+  if (core_.options.refusal) {
+    core_.options.refusal(res, why.status, why.what);
+  } else {
+    reply_error(res, why.status, why.what);
+  }
   if (!res.finish() && !res.send_pending()) linger();
 }
 

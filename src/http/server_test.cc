@@ -120,6 +120,21 @@ TEST(http_server, refuses_malformed_messages_with_the_right_status_and_closes) {
             "answered 400)");
 }
 
+TEST(http_server, a_refusal_of_ones_own_answers_what_no_handler_sees) {
+  server_options options{.handler = [](response_writer&, request&) {}};
+  options.refusal = [](response_writer& res, int status, std::string_view reason) {
+    reply(res, status, fmt::format("{{\"reason\":\"{}\"}}", reason), "application/json");
+  };
+  test::memory_server server(std::move(options));
+  raw_client c(server.connect());
+  c.send("GET / HTTP/1.1\r\n\r\n");
+  std::string const got = c.rest();
+  EXPECT_TRUE(got.starts_with("HTTP/1.1 400 ")) << got;
+  EXPECT_NE(got.find("Content-Type: application/json\r\n"), std::string::npos) << got;
+  EXPECT_NE(got.find("Connection: close\r\n"), std::string::npos) << got;
+  EXPECT_TRUE(got.ends_with(R"({"reason":"HTTP/1.1 request without Host"})")) << got;
+}
+
 TEST(http_server, a_request_behind_a_refused_one_is_never_seen) {
   int handled = 0;
   test::memory_server server([&](response_writer&, request&) { ++handled; });

@@ -5,14 +5,20 @@
 #include <chrono>
 #include <gtest/gtest.h>
 #include <memory>
+#include <netinet/in.h>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <sys/socket.h>
 #include <unistd.h>
+#include <utility>
 
 #include "vole/go.h"
 #include "vole/internal/format.h"
 #include "vole/net.h"
 #include "vole/sync.h"
+
+#include "net/sockaddr.h"
 
 namespace vole::net {
 
@@ -25,6 +31,35 @@ struct conn_pair {
 inline std::string unused_name() {
   static internal::atomic<int> next{0};
   return fmt::format("@vole-net-test-{}-{}", ::getpid(), ++next);
+}
+
+// Bound and not listened to: nobody else can listen there, and connecting is refused.
+class held_port {
+ public:
+  explicit held_port(std::uint16_t port = 0) {
+    auto const at = internal::to_sockaddr(address::tcp(ip_address::loopback_v4(), port));
+    if (::bind(fd_, at->data(), at->size) != 0) ::close(std::exchange(fd_, -1));
+  }
+  ~held_port() {
+    if (fd_ != -1) ::close(fd_);
+  }
+  held_port(held_port const&) = delete;
+  held_port& operator=(held_port const&) = delete;
+
+  explicit operator bool() const { return fd_ != -1; }  // false: it is somebody else's
+  std::string text() const { return internal::local_address_of(fd_).text(); }
+
+ private:
+  int fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+};
+
+// A listener on IPv6 whose port nobody listens to on 127.0.0.1, for as long as `v4` is held.
+inline result<std::unique_ptr<listener>> listen_on_v6_alone(std::string_view at,
+                                                            std::optional<held_port>& v4) {
+  for (;;) {
+    auto l = listen("tcp6", at);
+    if (!l || v4.emplace((*l)->addr().port())) return l;
+  }
 }
 
 inline conn_pair connect_pair(std::string_view network) {

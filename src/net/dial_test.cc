@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <optional>
 #include <string>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <vector>
 
+#include "vole/runtime.h"
 #include "vole/testing.h"
 
 #include "net/conn_pair.h"
@@ -50,6 +53,11 @@ class silent_address {
       fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
       ::connect(fd, real->data(), real->size);
     }
+    tcp_info queue{};  // of a listener, `unacked` is what waits to be accepted
+    for (socklen_t size = sizeof queue; queue.tcpi_unacked == 0; size = sizeof queue) {
+      runtime::yield();
+      EXPECT_EQ(::getsockopt(listener_, IPPROTO_TCP, TCP_INFO, &queue, &size), 0);
+    }
   }
   ~silent_address() {
     for (int const fd : waiting_) ::close(fd);
@@ -63,13 +71,9 @@ class silent_address {
   address at_;
 };
 
-std::string closed_port() {
-  auto const l = listen("tcp", "127.0.0.1:0");
-  return (*l)->addr().text();
-}
-
 TEST(net_dial, says_who_refused) {
-  std::string const at = closed_port();
+  held_port const refusing;
+  std::string const at = refusing.text();
   auto const c = dial(ctx, "tcp", at);
   ASSERT_FALSE(c);
   EXPECT_EQ(c.error().message(), fmt::format("connect to {}: connection refused", at));
@@ -106,7 +110,8 @@ TEST(net_dial, without_host_means_this_machine) {
 }
 
 TEST(net_dial, without_host_keeps_to_the_family_of_the_network) {
-  auto const six = listen("tcp6", "[::1]:0");
+  std::optional<held_port> refusing;
+  auto const six = listen_on_v6_alone("[::1]:0", refusing);
   if (!six) GTEST_SKIP() << "this machine has no IPv6";
   std::string const no_host = fmt::format(":{}", (*six)->addr().port());
   auto const c = dial(ctx, "tcp6", no_host);
@@ -140,7 +145,8 @@ TEST(net_dial, tries_the_next_address_when_one_refuses) {
 }
 
 TEST(net_dial, reports_the_first_address_when_all_refuse) {
-  std::string const port = split_host_port(closed_port())->port;
+  held_port const refusing;
+  std::string const port = split_host_port(refusing.text())->port;
   fixed_resolver names({"127.0.0.2", "127.0.0.3"});
   auto const c = dial(ctx, "tcp", "db.test:" + port, {.names = &names});
   ASSERT_FALSE(c);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "vole/go.h"
+#include "vole/runtime.h"
 #include "vole/sync.h"
 #include "vole/testing.h"
 

@@ -115,10 +115,10 @@ error socket_conn::wait_readable(context const& ctx) {
   socket_turn const turn(socket_, socket::side::read, ctx);
   error err = turn.refusal(ctx);
   while (!err) {
-    // An edge that is there already may be about bytes that were read since; one that comes after
+    // An edge that has been fetched may be about bytes that were read since; one that comes after
     // this is about new ones.
-    bool const next_edge_is_new =
-        drained_ && !socket_.hangup().raised() && !socket_.handle().take_edge(poll_mode::read);
+    bool const next_edge_is_new = drained_ && !socket_.hangup().raised() &&
+                                  socket_.handle().next_edge_is_new(poll_mode::read);
     if (!next_edge_is_new) {
       ssize_t const n = sys::peek(socket_.fd());
       drained_ = n == -EAGAIN;

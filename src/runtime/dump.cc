@@ -7,6 +7,7 @@
 #include <cstring>
 #include <iterator>
 #include <string_view>
+#include <time.h>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -39,13 +40,24 @@ bool is_waiting(goroutine_state state) noexcept {
   return state == goroutine_state::parked || state == goroutine_state::runnable;
 }
 
+// The stack pointer that g's thread has left behind; null: it is on the way from or to the stack.
+[[gnu::no_sanitize_address, gnu::no_sanitize_thread]] void* left_at(goroutine const& g) noexcept {
+  return const_cast<void* const volatile&>(g.context.sp);
+}
+
+// A thread may lose its core on the way.
+void await_departure(goroutine const& g) noexcept {
+  timespec const pause{0, 200'000};
+  for (int i = 0; i < 10 && left_at(g) == nullptr; ++i) ::nanosleep(&pause, nullptr);
+}
+
 // A parked stack is copied word by word while it may start to run: whoever moves it changes
 // `switches`.
 [[gnu::no_sanitize_address, gnu::no_sanitize_thread]] std::size_t walk_parked(goroutine& g,
                                                                               std::uintptr_t* pcs) {
   std::uint32_t const before =
       g.switches.load(memory_order_acquire);  // pairs with scheduler.cc:leave
-  void* const sp = const_cast<void* volatile&>(g.context.sp);
+  void* const sp = left_at(g);
   auto const low = reinterpret_cast<std::uintptr_t>(g.stack_low);
   auto const high = reinterpret_cast<std::uintptr_t>(g.stack_high);
   auto const at = reinterpret_cast<std::uintptr_t>(sp);
@@ -99,7 +111,10 @@ std::size_t walk_blocking(goroutine const& g, std::uintptr_t* pcs) noexcept {
 // stack_of copies the stack of the goroutine that s tells of; 0: it moved meanwhile.
 std::size_t stack_of(visitor const& v, goroutine& g, goroutine_snapshot& s) noexcept {
   if (&g == v.self) return symbol::unwind_here(bounds_of(g), s.pcs);
-  if (is_waiting(s.state)) return walk_parked(g, s.pcs);
+  if (is_waiting(s.state)) {
+    await_departure(g);
+    return walk_parked(g, s.pcs);
+  }
   if (s.state == goroutine_state::blocking) return walk_blocking(g, s.pcs);
   worker* const w = worker_running(g);
   return w == nullptr ? 0 : capture_running(*w, s.id, s.pcs, dump_depth_max);
@@ -144,6 +159,10 @@ char const* state_text(goroutine_snapshot const& g) {
       break;
   }
   return "dead";
+}
+
+bool stands_still(goroutine const& g) noexcept {
+  return g.state.load(memory_order_relaxed) == goroutine_state::parked && left_at(g) != nullptr;
 }
 
 bool look_at_waiting(goroutine& g, goroutine_snapshot& to) noexcept {

@@ -44,6 +44,9 @@ void for_each_goroutine(void (*visit)(void* arg, goroutine_snapshot const& g), v
 
 std::vector<goroutine_snapshot> all_goroutines();
 
+// stands_still says whether g is parked and its thread has left its stack.
+bool stands_still(goroutine const& g) noexcept;
+
 // look_at_waiting fills `to` with a goroutine that is parked or runnable; false: it is neither.
 // depth as above. Sends no signal. Any thread, while it keeps the stacks from being given back
 // (stack_pool::walk_on).

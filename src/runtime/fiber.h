@@ -10,6 +10,7 @@
 // chain ends at vole_fiber_entry, so that gdb, the profiler and the unwinder stop there.
 
 #include <cstddef>
+#include <utility>
 
 #include "runtime/sanitizer.h"
 
@@ -25,7 +26,7 @@ void vole_fiber_entry() noexcept;
 namespace vole::internal {
 
 struct fiber {
-  void* sp = nullptr;  // of a fiber that does not run
+  void* sp = nullptr;  // null while it runs, and while it is on its way to or from there
 #if VOLE_ASAN
   void* fake_stack = nullptr;
   void const* stack_low = nullptr;
@@ -57,7 +58,7 @@ inline void fiber_switch(fiber& from, fiber& to, [[maybe_unused]] bool ending = 
 #if VOLE_TSAN
   __tsan_switch_to_fiber(to.tsan, 0);
 #endif
-  vole_fiber_switch(&from.sp, to.sp);
+  vole_fiber_switch(&from.sp, std::exchange(to.sp, nullptr));
 #if VOLE_ASAN
   __sanitizer_finish_switch_fiber(from.fake_stack, nullptr, nullptr);
 #endif

@@ -67,6 +67,7 @@ TEST(idle, timer_of_an_idle_processor_fires_while_another_is_busy) {
     while (!elsewhere.load()) std::this_thread::yield();  // the timer must not be this processor's
     while (!due.fired.load()) runtime::yield();
     done.wait();
+    timer_delete(due);  // waits until its worker has let it go
     runtime::set_max_procs(before);
   });
 }
@@ -142,6 +143,29 @@ TEST(idle_death, wired_goroutine_goes_on_at_the_bound_of_threads) {
         std::_Exit(0);
       },
       testing::ExitedWithCode(0), "");
+}
+
+TEST(netpoller, an_edge_that_a_poll_has_fetched_may_be_old) {
+  struct watch : hangup_hook {
+    polled_pipe* pipe = nullptr;
+    atomic<bool> fired{false};
+    bool new_during_the_poll = true;
+  };
+  run([] {
+    polled_pipe pipe;
+    watch w;
+    w.pipe = &pipe;
+    w.fire = [](hangup_hook* self) {
+      auto& told = *static_cast<watch*>(self);
+      told.pipe->handle->next_edge_is_new(poll_mode::read);  // the edge itself is used up
+      told.new_during_the_poll = told.pipe->handle->next_edge_is_new(poll_mode::read);
+      told.fired.store(true);
+    };
+    pipe.handle->hangup().arm(&w);
+    ::close(std::exchange(pipe.fds[1], -1));
+    while (!w.fired.load()) runtime::yield();
+    EXPECT_FALSE(w.new_during_the_poll);
+  });
 }
 
 TEST(idle_death, deadlock_is_reported_though_a_worker_waited_for_a_descriptor) {

@@ -157,9 +157,9 @@ class blocked_workers {
   blocked_workers() { EXPECT_EQ(::pipe(fds_), 0); }
   void block(int n) {
     for (int i = 0; i < n; ++i) {
-      go([this] {
+      go([fd = fds_[0]] {
         char c = 0;
-        EXPECT_EQ(blocking([&] { return ::read(fds_[0], &c, 1); }), 1);
+        EXPECT_EQ(blocking([&] { return ::read(fd, &c, 1); }), 1);
       });
     }
   }
@@ -191,6 +191,7 @@ template <class Then>
   run([&] {
     runtime::set_max_procs(1);
     refuse_threads();
+    static_cast<void>(runtime::read_stats());  // a worker that is just being made is counted now
     workers.store(runtime::read_stats().threads);
     blocked_workers blocked;
     latch done(1);

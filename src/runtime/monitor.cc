@@ -322,7 +322,7 @@ void monitor::judge(found& f) noexcept {
 }
 
 // computes: its thread gets on, if slowly. What a thread misses that the kernel keeps waiting, a
-// spare would miss as well.
+// spare would miss as well, for as long as it has not used up what none may.
 bool monitor::computes(processor& p, int tid) noexcept {
   duration const computed = computed_by(tid);
   if (p.standing_at == time_point{}) {
@@ -330,14 +330,16 @@ bool monitor::computes(processor& p, int tid) noexcept {
     p.standing_computed = computed;
     return false;
   }
-  return computed - p.standing_computed >= (t_ - p.standing_at) / 8;
+  duration const used = computed - p.standing_computed;
+  return used >= (t_ - p.standing_at) / 8 || used >= stuck_computing;
 }
 
 void monitor::report(processor& p, duration still) noexcept {
   worker* const w = p.holder.load(memory_order_acquire);  // pairs with processor.cc:hold
   if (w == nullptr || p.reported_tick == p.seen_tick) return;
-  p.reported_tick = p.seen_tick;
-  report_stall(*w, p, still, sleeps_in_kernel(w->tid.load(memory_order_relaxed)));
+  if (report_stall(*w, p, still, sleeps_in_kernel(w->tid.load(memory_order_relaxed)))) {
+    p.reported_tick = p.seen_tick;
+  }
 }
 
 // All may be busy for long with nobody at the descriptors.

@@ -29,7 +29,8 @@ class netpoller {
   int event_fd_ = -1;
   atomic<bool> interrupted_{false};
   atomic<std::size_t> handles_{0};
-  raw_mutex mu_;  // guards the free list; leaf
+  atomic<unsigned> polls_under_way_{0};  // from the system call until its edges are posted
+  raw_mutex mu_;                         // guards the free list; leaf
   poll_handle* free_ VOLE_GUARDED_BY(mu_) = nullptr;
 };
 

@@ -91,6 +91,7 @@ time_point netpoller::poll(goroutine_chain& ready, time_point const* deadline) n
       timeout.tv_nsec = left.count() % 1'000'000'000;
     }
   }
+  polls_under_way_.fetch_add(1);
   int const n = ::epoll_pwait2(epoll_fd_, events, events_per_poll, wait, nullptr);
   static_cast<void>(
       handles_.load(memory_order_acquire));  // pairs with netpoller.cc:poll_handle::open
@@ -107,6 +108,7 @@ time_point netpoller::poll(goroutine_chain& ready, time_point const* deadline) n
     h->on_event(events[i].events, static_cast<std::uint32_t>(data >> 48));
   }
   set_collecting(nullptr);
+  polls_under_way_.fetch_sub(1);
   return internal::monotonic_now();
 }
 
@@ -210,9 +212,11 @@ poll_result poll_handle::wait(poll_mode mode, park_limit const& limit) noexcept 
   return reason == wake_reason::deadline ? poll_result::deadline : poll_result::canceled;
 }
 
-bool poll_handle::take_edge(poll_mode mode) noexcept {
+bool poll_handle::next_edge_is_new(poll_mode mode) noexcept {
+  // Looked at first: what a poll that has ended brought is in `ready`.
+  bool const none_fetched = the_netpoller().polls_under_way_.load() == 0;
   raw_lock const lock(mu_);
-  return std::exchange(of(mode).ready, false);
+  return !std::exchange(of(mode).ready, false) && none_fetched;
 }
 
 // post ends the wait of a side, if there is one that nothing else has ended. The caller holds mu_.

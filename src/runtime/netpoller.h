@@ -40,10 +40,9 @@ class poll_handle {
   // Panics: two goroutines wait for the same mode (caller's bug).
   poll_result wait(poll_mode mode, park_limit const& limit = {}) noexcept;
 
-  // take_edge uses up an edge that has come since the last wait; false: there was none, and the
-  // next edge is later
-  // than this call.
-  bool take_edge(poll_mode mode) noexcept;
+  // next_edge_is_new uses up an edge that has come since the last wait. True: there was none, and
+  // no poll is under way that may have fetched one already, so the next tells of what comes later.
+  bool next_edge_is_new(poll_mode mode) noexcept;
 
   // set_deadline bounds every wait of this mode, also one that is parked now; never lifts it; a
   // past time ends

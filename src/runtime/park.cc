@@ -140,8 +140,8 @@ void park_ticket::park_holding(wait_reason why, held_lock& lock) noexcept {
     sample.end(__builtin_return_address(0));
     return;
   }
-  mark_parked(why);
   contention::wait_sample const sample(why);
+  mark_parked(why);
   park_access::held_by held{lock, *goroutine_};
   the_scheduler().switch_away(*goroutine_, &park_access::after_park_holding, &held);
   sample.end(__builtin_return_address(0));

@@ -58,6 +58,17 @@ TEST(go, works_from_goroutines_and_balances_the_count) {
   SUCCEED();
 }
 
+int seven() {
+  return runtime::goroutine_id() != 0 ? 7 : 0;
+}
+
+TEST(run, takes_a_function_as_well_as_a_closure) {
+  EXPECT_EQ(run(seven), 7);
+  EXPECT_EQ(run(&seven), 7);
+  auto const three = [] { return 3; };
+  EXPECT_EQ(run(three), 3);
+}
+
 TEST(go, a_closure_lives_on_the_stack_and_is_destroyed) {
   auto token = std::make_shared<int>(1);
   latch done(1);
@@ -327,13 +338,13 @@ TEST(dump, names_a_parked_goroutine_its_reason_and_its_creator) {
       g.wait();
       done.count_down();
     });
-    runtime::yield();
     std::string text;
     do {
+      runtime::yield();
       text = runtime::dump_goroutines();
-    } while (text.find("[chan receive]") == std::string::npos);
+    } while (text.find("[chan receive]") == std::string::npos ||
+             text.find("gate::wait") == std::string::npos);
     EXPECT_NE(text.find("[running]"), std::string::npos) << text;
-    EXPECT_NE(text.find("gate::wait"), std::string::npos) << text;
     EXPECT_NE(text.find("created by "), std::string::npos) << text;
     EXPECT_NE(text.find("runtime_test.cc:"), std::string::npos) << text;
     while (!g.wake_one()) runtime::yield();

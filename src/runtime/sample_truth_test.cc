@@ -80,6 +80,7 @@ struct counted {
 template <int Which>
 std::thread worker_thread(std::latch& begun, std::uint64_t ms, std::uint64_t* used) {
   return std::thread([&begun, ms, used] {
+    thread_started();
     begun.wait();
     *used = burn_measured<Which>(ms);
   });
@@ -91,8 +92,8 @@ TEST(sample_truth, the_sum_is_what_getrusage_says) {
   std::latch begun(1);
   std::uint64_t used_by_other = 0;
   std::thread other = worker_thread<1>(begun, 1000, &used_by_other);
-  double const before = process_cpu_ns();
   ASSERT_EQ(all.capture.start(), 0);
+  double const before = process_cpu_ns();  // after the unwind tables have been read
   begun.count_down();
   burn_measured<2>(1000);
   other.join();

@@ -83,8 +83,11 @@ TEST(set_max_procs, changes_in_quick_succession_lose_no_processor) {
       if (i % 50 != 0) continue;
       while (runtime::read_stats().processors != 1) runtime::yield();
     }
-    while (runtime::read_stats().processors != 1) runtime::yield();
-    EXPECT_EQ(runtime::read_stats().processors_spare, 0U);
+    runtime::stats s = runtime::read_stats();
+    while (s.processors != 1 || s.processors_spare != 0) {
+      runtime::yield();
+      s = runtime::read_stats();
+    }
     runtime::set_max_procs(before);
   });
 }
@@ -107,7 +110,11 @@ TEST(set_max_threads, goroutines_wait_for_a_thread_and_it_is_said_once) {
     }
     // A plain thread, which needs no worker: all workers are inside read().
     std::thread writer([&] {
-      while (runtime::read_stats().blocking_calls != limit) std::this_thread::yield();
+      runtime::stats s = runtime::read_stats();
+      while (s.blocking_calls != limit || s.processors_idle != s.processors) {
+        std::this_thread::yield();
+        s = runtime::read_stats();
+      }
       for (int i = 0; i < n; ++i) EXPECT_EQ(::write(fds[1], "x", 1), 1);
     });
     done.wait();

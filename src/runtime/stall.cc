@@ -29,10 +29,19 @@ struct stall {
   bool asleep;
 };
 
+bool still_there(stall const& s) noexcept {
+  goroutine const* const g = s.on->on_cpu.load(memory_order_relaxed);
+  return g != nullptr && g->id.load(memory_order_relaxed) == s.id;
+}
+
 void print(stall const& s) {
   std::uintptr_t pcs[dump_depth_max];
-  std::size_t const depth = capture_running(*s.on, s.id, pcs, dump_depth_max);
-  if (depth == 0) return;  // it has gone on
+  std::size_t depth = 0;
+  // Its thread answers when it gets a core.
+  for (int attempt = 0; depth == 0 && attempt < 50; ++attempt) {
+    if (!still_there(s)) return;
+    depth = capture_running(*s.on, s.id, pcs, dump_depth_max);
+  }
   auto const ms = std::chrono::duration_cast<std::chrono::milliseconds>(s.ran).count();
   std::string text = fmt::format(
       "vole: stall: goroutine {} has kept its processor for {} ms: {}\n\ngoroutine {} [running]:\n",

@@ -9,6 +9,7 @@
 // LOCKS  state::mu guards what goroutines other than the owner's touch: failure, closers, tasks. It
 //        is a leaf.
 #include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <signal.h>
 #include <unistd.h>
@@ -67,6 +68,15 @@ void answer_unmatched(http::response_writer& res, http::request& req, int status
           {.status = status,
            .code = other_method ? "method_not_allowed" : "not_found",
            .detail = other_method ? "this path is not for that method" : "there is no such path"});
+}
+
+// answer_refused knows no request: the message was none. Its code is the status in words.
+void answer_refused(http::response_writer& res, int status, std::string_view why) {
+  std::string code(http::status_text(status));
+  for (char& c : code) c = c == ' ' ? '_' : static_cast<char>(std::tolower(c));
+  res.header().set("Cache-Control", "no-store");
+  problem const shown{.status = status, .code = std::move(code), .detail = std::string(why)};
+  http::reply(res, status, to_json(shown, "", ""), "application/problem+json");
 }
 
 enum class phase : std::uint8_t { made, starting, serving, stopping, stopped };
@@ -225,6 +235,7 @@ void app::state::start_public() {
   auto options = how.http;
   options.handler = observe(std::move(requests))(std::move(inner));
   options.base_context = ctx.get();
+  if (!options.refusal) options.refusal = &answer_refused;
   auto const refused =
       registry.counter("http_messages_refused_total", "Messages that were no valid request.");
   if (!options.hooks.on_connection_error) {

@@ -82,6 +82,16 @@ TEST(app, serves_until_it_is_shut_down) {
   EXPECT_THAT(h.sink->text(), HasSubstr("msg=stopped"));
 }
 
+TEST(app, a_message_that_is_no_request_is_refused_with_a_problem) {
+  home h;
+  service::app app(h.how);
+  ASSERT_FALSE(app.start(add_hello));
+  auto const too_long = get(app.address(), "/" + std::string(9000, 'a'));
+  EXPECT_EQ(too_long.status, 414);
+  EXPECT_EQ(too_long.body, R"({"type":"about:blank","title":"URI Too Long","status":414,)"
+                           R"("detail":"request line too long","code":"uri_too_long"})");
+}
+
 TEST(app, a_server_that_is_not_wanted_is_not_there) {
   home h;
   h.how.admin.clear();

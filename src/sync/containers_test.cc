@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "vole/go.h"
+#include "vole/internal/epoch.h"
 #include "vole/runtime.h"
 #include "vole/sync.h"
 
@@ -33,6 +34,34 @@ struct traced {
   }
   friend bool operator==(traced const&, traced const&) = default;
 };
+
+// --- epoch
+// ---------------------------------------------------------------------------------------------
+
+TEST(epoch, keeps_what_any_number_of_plain_threads_read) {
+  auto const free = [](void* object) { delete static_cast<traced*>(object); };
+  internal::limbo limbo(1);
+  constexpr int readers = 150;
+  sync::wait_group pinned;
+  sync::wait_group retired;
+  pinned.add(readers);
+  retired.add(1);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < readers; ++i) {
+    threads.emplace_back([&] {
+      internal::read_pin const pin;
+      pinned.done();
+      retired.wait();
+    });
+  }
+  pinned.wait();
+  limbo.retire(new traced(1), free);
+  EXPECT_EQ(traced::live.load(), 1);
+  retired.done();
+  for (std::thread& thread : threads) thread.join();
+  limbo.retire(new traced(2), free);
+  EXPECT_EQ(traced::live.load(), 0);
+}
 
 // --- pool
 // ----------------------------------------------------------------------------------------------

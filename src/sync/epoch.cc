@@ -18,17 +18,17 @@ namespace {
 
 constexpr std::size_t slots_per_chunk = 64;
 constexpr std::size_t chunks_max = scheduler::workers_max / slots_per_chunk;
-constexpr std::size_t guests_max = 64;  // plain threads that read at the same moment
 static_assert(chunks_max * slots_per_chunk == scheduler::workers_max);
 
 struct slot_chunk {
   epoch_slot slots[slots_per_chunk];
+  atomic<slot_chunk*> next{nullptr};  // of the guests' chunks
 };
 
 atomic<std::uint64_t> the_epoch{1};
 atomic<slot_chunk*> worker_slots[chunks_max];
 atomic<std::size_t> chunk_count{0};  // never shrinks
-epoch_slot guest_slots[guests_max];
+slot_chunk guest_slots;              // never fewer than have been pinned at once
 
 epoch_slot& worker_slot(std::uint32_t index) noexcept {
   std::size_t const chunk = index / slots_per_chunk;
@@ -51,13 +51,24 @@ epoch_slot& worker_slot(std::uint32_t index) noexcept {
 }
 
 epoch_slot& guest_slot(std::uint64_t epoch) noexcept {
-  for (;;) {
-    for (epoch_slot& slot : guest_slots) {
+  for (slot_chunk* chunk = &guest_slots;;) {
+    for (epoch_slot& slot : chunk->slots) {
       std::uint64_t expected = 0;
       // pairs with epoch.cc:oldest_pin
       if (slot.pinned.compare_exchange_strong(expected, epoch, memory_order_seq_cst)) return slot;
     }
-    spin_pause();  // 64 threads read at this moment, each for some nanoseconds
+    // Linked before it is pinned in. pairs with epoch.cc:oldest_pin
+    slot_chunk* next = chunk->next.load(memory_order_acquire);
+    if (next == nullptr) {
+      auto* const fresh = new slot_chunk;
+      // pairs with epoch.cc:oldest_pin
+      if (chunk->next.compare_exchange_strong(next, fresh, memory_order_seq_cst)) {
+        next = fresh;
+      } else {
+        delete fresh;
+      }
+    }
+    chunk = next;
   }
 }
 
@@ -75,7 +86,10 @@ std::uint64_t oldest_pin() noexcept {
     slot_chunk const* const c = worker_slots[i].load(memory_order_acquire);
     if (c != nullptr) std::for_each(std::begin(c->slots), std::end(c->slots), look);
   }
-  std::for_each(std::begin(guest_slots), std::end(guest_slots), look);
+  for (slot_chunk const* c = &guest_slots; c != nullptr;) {
+    std::for_each(std::begin(c->slots), std::end(c->slots), look);
+    c = c->next.load(memory_order_seq_cst);  // pairs with guest_slot
+  }
   return oldest;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // main() of the tests: all run in the main goroutine, and each must leave as many goroutines as it
 // found.
+#include <chrono>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <memory>
@@ -14,7 +15,7 @@ namespace {
 class leak_listener final : public testing::EmptyTestEventListener {
   void OnTestStart(testing::TestInfo const&) override { check_.emplace(); }
   void OnTestEnd(testing::TestInfo const&) override {
-    if (std::string const left = check_->report(); !left.empty()) {
+    if (std::string const left = check_->report(std::chrono::minutes(1)); !left.empty()) {
       ADD_FAILURE() << "the test leaves goroutines behind:\n\n" << left;
     }
   }

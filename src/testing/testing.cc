@@ -10,6 +10,7 @@
 #include "vole/runtime.h"
 #include "vole/time.h"
 
+#include "runtime/dump.h"
 #include "runtime/goroutine.h"
 #include "runtime/scheduler.h"
 
@@ -82,11 +83,7 @@ std::size_t parked() {
   internal::the_scheduler().stacks().for_each_block(
       [](void* arg, goroutine& g) {
         auto& search_in = *static_cast<search*>(arg);
-        // relaxed, no partner: a look at what moves anyway.
-        if (&g != search_in.self &&
-            g.state.load(internal::memory_order_relaxed) == goroutine_state::parked) {
-          ++search_in.count;
-        }
+        if (&g != search_in.self && internal::stands_still(g)) ++search_in.count;
       },
       &found);
   return found.count;

@@ -58,17 +58,17 @@ TEST(go_semaphore, TestWeightedTryAcquire) {
 
 TEST(go_semaphore, TestWeightedAcquire) {
   sync::semaphore sem(2);
-  auto const acquired = [&](std::int64_t n) {
-    auto const [ctx, cancel] = context::with_timeout(context::background(), 10ms);
-    return acquire(ctx, sem, n) == nullptr;
+  auto const acquired = [&](duration patience) {
+    auto const [ctx, cancel] = context::with_timeout(context::background(), patience);
+    return acquire(ctx, sem, 1) == nullptr;
   };
   sem.acquire(1);
-  EXPECT_TRUE(acquired(1));
-  EXPECT_FALSE(acquired(1));
+  EXPECT_TRUE(acquired(1h));
+  EXPECT_FALSE(acquired(10ms));
   sem.release(2);
-  EXPECT_TRUE(acquired(1));
+  EXPECT_TRUE(acquired(1h));
   sem.acquire(1);
-  EXPECT_FALSE(acquired(1));
+  EXPECT_FALSE(acquired(10ms));
 }
 
 // Who wants more than there is waits for the end of his context and stands in nobody's way.
@@ -135,7 +135,7 @@ TEST(go_semaphore, TestWeightedAcquireCanceled) {
   auto [ctx, cancel] = context::with_cancel(context::background());
   sem.acquire(1);
   chan<unit> ch(0);
-  go([&] {
+  go([&, ch] {
     while (sem.try_acquire(1)) {
       sem.release(1);
       runtime::yield();

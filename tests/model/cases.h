@@ -65,6 +65,7 @@ extern model_case const close_wakes_receivers;
 extern model_case const close_after_send;
 extern model_case const look_without_lock;
 extern model_case const last_handle;
+extern model_case const closed_by_reference;
 
 // wait_cases.cc
 extern model_case const rw_mutex_two_readers;

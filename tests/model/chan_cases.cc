@@ -156,6 +156,18 @@ void last_handle_body() {
   join();
 }
 
+// Who a close wakes may end the channel that the closer only refers to.
+void closed_by_reference_body() {
+  auto* const c = new chan<int>(0);
+  name_core(*c);
+  go("closer", [c] { c->close(); });
+  go("receiver", [c] {
+    MODEL_CHECK(!c->recv().has_value());
+    delete c;
+  });
+  join();
+}
+
 }  // namespace
 
 model_case const chan_lock_two{"chan_lock, two threads", {.preemptions = 3}, chan_lock_body};
@@ -171,5 +183,7 @@ model_case const close_after_send{
 model_case const look_without_lock{
     "chan, looks without the lock", {.preemptions = 3}, look_without_lock_body};
 model_case const last_handle{"chan, the last handle", {.preemptions = 2}, last_handle_body};
+model_case const closed_by_reference{
+    "chan, closed by reference", {.preemptions = 2}, closed_by_reference_body};
 
 }  // namespace vole::model::cases

@@ -87,6 +87,10 @@ TEST(chan_model, last_handle_frees_the_core_once) {
   expect_holds(cases::last_handle);
 }
 
+TEST(chan_model, who_a_close_wakes_may_end_the_channel) {
+  expect_holds(cases::closed_by_reference);
+}
+
 TEST(select_model, each_of_two_receives_is_taken_once) {
   expect_holds(cases::select_two_receives);
 }

@@ -44,7 +44,7 @@ struct request_record {
 // the connection's goroutine and must not block for long.
 struct server_hooks {
   std::function<void(request_record const&)> on_request_done = {};
-  // A message that was refused before any handler saw it (400, 408, 414, 431, 501, 505), or a
+  // A message that was refused before any handler saw it (400, 408, 414, 417, 431, 501, 505), or a
   // connection that broke. Silent ends (idle timeout, client closed between requests) are no error.
   std::function<void(std::string_view remote_addr, error const& err)> on_connection_error = {};
   // A C++ exception came out of the handler; the client was answered 500 where that was possible.
@@ -69,6 +69,10 @@ struct server_options {
   std::size_t header_fields_max = 100;            // else 431
   std::uint64_t body_bytes_max = 1024 * 1024;     // else body_too_large; see max_body
   std::size_t connections_max = 65'536;           // past it: 503 and close
+
+  // Answers a message that is refused before any handler sees it (on_connection_error names the
+  // statuses); one line of plain text when empty. The connection ends after it.
+  std::function<void(response_writer& res, int status, std::string_view reason)> refusal = {};
 
   // What the contexts of requests derive from; background when there is none.
   std::optional<context::stored> base_context = {};
