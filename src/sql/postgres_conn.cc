@@ -161,6 +161,7 @@ error pg_conn::read_until_sync(context const& ctx, pg_result& last) {
       case PGRES_PIPELINE_SYNC:
         in_flight_ = false;
         prepare_at_ = -1;
+        drop_notifications();
         return first;
       case PGRES_PIPELINE_ABORTED:
         break;
@@ -168,6 +169,7 @@ error pg_conn::read_until_sync(context const& ctx, pg_result& last) {
       case PGRES_TUPLES_OK:
         // Prepared is prepared, whatever becomes of the rest.
         if (commands_done_++ == prepare_at_) statements_.insert(preparing_text_, preparing_name_);
+        note_command(got.get());
         last = std::move(got);
         break;
       case PGRES_SINGLE_TUPLE:
@@ -188,6 +190,24 @@ error pg_conn::read_until_sync(context const& ctx, pg_result& last) {
   }
   broken_ = true;
   return mark_error(sql::connection_lost, errors::make("the server's answer ended too early"));
+}
+
+void pg_conn::note_command(PGresult* done) {
+  if (std::string_view(PQcmdStatus(done)) == "LISTEN") listens_ = true;
+}
+
+// libpq keeps notifications until it is asked for them, and nobody here asks.
+void pg_conn::drop_notifications() {
+  while (PGnotify* const one = PQnotifies(pg_.get())) {
+    PQfreemem(one);
+    listens_ = true;
+  }
+}
+
+error pg_conn::unlisten(context const& ctx) {
+  auto done = control(ctx, "UNLISTEN *");
+  if (done) listens_ = false;
+  return std::move(done).error();
 }
 
 error pg_conn::drain(context const& ctx) {
@@ -381,9 +401,11 @@ error pg_conn::read_all_simple(context const& ctx) {
     bool const bad =
         status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_EMPTY_QUERY;
     if (bad && !first) first = pg_error_of(got.get());
+    note_command(got.get());
   }
   in_flight_ = false;
   simple_ = false;
+  drop_notifications();
   if (PQstatus(pg_.get()) == CONNECTION_BAD || PQenterPipelineMode(pg_.get()) != 1) {
     broken_ = true;
     if (!first) first = errors::make(first_line_of(PQerrorMessage(pg_.get())));
@@ -453,6 +475,7 @@ result<std::unique_ptr<sql_batch>> pg_conn::fetch(context const& ctx) {
     }
     error failed =
         status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK ? error{} : pg_error_of(got.get());
+    note_command(got.get());
     batch->set_end(std::move(got));
     pg_result rest;
     error err = read_until_sync(ctx, rest);
@@ -476,6 +499,7 @@ void send_cancel(pg_cancel const& handle) {
 
 void pg_conn::forget_session() {
   timeout_ms_ = server_timeout;
+  listens_ = false;
   while (statements_.evict()) {
   }
 }

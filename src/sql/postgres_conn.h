@@ -128,6 +128,8 @@ class pg_conn final : public pooled {
   bool broken() const { return broken_; }
   bool in_flight() const { return in_flight_; }
   bool in_transaction() const { return PQtransactionStatus(pg_.get()) != PQTRANS_IDLE; }
+  // True after a LISTEN, or a notification: the session gets more of them until unlisten().
+  bool listens() const { return listens_; }
 
   // run runs one statement, prepared; `begin`, when not empty, goes ahead of it in the same round
   // trip.
@@ -150,6 +152,7 @@ class pg_conn final : public pooled {
   error drain(context const& ctx);
   // cancel_handle is what send_cancel takes. It may outlive the connection. Null: out of memory.
   pg_cancel cancel_handle() const;
+  error unlisten(context const& ctx);
   // After DISCARD ALL: the server has forgotten statements and settings.
   void forget_session();
 
@@ -179,6 +182,8 @@ class pg_conn final : public pooled {
   error next_result(context const& ctx, pg_result& out);
   error read_until_sync(context const& ctx, pg_result& last);
   error read_all_simple(context const& ctx);
+  void note_command(PGresult* done);
+  void drop_notifications();
   bool nothing_left();
   bool readable_now() const;
   error lost();
@@ -199,6 +204,7 @@ class pg_conn final : public pooled {
   bool broken_ = false;
   bool simple_ = false;     // outside of pipeline mode, in a script
   bool must_look_ = false;  // rule (1) holds for the next wait
+  bool listens_ = false;
 
   // Arguments of the request being made.
   std::vector<char const*> values_;

@@ -82,7 +82,8 @@ pg_session::~pg_session() {
   if (conn_ == nullptr) return;
   if (conn_->broken()) {
     shared_->home->put(std::move(conn_), false);
-  } else if (conn_->in_flight() || conn_->in_transaction() || use_ == use::dedicated) {
+  } else if (conn_->in_flight() || conn_->in_transaction() || conn_->listens() ||
+             use_ == use::dedicated) {
     quarantine(conn_->in_flight());
   } else {
     shared_->home->put(std::move(conn_), true);
@@ -98,6 +99,7 @@ void pg_session::quarantine(bool cancel) {
       err = cancel_statement(ctx, *conn);
     }
     if (!err) err = restore(ctx, *conn, was);
+    if (!err && conn->listens()) err = conn->unlisten(ctx);
     if (!err && cancel) err = probe(ctx, *conn);
     bool const sound = !err && !conn->broken() && !conn->in_flight() && !conn->in_transaction();
     shared->home->put(std::move(conn), sound);

@@ -5,7 +5,8 @@
 //
 // INVARIANTS
 //   conn_ is null once the connection was lost or quarantined: every further call says so.
-//   A connection reaches the pool only with no answer in flight and outside of a transaction.
+//   A connection reaches the pool only with no answer in flight, outside of a transaction, and
+//   listening for no notification.
 // QUARANTINE
 //   When a context ends, its caller returns at once. The connection goes to a goroutine of its own:
 //   that asks the server to cancel, waits until the server has taken note (libpq's PQcancel returns

@@ -13,6 +13,8 @@
 #include "vole/testing.h"
 
 #include "sql/conformance.h"
+#include "sql/postgres_conn.h"
+#include "sql/postgres_connect.h"
 #include "sql/postgres_for_test.h"
 
 namespace vole::sql_test {
@@ -331,6 +333,79 @@ TEST_F(postgres_db, a_connection_of_ones_own_is_cleaned_before_others_get_it) {
           .value(),
       0);
   EXPECT_EQ(db.stats().connects_total, 1);
+}
+
+// LISTEN is the session's, and a session is whoever has the connection.
+TEST_F(postgres_db, a_connection_that_listened_does_so_no_more_when_others_get_it) {
+  auto const channels = [&] {
+    return db.query_all<std::string>(ctx, "select pg_listening_channels()").value();
+  };
+  ASSERT_OK(db.exec(ctx, "listen news"));
+  EXPECT_TRUE(channels().empty());
+  ASSERT_OK(db.write(ctx, [&](sql::tx& tx) { return tx.exec(ctx, "listen news").error(); }));
+  EXPECT_TRUE(channels().empty());
+  {
+    auto tx = db.begin(ctx);
+    ASSERT_OK(tx);
+    ASSERT_OK(tx->exec_script(ctx, "select 1; listen news; select 2"));
+    ASSERT_OK(tx->commit(ctx));
+  }
+  EXPECT_TRUE(channels().empty());
+  {
+    auto rows = db.stream(ctx, "listen news");
+    ASSERT_OK(rows);
+  }
+  EXPECT_TRUE(channels().empty());
+  // Behind a statement of another kind it shows by the first notification.
+  ASSERT_OK(db.exec(ctx, "do $$ begin execute 'listen news'; end $$"));
+  ASSERT_OK(db.exec(ctx, "notify news"));
+  EXPECT_TRUE(channels().empty());
+  EXPECT_EQ(db.stats().connects_total, 1);
+  EXPECT_EQ(db.stats().discards_total, 0);
+}
+
+TEST_F(postgres_db, a_connection_of_ones_own_listens_until_it_is_given_back) {
+  {
+    auto conn = db.conn(ctx);
+    ASSERT_OK(conn);
+    ASSERT_OK(conn->exec(ctx, "listen news"));
+    {
+      auto dropped = conn->begin(ctx);
+      ASSERT_OK(dropped);
+      ASSERT_OK(dropped->exec(ctx, "notify news"));
+    }
+    EXPECT_EQ(conn->query_one<std::string>(ctx, "select pg_listening_channels()").value(), "news");
+  }
+  EXPECT_TRUE(db.query_all<std::string>(ctx, "select pg_listening_channels()")->empty());
+}
+
+// libpq keeps each notification until it is asked for.
+TEST_F(postgres_db, notifications_do_not_pile_up_in_a_connection) {
+  auto const target = internal::pg_target::parse(server().url(), "");
+  ASSERT_OK(target);
+  auto established = target->connect(ctx);
+  ASSERT_OK(established);
+  PGconn* const raw = established->get();
+  auto adopted = internal::pg_conn::adopt(*std::move(established), 8, 0s);
+  ASSERT_OK(adopted);
+  internal::pg_conn& conn = **adopted;
+  auto const expect_none = [&](std::string_view after) {
+    PGnotify* const kept = PQnotifies(raw);
+    EXPECT_EQ(kept, nullptr) << after;
+    PQfreemem(kept);
+  };
+  ASSERT_OK(conn.run(ctx, "listen news", {}, ""));
+  EXPECT_TRUE(conn.listens());
+  // Its own are there before the answer ends.
+  ASSERT_OK(conn.run(ctx, "notify news, 'one'", {}, ""));
+  expect_none("a statement");
+  ASSERT_OK(conn.script(ctx, "notify news, 'two'; notify news, 'three'"));
+  expect_none("a script");
+  ASSERT_OK(conn.start_stream(ctx, "select pg_notify('news', 'four')", {}, ""));
+  ASSERT_OK(conn.drain(ctx));
+  expect_none("a stream");
+  ASSERT_OK(conn.unlisten(ctx));
+  EXPECT_FALSE(conn.listens());
 }
 
 TEST_F(postgres_db, copy_is_refused_and_the_connection_replaced) {

@@ -40,7 +40,7 @@ class sqlite_database final : public sql_database {
   // Runs fn(session) as a transaction of one statement.
   template <class Fn>
   error single(context const& ctx, Fn fn) {
-    return writer_->run(ctx, attempts_of_single, true,
+    return writer_->run(ctx, attempts_of_single,
                         {&fn, [](void* f, sql::tx& tx) { return (*static_cast<Fn*>(f))(tx); }});
   }
 
@@ -137,7 +137,7 @@ result<std::unique_ptr<sql_session>> sqlite_database::begin(context const& ctx,
 
 error sqlite_database::run(context const& ctx, sql::tx_options const& options, sql_body body) {
   if (options.read_only) return run_read(ctx, body);
-  return writer_->run(ctx, options.attempts_max, false, body);
+  return writer_->run(ctx, options.attempts_max, body);
 }
 
 error sqlite_database::run_read(context const& ctx, sql_body body) {

@@ -126,6 +126,7 @@ void sqlite_rows::append(sqlite3_stmt* statement) {
 sqlite_conn::sqlite_conn(sqlite3* handle, std::size_t statements_max)
     : handle_(handle), statements_(statements_max) {
   sqlite3_progress_handler(handle_, steps_between_looks, &sqlite_conn::on_progress, this);
+  sqlite3_set_authorizer(handle_, &sqlite_conn::on_authorize, this);
 }
 
 sqlite_conn::~sqlite_conn() {
@@ -139,6 +140,14 @@ int sqlite_conn::on_progress(void* self) {
   if (limit == nullptr) return 0;
   if (limit->cancel != nullptr && limit->cancel->canceled()) return 1;
   return limit->deadline != never && now() >= limit->deadline ? 1 : 0;
+}
+
+// The first word of a text is not always what SQLite takes it for: its comments do not nest.
+int sqlite_conn::on_authorize(void* self, int action, char const*, char const*, char const*,
+                              char const*) {
+  bool const transaction = action == SQLITE_TRANSACTION || action == SQLITE_SAVEPOINT;
+  bool const refused = transaction && static_cast<sqlite_conn*>(self)->refuses_transactions_;
+  return refused ? SQLITE_DENY : SQLITE_OK;
 }
 
 error sqlite_conn::last_error(int code) const {
@@ -196,7 +205,7 @@ error sqlite_conn::expect_pragma(char const* pragma, std::string_view wanted) {
 }
 
 result<sqlite_statement> sqlite_conn::compile(std::string_view text, std::string_view* rest,
-                                              bool keep) {
+                                              bool keep, bool controls) {
   if (text.size() > static_cast<std::size_t>(sqlite3_limit(handle_, SQLITE_LIMIT_SQL_LENGTH, -1))) {
     return errors::make("the statement has {} bytes, which is too long", text.size());
   }
@@ -205,10 +214,17 @@ result<sqlite_statement> sqlite_conn::compile(std::string_view text, std::string
   }
   sqlite3_stmt* handle = nullptr;
   char const* tail = nullptr;
+  refuses_transactions_ = !controls;  // not while statements run: VACUUM has some of its own
   int const code = sqlite3_prepare_v3(handle_, text.data(), static_cast<int>(text.size()),
                                       keep ? SQLITE_PREPARE_PERSISTENT : 0, &handle, &tail);
+  refuses_transactions_ = false;
   sqlite_statement made;
   made.handle.reset(handle);
+  if ((code & 0xff) == SQLITE_AUTH) {
+    return errors::make(
+        "what begins or ends a transaction is a method, not a statement: use begin(), write() or "
+        "savepoint()");
+  }
   if (code != SQLITE_OK) return last_error(code);
   std::string_view const left = text.substr(static_cast<std::size_t>(tail - text.data()));
   if (rest != nullptr) *rest = left;
@@ -244,9 +260,9 @@ error sqlite_conn::map_params(sqlite_statement& statement) {
   return {};
 }
 
-result<sqlite_statement*> sqlite_conn::prepare(std::string_view text) {
+result<sqlite_statement*> sqlite_conn::prepare(std::string_view text, bool controls) {
   if (auto* known = statements_.find(text)) return known;
-  auto made = compile(text, nullptr, true);
+  auto made = compile(text, nullptr, true, controls);
   if (!made) return std::move(made).error();
   if (error err = map_params(*made)) return err;
   made->reads_only = sqlite3_stmt_readonly(made->handle.get()) != 0;
@@ -367,7 +383,7 @@ void sqlite_conn::reset(sqlite_statement& statement) {
 }
 
 error sqlite_conn::control(std::string_view text) {
-  auto statement = prepare(text);
+  auto statement = prepare(text, true);
   if (!statement) return std::move(statement).error();
   return run(**statement, {}, nullptr, nullptr);
 }

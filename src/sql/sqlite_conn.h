@@ -77,8 +77,9 @@ class sqlite_conn {
   sqlite_conn(sqlite_conn const&) = delete;
   sqlite_conn& operator=(sqlite_conn const&) = delete;
 
-  // prepare finds the statement in the cache or prepares it.
-  result<sqlite_statement*> prepare(std::string_view text);
+  // prepare finds the statement in the cache or prepares it. It refuses what begins or ends a
+  // transaction or a savepoint; that is control's.
+  result<sqlite_statement*> prepare(std::string_view text) { return prepare(text, false); }
 
   // run binds, steps to the end and resets. rows: where they go; null drops them.
   error run(sqlite_statement& statement, sql_params args, sqlite_rows* rows,
@@ -106,9 +107,13 @@ class sqlite_conn {
   explicit sqlite_conn(sqlite3* handle, std::size_t statements_max);
 
   static int on_progress(void* self);
+  static int on_authorize(void* self, int action, char const*, char const*, char const*,
+                          char const*);
+  result<sqlite_statement*> prepare(std::string_view text, bool controls);
   error set_up(role as, sqlite::options const& options);
   error expect_pragma(char const* pragma, std::string_view wanted);
-  result<sqlite_statement> compile(std::string_view text, std::string_view* rest, bool keep);
+  result<sqlite_statement> compile(std::string_view text, std::string_view* rest, bool keep,
+                                   bool controls = false);
   error map_params(sqlite_statement& statement);
   error bind(sqlite_statement& statement, sql_params args, bool copy);
   void refresh_names(sqlite_statement& statement);
@@ -117,6 +122,7 @@ class sqlite_conn {
   sqlite3* const handle_;
   statement_cache<sqlite_statement> statements_;
   park_limit const* limit_ = nullptr;
+  bool refuses_transactions_ = false;  // while it compiles a caller's statement
 };
 
 // What SQLite's primary code in err is; 0: err is none of SQLite's.

@@ -23,7 +23,7 @@ error member_session::before_statement() {
     group.release_due = false;
   }
   // The first member needs none: to undo it is to roll back all there is.
-  if (group.count > 0 && !single_) {
+  if (group.count > 0) {
     if (error err = conn().control("SAVEPOINT vole_member")) return err;
     marked_ = true;
   }
@@ -129,21 +129,20 @@ void sqlite_writer::leave() {
   if (next != nullptr) next->ticket.finish();
 }
 
-error sqlite_writer::run(context const& ctx, int attempts_max, bool single, sql_body body) {
+error sqlite_writer::run(context const& ctx, int attempts_max, sql_body body) {
   for (int attempt = 1;; ++attempt) {
     // What was once lost with a group runs alone, and so does what may run only once: nobody joins
     // it, and it joins nobody.
     bool const shares = attempt == 1 && attempts_max > 1;
     if (error ended = ctx.err()) return ended;
     if (error err = take(ctx, shares)) return err;
-    turn done = take_turn(ctx, single, shares, body);
+    turn done = take_turn(ctx, shares, body);
     if (!done.again) return std::move(done.err);
   }
 }
 
-sqlite_writer::turn sqlite_writer::take_turn(context const& ctx, bool single, bool shares,
-                                             sql_body body) {
-  member_session session(shared_, *this, single);
+sqlite_writer::turn sqlite_writer::take_turn(context const& ctx, bool shares, sql_body body) {
+  member_session session(shared_, *this);
   error err;
   {
     sql::tx tx = session.borrow();
@@ -163,10 +162,14 @@ sqlite_writer::turn sqlite_writer::take_turn(context const& ctx, bool single, bo
 // The closure has ended. Undo it or count it in; then pass the group on, or commit it.
 sqlite_writer::turn sqlite_writer::end_turn(context const& ctx, member_session& session,
                                             bool shares, error err) {
-  if (err && undo(session)) {
+  bool const ran = group_.begun && session.ran_;
+  if (!err && ran && conn_->autocommit()) err = errors::make("SQLite rolled the transaction back");
+  if (err && ran && undo()) {
+    bool const again = group_.count > 0 && !errors::is(err, ctx.err());
+    group_ = {};
     tell_members(outcome::again, {});
     leave();
-    return {std::move(err), false};
+    return {std::move(err), again};
   }
   if (!err && session.ran_) {
     ++group_.count;
@@ -218,20 +221,16 @@ sqlite_writer::turn sqlite_writer::wait_for_group(context const& ctx, member& me
   return {mark_error(sql::outcome_unknown, wait_error(ctx, reason)), false};
 }
 
-// undo takes back what a failed member changed. True: SQLite has rolled the whole group back.
-bool sqlite_writer::undo(member_session& session) {
-  if (!group_.begun || !session.ran_) return false;
-  bool const lost = blocking([&] {
+// undo takes back what a failed member changed. True: the whole group was rolled back.
+bool sqlite_writer::undo() {
+  return blocking([this] {
     if (conn_->autocommit()) return true;
     if (group_.count == 0) return false;  // end_turn rolls back
-    if (!session.marked_) return false;   // one statement, undone by SQLite
     error err = conn_->control("ROLLBACK TO SAVEPOINT vole_member");
     if (!err) err = conn_->control("RELEASE SAVEPOINT vole_member");
     if (err && !conn_->autocommit()) static_cast<void>(conn_->control("ROLLBACK"));
     return static_cast<bool>(err);
   });
-  if (lost) group_ = {};
-  return lost;
 }
 
 // pass_on gives the writer, with its open group, to the next in line if that one joins groups.

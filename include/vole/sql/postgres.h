@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // PostgreSQL: libpq, non-blocking, on the runtime's netpoller. The interface is vole/sql.h's.
+// No call receives notifications: they are dropped, and what LISTEN has begun ends when the
+// connection goes back to the pool.
 #pragma once
 
 #include <chrono>

@@ -3,7 +3,8 @@
 //
 // WAL, synchronous=FULL (a commit is on the disk before it is answered), foreign keys on. One
 // connection writes, a small pool of others reads beside it on snapshots. Concurrent small
-// transactions given to db.write() or db.exec() share one commit, and so one sync.
+// transactions given to db.write() or db.exec() share one commit, and so one sync; each is still
+// all or nothing, also with OR FAIL or RAISE(FAIL), and OR ROLLBACK lets the others run again.
 #pragma once
 
 #include <chrono>
