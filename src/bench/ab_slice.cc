@@ -142,20 +142,20 @@ class held_signals {
 };
 
 // Waits until the child has ended, too long has passed, or somebody pressed ctrl-C.
-error wait_for(pid_t child, std::chrono::seconds at_most, int& status, rusage& used) {
+error wait_for(pid_t child, command const& what, int& status, rusage& used) {
   descriptor const end(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
-  time_point const deadline = internal::now() + at_most;
+  time_point const deadline = internal::now() + what.at_most;
   error failure;
   held_signals const held;
   while (!failure) {
-    if (stop_wanted != 0) {
+    if (stop_wanted != 0 && !what.cleans_up) {
       failure = errors::make("interrupted");
       break;
     }
     std::chrono::nanoseconds const left = deadline - internal::now();
     int const ready = held.wait_readable(end.get(), std::max(left, std::chrono::nanoseconds(0)));
     if (ready > 0) break;
-    if (ready == 0) failure = errors::make("still running after {} s", at_most.count());
+    if (ready == 0) failure = errors::make("still running after {} s", what.at_most.count());
     if (ready < 0 && errno != EINTR) failure = system_failure("wait for a program");
   }
   if (failure) ::kill(-child, SIGKILL);
@@ -259,7 +259,7 @@ result<ended> meter::run(command const& what) {
   }
   int status = 0;
   rusage used{};
-  error const cut_short = wait_for(child, what.at_most, status, used);
+  error const cut_short = wait_for(child, what, status, used);
   double const wall = std::chrono::duration<double>(internal::now() - begun).count();
   reading const after = read();
   if (failed > 0) return errors::make("start {}: {}", what.path, internal::sys_error_text(code));

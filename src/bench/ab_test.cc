@@ -408,12 +408,15 @@ TEST(ab_options, disturbed_slices_are_discarded_unless_asked_for) {
 }
 
 // In a process of its own, where the interruption stays.
-TEST(ab_slice, an_interruption_before_the_wait_ends_it) {
+TEST(ab_slice, an_interruption_before_the_wait_ends_it_but_no_clean_up) {
   auto const interrupted_first = [] {
     listen_for_interrupts();
     std::raise(SIGINT);
     auto const done = meter().run({.path = "/bin/sleep", .words = {"sleep", "600"}});
-    std::exit(!done && done.error().message() == "/bin/sleep: interrupted" ? 0 : 1);
+    if (done || done.error().message() != "/bin/sleep: interrupted") std::exit(1);
+    auto const clean_up =
+        meter().run({.path = "/bin/sh", .words = {"sh", "-c", "exit 7"}, .cleans_up = true});
+    std::exit(clean_up && clean_up->status == 7 ? 0 : 2);
   };
   EXPECT_EXIT(interrupted_first(), testing::ExitedWithCode(0), "");
 }
