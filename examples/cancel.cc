@@ -28,7 +28,7 @@ int main() {
   return vole::run([] {
     vole::chan<int> const work(1);
     work.send(7);
-    auto const [soon, cancel_soon] = context::with_timeout(context::background(), 5ms);
+    auto const [soon, cancel_soon] = context::with_timeout(context::background(), 200ms);
     std::printf("%s\n", wait_for_work(soon, work) ? "failed" : "done");
     std::printf("%s\n", wait_for_work(soon, work).message().c_str());
 

@@ -4,10 +4,12 @@
 #include "vole/bench.h"
 
 #include <cstdint>
+#include <fmt/core.h>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unistd.h>
 #include <vector>
 
 #include "vole/net.h"
@@ -79,7 +81,9 @@ void echo(bench::benchmark& b, std::string_view network, std::string_view addres
 VOLE_BENCH(net_echo) {
   b.run("tcp_1", [](bench::benchmark& sub) { echo(sub, "tcp", "127.0.0.1:0", 1); });
   b.run("tcp_64", [](bench::benchmark& sub) { echo(sub, "tcp", "127.0.0.1:0", 64); });
-  b.run("unix_1", [](bench::benchmark& sub) { echo(sub, "unix", "@vole-bench-echo", 1); });
+  b.run("unix_1", [](bench::benchmark& sub) {
+    echo(sub, "unix", fmt::format("@vole-bench-echo-{}", ::getpid()), 1);
+  });
 }
 
 }  // namespace

@@ -191,7 +191,8 @@ error session::compare(compared& one, limits const& by) {
     arm const next = one.by->next();
     auto const got = VOLE_TRY(programs_->measure(next, one.what, one.iterations), "{}",
                               next == arm::newer ? "new" : "old");
-    one.by->add({got.what.seconds_per_op, got.what.line}, kernel.judge(got.disturbed));
+    auto const why_not = asked_.keeps_disturbed ? std::nullopt : kernel.judge(got.disturbed);
+    one.by->add({got.what.seconds_per_op, got.what.line}, why_not);
     show_progress(one);
   }
   return nullptr;

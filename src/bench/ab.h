@@ -22,6 +22,7 @@ struct options {
   std::vector<std::string> program_flags;
   std::chrono::nanoseconds time = std::chrono::seconds(20);  // for each benchmark
   std::chrono::nanoseconds slice = std::chrono::milliseconds(20);
+  bool keeps_disturbed = false;  // slices that others disturbed count too
   limits by;
   std::string folder = "vole-ab";  // for the results as benchstat reads them; empty: none
   std::uint64_t seed = 1;

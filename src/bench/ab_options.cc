@@ -30,6 +30,8 @@ faster, slower, no difference, or cannot tell.
   -margin percent    what is smaller is no difference (default 3%)
   -gate percent      end with status 1 when a slowdown beyond this is proven, and show what grew;
                      status 2 means that something could not be compared
+  -disturbed word    what becomes of slices that others disturb: discard, or keep, where none would be
+                     left (default discard)
   -o folder          where old.txt and new.txt go, for benchstat (default vole-ab; "" for none)
   -seed number       of the order of the slices (default 1)
 
@@ -71,6 +73,11 @@ std::variant<options, usage_end> parse_options(std::vector<std::string> const& a
   known.add("slice", [&](std::string_view text) { return read_duration(text, made.slice); });
   known.add("margin", [&](std::string_view text) { return read_percent(text, made.by.margin); });
   known.add("gate", [&](std::string_view text) { return read_percent(text, made.by.gate); });
+  known.add("disturbed", [&](std::string_view text) -> std::optional<std::string> {
+    made.keeps_disturbed = text == "keep";
+    if (made.keeps_disturbed || text == "discard") return std::nullopt;
+    return "want discard or keep";
+  });
   known.add("alpha", [&](std::string_view text) -> std::optional<std::string> {
     auto const read = benchfmt::parse_float(text);
     made.by.alpha = read.value;

@@ -186,8 +186,9 @@ workshop::~workshop() {
   auto const git = find_on_path("git");
   for (auto const& tree : worktrees_) {
     // A worktree that stays behind is only rubbish in the temporary folder.
-    static_cast<void>(
-        meter_.run({.path = *git, .words = {"git", "worktree", "remove", "--force", tree}}));
+    static_cast<void>(meter_.run({.path = *git,
+                                  .words = {"git", "worktree", "remove", "--force", tree},
+                                  .cleans_up = true}));
   }
   std::error_code none;
   if (!folder_.empty()) fs::remove_all(folder_, none);

@@ -114,23 +114,51 @@ descriptor count_migrations(pid_t child) {
       ::syscall(SYS_perf_event_open, &which, child, -1, -1, PERF_FLAG_FD_CLOEXEC)));
 }
 
-// Waits until the child has ended, too long has passed, or somebody pressed ctrl-C.
-error wait_for(pid_t child, std::chrono::seconds at_most, int& status, rusage& used) {
-  descriptor const end(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
-  time_point const deadline = internal::now() + at_most;
-  error failure;
-  while (true) {
-    auto const left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - internal::now());
-    pollfd wanted{end.get(), POLLIN, 0};
-    int const ready = ::poll(&wanted, 1, static_cast<int>(std::max<long>(0, left.count())));
-    if (ready > 0) break;
-    if (ready < 0 && errno == EINTR && stop_wanted == 0) continue;
-    failure = ready == 0 ? errors::make("still running after {} s", at_most.count())
-                         : errors::make("interrupted");
-    ::kill(-child, SIGKILL);
-    break;
+// held_signals keeps SIGINT and SIGTERM back while it lives, so that none comes between the look at
+// stop_wanted and the wait.
+class held_signals {
+ public:
+  held_signals() {
+    sigset_t both;
+    ::sigemptyset(&both);
+    ::sigaddset(&both, SIGINT);
+    ::sigaddset(&both, SIGTERM);
+    ::sigprocmask(SIG_BLOCK, &both, &before_);
   }
+  ~held_signals() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+  held_signals(held_signals const&) = delete;
+  held_signals& operator=(held_signals const&) = delete;
+
+  // wait_readable is poll() with the signals let through. Gives the answer of poll.
+  int wait_readable(int fd, std::chrono::nanoseconds at_most) const {
+    auto const whole = std::chrono::floor<std::chrono::seconds>(at_most);
+    timespec const limit{whole.count(), (at_most - whole).count()};
+    pollfd wanted{fd, POLLIN, 0};
+    return ::ppoll(&wanted, 1, &limit, &before_);
+  }
+
+ private:
+  sigset_t before_{};
+};
+
+// Waits until the child has ended, too long has passed, or somebody pressed ctrl-C.
+error wait_for(pid_t child, command const& what, int& status, rusage& used) {
+  descriptor const end(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
+  time_point const deadline = internal::now() + what.at_most;
+  error failure;
+  held_signals const held;
+  while (!failure) {
+    if (stop_wanted != 0 && !what.cleans_up) {
+      failure = errors::make("interrupted");
+      break;
+    }
+    std::chrono::nanoseconds const left = deadline - internal::now();
+    int const ready = held.wait_readable(end.get(), std::max(left, std::chrono::nanoseconds(0)));
+    if (ready > 0) break;
+    if (ready == 0) failure = errors::make("still running after {} s", what.at_most.count());
+    if (ready < 0 && errno != EINTR) failure = system_failure("wait for a program");
+  }
+  if (failure) ::kill(-child, SIGKILL);
   while (::wait4(child, &status, 0, &used) < 0 && errno == EINTR) {
   }
   return failure;
@@ -231,7 +259,7 @@ result<ended> meter::run(command const& what) {
   }
   int status = 0;
   rusage used{};
-  error const cut_short = wait_for(child, what.at_most, status, used);
+  error const cut_short = wait_for(child, what, status, used);
   double const wall = std::chrono::duration<double>(internal::now() - begun).count();
   reading const after = read();
   if (failed > 0) return errors::make("start {}: {}", what.path, internal::sys_error_text(code));

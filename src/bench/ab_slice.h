@@ -19,6 +19,7 @@ struct command {
   std::vector<std::string> words;  // argv; the first one need not be path
   std::string folder = {};         // empty: ours
   std::chrono::seconds at_most{600};
+  bool cleans_up = false;  // it runs to its end also when somebody presses ctrl-C
 };
 
 struct ended {

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <random>
@@ -18,6 +20,7 @@
 #include "bench/ab_plan.h"
 #include "bench/ab_profile.h"
 #include "bench/ab_programs.h"
+#include "bench/ab_slice.h"
 #include "bench/ab_stat.h"
 
 namespace vole::ab {
@@ -387,9 +390,35 @@ TEST(ab_options, a_wrong_command_line_says_what_is_wanted) {
   EXPECT_THAT(complaint({"a", "b", "-time", "5"}), HasSubstr("want a duration above 0"));
   EXPECT_THAT(complaint({"a", "b", "-build", "make"}),
               HasSubstr("-build and -program go together"));
+  EXPECT_THAT(complaint({"a", "b", "-disturbed=maybe"}), HasSubstr("want discard or keep"));
   EXPECT_EQ(complaint({"a", "-gate=5%", "b", "--", "-cpu", "1"}), "");
   EXPECT_THAT(complaint({"a", "b", "--", "-benchmem", "-test.cpu=1,2"}),
               HasSubstr("-cpu with one number, please"));
+}
+
+TEST(ab_options, disturbed_slices_are_discarded_unless_asked_for) {
+  auto const keeps = [](std::vector<std::string> words) {
+    words.insert(words.end(), {"a", "b"});
+    auto const parsed = parse_options(words);
+    return std::get<options>(parsed).keeps_disturbed;
+  };
+  EXPECT_FALSE(keeps({}));
+  EXPECT_FALSE(keeps({"-disturbed", "discard"}));
+  EXPECT_TRUE(keeps({"-disturbed", "keep"}));
+}
+
+// In a process of its own, where the interruption stays.
+TEST(ab_slice, an_interruption_before_the_wait_ends_it_but_no_clean_up) {
+  auto const interrupted_first = [] {
+    listen_for_interrupts();
+    std::raise(SIGINT);
+    auto const done = meter().run({.path = "/bin/sleep", .words = {"sleep", "600"}});
+    if (done || done.error().message() != "/bin/sleep: interrupted") std::exit(1);
+    auto const clean_up =
+        meter().run({.path = "/bin/sh", .words = {"sh", "-c", "exit 7"}, .cleans_up = true});
+    std::exit(clean_up && clean_up->status == 7 ? 0 : 2);
+  };
+  EXPECT_EXIT(interrupted_first(), testing::ExitedWithCode(0), "");
 }
 
 TEST(ab, a_program_that_is_none_ends_with_2) {

@@ -147,7 +147,7 @@ VOLE_BENCH(hides_in_loop) {
 }
 VOLE_BENCH(hides_in_n) {
   b.stop_timer();
-  work_for(20ms);  // set-up, more than all the time there is
+  work_for(200ms);  // set-up, more than all the time there is
   b.start_timer();
   for (std::int64_t i = 0; i < b.n; ++i) {
     b.stop_timer();
@@ -215,6 +215,8 @@ VOLE_BENCH(timer) {
   for (int i = 0; i < 1000; ++i) clobber();
   EXPECT_EQ(b.elapsed(), before);
   b.start_timer();
+  time_point const started = vole::internal::now();
+  while (vole::internal::now() == started) clobber();
   b.stop_timer();
   EXPECT_GT(b.elapsed(), before);
   b.reset_timer();
@@ -266,7 +268,7 @@ TEST(bench, prints_labels_name_iterations_and_time_as_go_does) {
 }
 
 TEST(bench, loop_grows_until_the_time_is_used) {
-  outcome const seen = run({"-bench=^Loops$", "-benchtime=2ms"});
+  outcome const seen = run({"-bench=^Loops$", "-benchtime=50ms"});
   EXPECT_TRUE(seen.good);
   EXPECT_GT(turns_seen.load(), 1000);
 }
@@ -274,7 +276,7 @@ TEST(bench, loop_grows_until_the_time_is_used) {
 TEST(bench, a_body_with_n_is_called_with_growing_counts) {
   std::vector<std::int64_t> rounds;
   rounds_seen = &rounds;
-  EXPECT_TRUE(run({"-bench=^Counts$", "-benchtime=1ms"}).good);
+  EXPECT_TRUE(run({"-bench=^Counts$", "-benchtime=50ms"}).good);
   ASSERT_GE(rounds.size(), 2U);
   EXPECT_EQ(rounds.front(), 1);
   for (std::size_t i = 1; i < rounds.size(); ++i) {
@@ -422,14 +424,14 @@ TEST(bench, once_is_made_once_for_all_rounds_and_repetitions) {
 }
 
 TEST(bench, a_loop_that_hides_its_time_is_ended) {
-  outcome const seen = run({"-bench=^HidesInLoop$", "-benchtime=3ms"});
+  outcome const seen = run({"-bench=^HidesInLoop$", "-benchtime=100ms"});
   EXPECT_TRUE(seen.good);
-  // Unbounded, 3 ms of timed work would hide some seconds; three times 3 ms are 90 turns.
+  // Unbounded, 100 ms of timed work would hide minutes; three times 100 ms are 3000 turns.
   EXPECT_THAT(seen.log, HasSubstr("and three times -benchtime is the most they may"));
 }
 
 TEST(bench, set_up_does_not_count_as_hidden_time_but_what_grows_with_n_does) {
-  outcome const seen = run({"-bench=^HidesInN$", "-benchtime=2ms"});
+  outcome const seen = run({"-bench=^HidesInN$", "-benchtime=50ms"});
   EXPECT_TRUE(seen.good);
   EXPECT_THAT(seen.log, HasSubstr("and three times -benchtime is the most they may"));
   EXPECT_THAT(seen.out, Not(testing::ContainsRegex("\t *1\t")));
@@ -443,8 +445,13 @@ TEST(bench, a_removed_body_is_reported) {
 TEST(bench, what_is_too_short_to_measure_says_so) {
   // This one first: a page that the loop's code is fetched from takes longer than three turns.
   EXPECT_EQ(run({"-bench=^Loops$", "-benchtime=1x"}).log, "");
-  EXPECT_THAT(run({"-bench=^Loops$", "-benchtime=3x"}).log,
-              HasSubstr("too short to measure: 3 iterations"));
+  // Whether three turns are too short is up to the machine each time.
+  bool said = false;
+  for (int i = 0; i < 100 && !said; ++i) {
+    std::string const log = run({"-bench=^Loops$", "-benchtime=3x"}).log;
+    said = log.find("too short to measure: 3 iterations") != log.npos;
+  }
+  EXPECT_TRUE(said);
 }
 
 TEST(bench, the_growth_over_n_is_fitted_and_shown_on_the_log) {

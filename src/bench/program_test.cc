@@ -3,6 +3,7 @@
 // them.
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
@@ -11,6 +12,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <optional>
+#include <poll.h>
 #include <regex>
 #include <sstream>
 #include <string>
@@ -255,7 +257,7 @@ TEST(bench_program, memory_block_and_mutex_profiles_of_the_run_show_who_it_was) 
 // --- what ends a run from outside ---
 
 TEST(bench_program, the_timeout_names_the_benchmark_dumps_the_goroutines_and_is_status_2) {
-  os::run_result const seen = run_subject({"-bench=Sum|Hangs", "-benchtime=1x", "-timeout=100ms"});
+  os::run_result const seen = run_subject({"-bench=Sum|Hangs", "-benchtime=1x", "-timeout=1s"});
   EXPECT_EQ(seen.status.code, 2);
   EXPECT_THAT(seen.errors,
               HasSubstr("panic: the time of -timeout is out, in BenchmarkHangs: 1 of 2 "
@@ -320,9 +322,15 @@ TEST(bench_program, a_terminal_sees_progress_and_an_estimate) {
   int const inner = open(ptsname(outer), O_RDWR | O_NOCTTY);  // held, so that nothing is lost
   os::run_result const seen = run({"/bin/sh", "-c", shell});
   EXPECT_EQ(seen.status.code, 0);
-  std::string shown(4096, '\0');
-  ssize_t const got = read(outer, shown.data(), shown.size());
-  shown.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  // What the inner side wrote arrives in pieces.
+  std::string shown;
+  pollfd wanted{outer, POLLIN, 0};
+  while (shown.find("] BenchmarkSizes/n=100 ") == shown.npos && poll(&wanted, 1, 10'000) > 0) {
+    std::array<char, 4096> part{};
+    ssize_t const got = read(outer, part.data(), part.size());
+    if (got <= 0) break;
+    shown.append(part.data(), static_cast<std::size_t>(got));
+  }
   close(inner);
   close(outer);
   EXPECT_THAT(shown, HasSubstr("[1/2] BenchmarkSum"));
@@ -430,8 +438,12 @@ func main() {
     m.extra = {{"x/op", x}, {"a-unit", -x}};
     want += to_line(m) + '\t' + to_memory_columns(m) + '\n';
   }
-  auto const got = os::run(context::background(), {.argv = {"go", "run", to.path + "/main.go"}},
-                           {.input = input});
+  std::string const go = fmt::format(
+      "[ -n \"$GOCACHE$XDG_CACHE_HOME$HOME\" ] || export GOCACHE='{0}/cache'; exec go run "
+      "'{0}/main.go'",
+      to.path);
+  auto const got =
+      os::run(context::background(), {.argv = {"/bin/sh", "-c", go}}, {.input = input});
   ASSERT_TRUE(got && got->status.ok()) << got->errors;
   EXPECT_EQ(want, got->output);
 }
@@ -447,7 +459,7 @@ std::optional<std::string> real_benchstat() {
       os::run(context::background(),
               {.argv = {"/bin/sh", "-c",
                         "GOBIN='" + folder +
-                            "' go install "
+                            "' timeout 100 go install "
                             "golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da"}});
   if (!got || !got->status.ok()) return std::nullopt;
   return program;

@@ -66,7 +66,7 @@ void locks() {
 void selects() {
   chan<int> const orders(1);
   orders.send(5);
-  auto [ctx, cancel] = context::with_timeout(context::background(), 10ms);
+  auto [ctx, cancel] = context::with_timeout(context::background(), 200ms);
   int order = 0;
   switch (select(recv(orders, &order), recv(ctx.done()))) {
     case 0:
@@ -119,7 +119,7 @@ void stored() {
 // A name service, a disk: what cannot be stopped is left.
 void leaving() {
   static uncancelable lookups(4);
-  auto [ctx, cancel] = context::with_timeout(context::background(), 10ms);
+  auto [ctx, cancel] = context::with_timeout(context::background(), 200ms);
   chan<int> const answer(0);
   result<int> const got = lookups.run(ctx, [answer] { return answer.recv().value(); });
   fmt::print("{}; running: {}\n", got.error(), lookups.read_stats().running);

@@ -15,7 +15,7 @@ namespace {
 error serve_one(context const& ctx, net::conn& c) {
   io::buffered_reader lines(c);
   for (;;) {
-    c.set_read_deadline(time::now() + 50ms);  // a client may be silent for so long
+    c.set_read_deadline(time::now() + 500ms);  // a client may be silent for so long
     auto const line = lines.read_line(ctx);
     if (!line) return errors::is(line.error(), io::unexpected_end) ? error() : line.error();
     VOLE_TRY(io::write(ctx, c, fmt::format("echo {}\n", *line)), "answer a client");

@@ -196,7 +196,7 @@ TEST_F(heap_test, sees_what_a_c_library_takes) {
 }
 
 [[gnu::noinline]] std::unique_ptr<char[]> leak_a_bit() {
-  auto block = std::make_unique<char[]>(64 << 10);
+  auto block = std::make_unique_for_overwrite<char[]>(64 << 10);  // not resident
   kept(block.get());
   return block;
 }

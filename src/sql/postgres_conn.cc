@@ -289,14 +289,17 @@ error pg_conn::queue_plain(char const* text) {
   return sent == 1 ? error{} : lost();
 }
 // The statement timeout that ctx wants; server_timeout: none of ours.
+// It is the net under the client's own deadline, and stays in the session: the SET that the next
+// request begins with runs under it. So it is never so short that a pause of the server ends that.
 std::int64_t pg_conn::wanted_timeout_ms(context const& ctx) const {
+  constexpr std::int64_t least_ms = 1000;
   auto const deadline = ctx.deadline();
   if (!deadline) return server_timeout;
   duration const left = left_until(*deadline, now());
   if (left > timeout_max_) return server_timeout;
   auto const ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
   return static_cast<std::int64_t>(
-      std::bit_ceil(static_cast<std::uint64_t>(std::max<std::int64_t>(ms, 1))));
+      std::bit_ceil(static_cast<std::uint64_t>(std::max<std::int64_t>(ms, least_ms))));
 }
 
 // bound has the server stop the statement, which is queued next, when ctx wants it.

@@ -83,7 +83,7 @@ TEST(postgres_connect, a_server_that_says_nothing_leaves_time_for_the_next) {
   std::string const second = fmt::format("127.0.0.1:{}", ntohs(at.sin_port));
   auto const target = pg_target::parse(fmt::format("postgres://u@{},{}/d", first, second), "");
   ASSERT_TRUE(target);
-  auto const [ctx, cancel] = context::with_timeout(context::background(), std::chrono::seconds(2));
+  auto const [ctx, cancel] = context::with_timeout(context::background(), std::chrono::seconds(6));
   EXPECT_EQ(target->connect(ctx).error().message(),
             fmt::format("connect to {}: connection timed out; connect to {}: connection refused",
                         first, second));

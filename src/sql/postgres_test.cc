@@ -136,11 +136,17 @@ TEST_F(postgres_db, a_canceled_caller_returns_while_the_connection_is_made_fit_a
 }
 
 TEST_F(postgres_db, a_canceled_statement_that_writes_has_an_unknown_outcome) {
-  auto const [soon, cancel] = context::with_timeout(ctx, 50ms);
-  error const err =
-      db.exec(soon, "insert into t select 1 from pg_sleep(600) s where s is not null").error();
+  auto const [soon, cancel] = context::with_cancel(ctx);
+  chan<error> done(1);
+  go([&, soon = soon] {
+    done.send(
+        db.exec(soon, "insert into t select 1 from pg_sleep(600) s where s is not null").error());
+  });
+  while (running("from pg_sleep(600) s") != 1) time::sleep(1ms);
+  cancel();
+  error const err = done.recv().value();
   EXPECT_TRUE(errors::is(err, sql::outcome_unknown)) << err.message();
-  EXPECT_TRUE(errors::is(err, context::deadline_exceeded)) << err.message();
+  EXPECT_TRUE(errors::is(err, context::canceled)) << err.message();
   EXPECT_EQ(count(), 0);
 }
 
@@ -158,16 +164,28 @@ TEST_F(postgres_db, a_deadline_inside_a_transaction_rolls_it_back) {
 TEST_F(postgres_db, a_commit_without_an_answer_has_an_unknown_outcome) {
   ASSERT_OK(db.exec(ctx,
                     "create or replace function slow_commit() returns trigger language plpgsql "
-                    "as $$ begin perform pg_sleep(0.5); return null; end $$"));
+                    "as $$ begin perform pg_advisory_xact_lock(77); return null; end $$"));
   ASSERT_OK(db.exec(ctx,
                     "create constraint trigger slow after insert on t deferrable initially "
                     "deferred for each row execute function slow_commit()"));
-  auto const [soon, cancel] = context::with_timeout(ctx, 100ms);
-  error const err = db.write(
-      soon, [&](sql::tx& tx) { return tx.exec(soon, "insert into t values (1)").error(); });
+  auto other = postgres::open(ctx, server().url(), {.open_max = 1});
+  ASSERT_OK(other);
+  ASSERT_OK(other->exec(ctx, "select pg_advisory_lock(77)"));
+  auto const [soon, cancel] = context::with_cancel(ctx);
+  chan<error> done(1);
+  go([&, soon = soon] {
+    done.send(db.write(
+        soon, [&](sql::tx& tx) { return tx.exec(soon, "insert into t values (1)").error(); }));
+  });
+  while (running("COMMIT") != 1) time::sleep(1ms);
+  cancel();
+  error const err = done.recv().value();
   EXPECT_TRUE(errors::is(err, sql::outcome_unknown)) << err.message();
-  EXPECT_TRUE(errors::is(err, context::deadline_exceeded)) << err.message();
+  EXPECT_TRUE(errors::is(err, context::canceled)) << err.message();
+  ASSERT_OK(other->exec(ctx, "select pg_advisory_unlock(77)"));
+  while (running("COMMIT") != 0) time::sleep(1ms);
   EXPECT_EQ(count(), 1);  // it was not canceled, and was done
+  EXPECT_OK(other->close(ctx));
   ASSERT_OK(db.exec(ctx, "drop trigger slow on t"));
 }
 
@@ -179,9 +197,16 @@ TEST_F(postgres_db, a_deadline_is_the_servers_statement_timeout_too) {
     return got.value_or("");
   };
   std::string const own = timeout_under(ctx);
-  auto const [soon, cancel] = context::with_timeout(ctx, 10s);
+  auto const [soon, cancel] = context::with_timeout(ctx, 16s);
   EXPECT_EQ(timeout_under(soon), "16384ms");
   EXPECT_EQ(timeout_under(ctx), own);
+  std::string least;
+  while (least.empty()) {  // until it is answered in time
+    auto const [brief, cancel_brief] = context::with_timeout(ctx, 500ms);
+    least = db.query_one<std::string>(brief, "select current_setting('statement_timeout')")
+                .value_or("");
+  }
+  EXPECT_EQ(least, "1024ms");
   auto const [late, cancel_late] = context::with_timeout(ctx, 1h);
   EXPECT_EQ(timeout_under(late), own) << "farther off than statement_timeout_max";
   // What a rollback takes back is known to be gone.
@@ -531,7 +556,10 @@ TEST_F(postgres_db, a_server_that_restarts_is_found_again) {
     wg.wait();
     EXPECT_GE(pool.stats().idle, 1);
     ASSERT_OK(crash ? (*own)->crash() : (*own)->stop());
-    error const down = pool.ping(ctx);
+    // That the idle ones are gone is known only once the poller has looked.
+    error down;
+    do down = pool.ping(ctx);
+    while (errors::is(down, sql::connection_lost));
     EXPECT_EQ(down.message(),
               fmt::format("connect to 127.0.0.1:{}: connection refused", (*own)->port()));
     ASSERT_OK((*own)->resume());

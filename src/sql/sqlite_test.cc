@@ -13,6 +13,7 @@
 
 #include "vole/chan.h"
 #include "vole/go.h"
+#include "vole/runtime.h"
 #include "vole/sync.h"
 #include "vole/testing.h"
 
@@ -189,7 +190,7 @@ TEST_F(sqlite_db, an_interrupted_member_does_not_cost_the_others_their_changes) 
 class sqlite_interrupted : public sqlite_db {
  protected:
   void write(sql::tx_options const& options) {
-    auto const [soon, cancel] = context::with_timeout(ctx, 150ms);
+    auto const [soon, cancel] = context::with_cancel(ctx);
     auto held = db.conn(ctx);
     ASSERT_OK(held);
     chan<error> first(1), second(1);
@@ -202,11 +203,18 @@ class sqlite_interrupted : public sqlite_db {
     testing::wait_until_parked(1);
     go([&] {
       second.send(db.write(soon, [&](sql::tx& tx) -> error {
-        return tx
-            .exec(soon,
-                  "insert into t (v) with recursive n(v) as (select 10 union all select v + 1 "
-                  "from n where v < 1000000000) select v from n")
-            .error();
+        sync::wait_group by;
+        by.go([&] {
+          while (runtime::read_stats().blocking_calls == 0) runtime::yield();
+          cancel();
+        });
+        error err =
+            tx.exec(soon,
+                    "insert into t (v) with recursive n(v) as (select 10 union all select v + 1 "
+                    "from n where v < 1000000000) select v from n")
+                .error();
+        by.wait();
+        return err;
       }));
     });
     testing::wait_until_parked(2);
@@ -215,7 +223,7 @@ class sqlite_interrupted : public sqlite_db {
     }
     auto const kept = first.recv(), lost = second.recv();
     EXPECT_OK(*kept);
-    EXPECT_TRUE(errors::is(*lost, context::deadline_exceeded)) << lost->message();
+    EXPECT_TRUE(errors::is(*lost, context::canceled)) << lost->message();
     EXPECT_EQ(count(), 1) << "what write() called a success";
     EXPECT_EQ(db.stats().cancels_total, 1);
   }
@@ -374,9 +382,12 @@ TEST_F(sqlite_slow_commit, lets_the_caller_of_write_go_and_is_done) {
 TEST_F(sqlite_db, a_waiting_writer_leaves_the_queue_when_its_context_ends) {
   auto held = db.conn(ctx);
   ASSERT_OK(held);
-  auto const [soon, cancel] = context::with_timeout(ctx, 10ms);
-  error const err = db.exec(soon, "insert into t (v) values (1)").error();
-  EXPECT_EQ(err.message(), "wait for the writer: context deadline exceeded");
+  auto const [soon, cancel] = context::with_cancel(ctx);
+  chan<error> done(1);
+  go([&, soon = soon] { done.send(db.exec(soon, "insert into t (v) values (1)").error()); });
+  testing::wait_until_parked(1);
+  cancel();
+  EXPECT_EQ(done.recv().value().message(), "wait for the writer: context canceled");
   EXPECT_EQ(db.stats().waiting, 0);
   {
     auto given_back = *std::move(held);

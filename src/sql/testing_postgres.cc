@@ -87,7 +87,15 @@ bool find_user(other_user& to) {
   return false;
 }
 
-result<int> free_port() {
+struct held_port {
+  int number = 0;
+  int holder = -1;  // a socket
+};
+
+// hold_port finds a free port and keeps it: bound, not listening, so that the kernel gives it to
+// nobody who asks for any port, while the server, which says SO_REUSEADDR as this socket does, can
+// listen on it. Connecting while there is no server is refused.
+result<held_port> hold_port() {
   int const fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return errors::from_errno(errno, "find a free port");
   sockaddr_in at{};
@@ -95,11 +103,13 @@ result<int> free_port() {
   at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof at;
   auto* const address = reinterpret_cast<sockaddr*>(&at);
-  bool const found = ::bind(fd, address, size) == 0 && ::getsockname(fd, address, &size) == 0;
+  int const on = 1;
+  bool const found = ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+                     ::bind(fd, address, size) == 0 && ::getsockname(fd, address, &size) == 0;
+  if (found) return held_port{static_cast<int>(ntohs(at.sin_port)), fd};
   int const failure = errno;
   ::close(fd);
-  if (!found) return errors::from_errno(failure, "find a free port");
-  return static_cast<int>(ntohs(at.sin_port));
+  return errors::from_errno(failure, "find a free port");
 }
 
 std::string read_all(int fd) {
@@ -179,7 +189,9 @@ result<std::unique_ptr<postgres_server>> postgres_server::start(std::vector<std:
   if (::mkdtemp(folder.data()) == nullptr) return errors::from_errno(errno, "make {}", folder);
   made->folder_ = folder;
   made->settings_ = std::move(settings);
-  made->port_ = VOLE_TRY(free_port(), "start PostgreSQL");
+  held_port const port = VOLE_TRY(hold_port(), "start PostgreSQL");
+  made->port_ = port.number;
+  made->port_holder_ = port.holder;
   if (other_user user; ::geteuid() == 0 && find_user(user)) {
     if (::chown(folder.c_str(), user.uid, user.gid) != 0) {
       return errors::from_errno(errno, "give {} to {}", folder, user.name);
@@ -232,6 +244,7 @@ error postgres_server::end(std::string_view mode) {
 
 postgres_server::~postgres_server() {
   static_cast<void>(end("immediate"));
+  if (port_holder_ >= 0) ::close(port_holder_);
   std::error_code ignored;
   blocking([&] { std::filesystem::remove_all(folder_, ignored); });
 }

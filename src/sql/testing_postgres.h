@@ -48,8 +48,9 @@ class postgres_server {
   std::string folder_;
   std::vector<std::string> settings_;
   int port_ = 0;
-  pid_t keeper_ = -1;  // the shell
-  int orders_ = -1;    // the pipe it watches
+  int port_holder_ = -1;  // a socket that keeps the port ours while the server is down
+  pid_t keeper_ = -1;     // the shell
+  int orders_ = -1;       // the pipe it watches
 };
 
 }  // namespace vole::testing

@@ -37,8 +37,11 @@ def fetch(work):
     stamp = os.path.join(place, VERSION)
     if os.path.exists(binary) and os.path.exists(stamp):
         return binary
-    got = subprocess.run([go, "install", "golang.org/x/perf/cmd/benchstat@" + VERSION],
-                         env=dict(os.environ, GOBIN=place), capture_output=True, text=True)
+    try:
+        got = subprocess.run([go, "install", "golang.org/x/perf/cmd/benchstat@" + VERSION],
+                             env=dict(os.environ, GOBIN=place), capture_output=True, text=True, timeout=100)
+    except subprocess.TimeoutExpired:
+        skip("go has not fetched and built benchstat in 100 s")
     if got.returncode != 0:
         skip("go cannot fetch or build benchstat: " + got.stderr.strip().split("\n")[-1])
     open(stamp, "w").close()

@@ -228,7 +228,14 @@ def find_postgres(program):
     return program
 
 
+HELD_PORTS = []
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port for a server that says SO_REUSEADDR: until this process ends the kernel gives it to nobody who asks for any.
+    Connecting is refused while there is no server."""
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(("127.0.0.1", 0))
+    HELD_PORTS.append(s)
+    return s.getsockname()[1]
