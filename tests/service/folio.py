@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import json
 import os
+import random
 import signal
 import socket
 import sqlite3
@@ -23,6 +24,11 @@ def wait_until(what, seconds=20):
             return got
         time.sleep(0.01)
     raise AssertionError(f"not within {seconds} s: {what.__doc__ or what}")
+
+
+def whole_lines(text):
+    """The lines of a log that is being written, but for one that is not all there yet."""
+    return text[:text.rfind("\n") + 1].splitlines()
 
 
 class Folio:
@@ -49,8 +55,8 @@ class Folio:
         def addresses():
             """folio logs the addresses it listens on"""
             assert self.process.poll() is None, f"folio ended with {self.process.returncode}:\n{self.log()[size:]}"
-            for line in self.log()[size:].splitlines():
-                if line.startswith("{") and line.endswith("}"):
+            for line in whole_lines(self.log()[size:]):
+                if line.startswith("{"):
                     said = json.loads(line)
                     if said.get("msg") == "serving":
                         return said
@@ -64,7 +70,7 @@ class Folio:
             return f.read()
 
     def log_lines(self):
-        return [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
+        return [json.loads(line) for line in whole_lines(self.log()) if line.startswith("{")]
 
     def kill(self):
         self.process.kill()
@@ -228,7 +234,17 @@ def find_postgres(program):
     return program
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def quiet_port():
+    """A free one that no outgoing connection is given before its server comes to bind it."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
+        first, last = map(int, f.read().split())
+    while True:
+        port = random.randrange(10000, 65536)
+        if first <= port <= last:
+            continue
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue

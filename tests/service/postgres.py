@@ -36,7 +36,7 @@ def start(state):
     folder = tempfile.mkdtemp(prefix="folio-postgres-")
     if os.geteuid() == 0:
         shutil.chown(folder, as_server([])[1].split("=")[1])
-    data, port = os.path.join(folder, "data"), folio.free_port()
+    data, port = os.path.join(folder, "data"), folio.quiet_port()
     run([folio.find_postgres("initdb"), "-D", data, "-U", "folio", "-A", "trust", "-E", "UTF8", "--no-locale"])
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c max_connections=50"
     run([folio.find_postgres("pg_ctl"), "-D", data, "-w", "-t", "60", "-l", os.path.join(folder, "log"), "-o", options,
