@@ -286,11 +286,18 @@ TEST(http_client, does_not_take_bytes_nobody_asked_for_as_an_answer) {
       poisoned.recv();
     }
   });
-  client c;
+  net::conn* used = nullptr;
+  client c({.dial = [&](context const& ctx,
+                        std::string_view address) -> result<std::unique_ptr<net::conn>> {
+    auto dialed = net::dial(ctx, "tcp", address);
+    if (dialed && used == nullptr) used = dialed->get();
+    return dialed;
+  }});
   std::string const url = fmt::format("http://{}/", (*listener)->addr().text());
   EXPECT_EQ(text_of(c.get(bg, url)), "good");
   poisoned.send({});
   poisoned.send({});
+  EXPECT_FALSE(used->wait_readable(bg));  // what was sent has come
   EXPECT_EQ(text_of(c.get(bg, url)), "good");
   serving.wait();
 }

@@ -235,9 +235,9 @@ void connection::refuse(parse_failure const& why) {
 void connection::linger() {
   if (conn_->close_write()) return;
   std::array<std::byte, 1024> dropped;
-  rearm_read(coarse_now() + linger_timeout);
+  time_point const deadline = coarse_now() + linger_timeout;
   for (std::size_t total = 0; total < drain_bytes_max;) {
-    auto const got = conn_->read(context{}, dropped);
+    auto const got = read_until(context{}, deadline, dropped);
     if (!got || *got == 0) return;
     total += *got;
   }
@@ -391,8 +391,10 @@ context connection::make_ctx() {
   if (cut_.load(memory_order_seq_cst)) (*cancel_)(server_cut);
   if (conn_ != nullptr) {
     watch_.emplace(*conn_, [this] {
+      // pairs with connection.cc:cut, whose close may be what this watch has seen
+      bool const by_us = cut_.load(memory_order_seq_cst);
       sync::lock_guard const inner(ctx_mu_);
-      if (cancel_) (*cancel_)(client_gone);
+      if (cancel_) (*cancel_)(by_us ? server_cut : client_gone);
     });
   }
   return ctx;
@@ -473,8 +475,8 @@ result<hijacked> connection::hijack() {
   hijacked taken;
   taken.buffered = std::string(x_->in.view());
   x_->in.consume(x_->in.size());
-  conn_->set_deadline(never);
   taken.conn = core_.take(*this);
+  taken.conn->set_deadline(never);  // out of the reach of a nudge that came too late
   return taken;
 }
 

@@ -7,7 +7,7 @@
 //  - Only its own goroutine reads, writes and closes, but for cut(), which closes to end a wait.
 //  - state_ is idle exactly while the goroutine waits for a request's first byte; only then does
 //    nudge() move the read deadline into the past, and whoever is woken so compares with the
-//    deadline he meant.
+//    deadline he meant. A nudge may come late, but not after server_core::take().
 //  - One system call reads a request and one writes its response, however many were pipelined.
 // LOCKS
 //  - ctx_mu_ guards the handle of the request's context, which cut() calls from outside; it is

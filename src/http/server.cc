@@ -17,6 +17,7 @@ namespace internal {
 namespace {
 
 constexpr duration handler_grace = std::chrono::seconds(5);
+constexpr duration refuse_timeout = std::chrono::milliseconds(100);
 
 parse_limits limits_of(server_options const& options) {
   return {options.request_line_bytes_max, options.header_bytes_max, options.header_fields_max};
@@ -64,7 +65,7 @@ void server_core::refuse(net::conn& conn) {
   constexpr std::string_view answer =
       "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\n"
       "Content-Length: 0\r\n\r\n";
-  conn.set_write_deadline(vole::internal::now() + std::chrono::milliseconds(10));
+  conn.set_write_deadline(vole::internal::now() + refuse_timeout);
   error const err = conn.write(context{}, io::bytes(answer));
   if (!err) static_cast<void>(conn.close_write());
   static_cast<void>(conn.close());

@@ -89,7 +89,8 @@ TEST(http_server_life, an_idle_connection_is_closed_in_silence) {
   live_server live({.handler = hello, .idle_timeout = 50ms});
   raw_client quiet = live.connect();
   EXPECT_EQ(quiet.rest(), "");
-  raw_client used = live.connect();
+  live_server patient({.handler = hello, .idle_timeout = 2s});
+  raw_client used = patient.connect();
   used.send(get);
   used.response();
   EXPECT_EQ(used.rest(), "");

@@ -56,12 +56,17 @@ TEST(http_sse, knows_what_a_browser_saw_last) {
 TEST(http_sse, each_event_arrives_before_the_next_is_made) {
   chan<std::string> feed(0);
   chan<error> ended(1);
+  chan<unit> sent(3);
   test::memory_server server([&](response_writer& res, request& req) {
     sse stream(res);
     for (;;) {
       auto const next = recv(req.ctx(), feed);
       if (!next) return ended.send(next.error());
-      if (error err = stream.send({.data = **next})) return ended.send(err);
+      if (error err = stream.send({.data = **next})) {
+        sent.close();
+        return ended.send(err);
+      }
+      sent.send({});
     }
   });
   {
@@ -73,6 +78,7 @@ TEST(http_sse, each_event_arrives_before_the_next_is_made) {
       auto const got = res->body().read(context::background(), buffer);
       ASSERT_TRUE(got);
       EXPECT_EQ(io::text(std::span(buffer).first(*got)), "data: " + text + "\n\n");
+      EXPECT_TRUE(sent.recv());  // the end of its chunk is written after it
     }
   }
   // The client is gone: the handler hears of it while it waits for its feed.

@@ -46,6 +46,7 @@
 #include <cerrno>
 #include <cxxabi.h>
 
+#include "runtime/asymmetric.h"
 #include "runtime/bubble.h"
 #include "runtime/env.h"
 #include "runtime/escaped.h"
@@ -164,6 +165,7 @@ void scheduler::start() noexcept {
   report_termination();
   install_stack_host();
   guard_forks();
+  static_cast<void>(membarrier_registered());  // while it is cheap: there are no threads yet
   monitor::start();
   started_.store(true, memory_order_release);  // pairs with scheduler.h:started
 }

@@ -232,6 +232,8 @@ TEST(app, a_request_in_flight_is_answered_while_the_service_drains) {
   } while (ready.status == 200);
   EXPECT_EQ(ready.status, 503);
   EXPECT_THAT(ready.body, HasSubstr("not ready: draining"));
+  // The server knows of it once it has closed its door.
+  while (net::dial(context::background(), "tcp", address)) runtime::yield();
   release.close();
   wg.wait();
   EXPECT_EQ(slow.status, 200);
@@ -323,7 +325,7 @@ TEST(app, a_close_that_fails_is_reported) {
 
 TEST(app, a_close_that_hangs_is_left_behind) {
   home h;
-  h.how.stop_timeout = 1ms;
+  h.how.stop_timeout = 500ms;  // which the close that does not hang has too
   chan<unit> release(0);
   bool closed = false;
   service::app app(h.how);
@@ -369,7 +371,10 @@ TEST(app, stop_ends_run_with_0) {
   home h;
   service::app app(h.how);
   int const code = app.run([&](service::app& app) -> error {
-    go([&app] { app.stop(); });
+    app.background("stop", [&app](context const&) -> error {
+      app.stop();
+      return nullptr;
+    });
     return add_hello(app);
   });
   EXPECT_EQ(code, 0);

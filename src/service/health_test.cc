@@ -56,13 +56,17 @@ TEST(health, a_check_that_honours_its_context_ends_at_its_timeout) {
 TEST(health, a_check_that_hangs_is_not_started_again) {
   service::health health;
   health.set_ready();
+  chan<unit> began(3);
   chan<unit> release(0);
+  chan<unit> ended(3);
   internal::atomic<int> runs{0};
   health.add_readiness(
       "stuck",
-      [&](context const&) -> error {
+      [&runs, began, release, ended](context const&) -> error {
         ++runs;
+        began.send({});
         static_cast<void>(release.recv());
+        ended.send({});
         return nullptr;
       },
       1ms);
@@ -71,8 +75,10 @@ TEST(health, a_check_that_hangs_is_not_started_again) {
     EXPECT_FALSE(seen.ready);
     EXPECT_EQ(seen.checks[0].err.message(), "no answer within 1 ms");
   }
+  static_cast<void>(began.recv());
   EXPECT_EQ(runs, 1);
   release.close();
+  static_cast<void>(ended.recv());
 }
 
 TEST(health, probes_at_the_same_time_share_one_run) {

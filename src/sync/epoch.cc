@@ -9,9 +9,9 @@
 
 #include <algorithm>
 
+#include "runtime/asymmetric.h"
 #include "runtime/processor.h"
 #include "runtime/scheduler.h"
-#include "sync/asymmetric.h"
 
 namespace vole::internal {
 namespace {

@@ -8,9 +8,9 @@
 #include <new>
 #include <vector>
 
+#include "runtime/asymmetric.h"
 #include "runtime/pressure.h"
 #include "runtime/processor.h"
-#include "sync/asymmetric.h"
 
 namespace vole::internal {
 

@@ -12,8 +12,8 @@
 #include "vole/runtime.h"
 
 #include "base/futex.h"
+#include "runtime/asymmetric.h"
 #include "runtime/processor.h"
-#include "sync/asymmetric.h"
 
 namespace vole::sync {
 

@@ -226,11 +226,17 @@ TEST(metrics, asks_callbacks_at_each_scrape) {
 TEST(metrics, tells_of_the_process) {
   metrics::registry registry;
   metrics::add_process(registry);
-  int const before = static_cast<int>(samples(registry.text()).at("process_open_fds"));
-  int const fd = ::dup(STDERR_FILENO);
+  auto const open_fds = [&] { return samples(registry.text()).at("process_open_fds"); };
+  bool counted = false;
+  // The monitor has a descriptor of its own at times: not in all the rounds.
+  for (int round = 0; round < 100 && !counted; ++round) {
+    auto const before = open_fds();
+    int const fd = ::dup(STDERR_FILENO);
+    counted = open_fds() == before + 1;
+    ::close(fd);
+  }
+  EXPECT_TRUE(counted);
   auto const seen = samples(registry.text());
-  ::close(fd);
-  EXPECT_EQ(seen.at("process_open_fds"), before + 1);
   EXPECT_GT(seen.at("process_cpu_seconds_total"), 0);
   EXPECT_GT(seen.at("process_resident_memory_bytes"), 1e5);
   EXPECT_GT(seen.at("process_virtual_memory_bytes"), seen.at("process_resident_memory_bytes"));

@@ -19,11 +19,11 @@
 #include "base/rand.h"
 #include "cases.h"
 #include "explorer.h"
+#include "runtime/asymmetric.h"
 #include "runtime/bubble.h"
 #include "runtime/contention.h"
 #include "runtime/scheduler.h"
 #include "runtime/timer.h"
-#include "sync/asymmetric.h"
 
 // A case does the same each time it is run: the clock is the explorer's.
 std::chrono::steady_clock::time_point std::chrono::steady_clock::now() noexcept {

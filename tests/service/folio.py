@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import json
 import os
+import random
 import signal
 import socket
 import sqlite3
@@ -23,6 +24,11 @@ def wait_until(what, seconds=20):
             return got
         time.sleep(0.01)
     raise AssertionError(f"not within {seconds} s: {what.__doc__ or what}")
+
+
+def whole_lines(text):
+    """The lines of a log that is being written, but for one that is not all there yet."""
+    return text[:text.rfind("\n") + 1].splitlines()
 
 
 class Folio:
@@ -49,8 +55,8 @@ class Folio:
         def addresses():
             """folio logs the addresses it listens on"""
             assert self.process.poll() is None, f"folio ended with {self.process.returncode}:\n{self.log()[size:]}"
-            for line in self.log()[size:].splitlines():
-                if line.startswith("{") and line.endswith("}"):
+            for line in whole_lines(self.log()[size:]):
+                if line.startswith("{"):
                     said = json.loads(line)
                     if said.get("msg") == "serving":
                         return said
@@ -64,7 +70,7 @@ class Folio:
             return f.read()
 
     def log_lines(self):
-        return [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
+        return [json.loads(line) for line in whole_lines(self.log()) if line.startswith("{")]
 
     def kill(self):
         self.process.kill()

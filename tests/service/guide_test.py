@@ -20,7 +20,6 @@ from folio import Client, Folio, call
 from profiled import Profiled, need_go, skip
 
 PROGRAM, FOLIO, GUIDE, CASE = sys.argv[1:5]
-SECONDS = "2"  # in the place of what a person has the patience for
 
 
 def steps(section):
@@ -41,6 +40,7 @@ def steps(section):
 
 def shape(line):
     """A line without its figures: addresses, numbers with their units, and the width of columns."""
+    line = re.sub(r"(?<!\S)\.(?!\S)", "N", line)  # nothing, where -list could have a figure
     line = re.sub(r"0x[0-9a-f]+", "N", line)
     line = re.sub(r"\b(ann|ben|cid|dot)$", "customer", line)
     line = re.sub(r" in \S*/examples/", " in .../examples/", line)
@@ -48,10 +48,10 @@ def shape(line):
     return re.sub(r"\s+", " ", line).strip()
 
 
-def run(commands, folder, addresses):
+def run(commands, folder, addresses, seconds):
     for written, real in addresses.items():
         commands = commands.replace(written, real)
-    commands = re.sub(r"(seconds=|sleep )[0-9]+", rf"\g<1>{SECONDS}", commands)
+    commands = re.sub(r"(seconds=)[0-9]+", rf"\g<1>{seconds}", commands)
     environment = dict(os.environ, PPROF_TMPDIR=folder)
     done = subprocess.run(["bash", "-ec", commands], cwd=folder, env=environment, capture_output=True, text=True,
                           timeout=120, check=False)
@@ -69,18 +69,19 @@ def compare(commands, wanted, printed):
         assert found, f"{commands}prints no such line (numbers aside):\n{line}\nbut\n{printed}"
 
 
-def walk(section, addresses):
+def walk(section, addresses, seconds):
+    """With captures of so many seconds, in the place of what a person has the patience for."""
     need_go()
     if shutil.which("curl") is None:
         skip("no 'curl' on the PATH")
     with tempfile.TemporaryDirectory(prefix="guide-") as folder:
         for commands, wanted in steps(section):
-            compare(commands, wanted, run(commands, folder, addresses))
+            compare(commands, wanted, run(commands, folder, addresses, seconds))
 
 
 def the_guides_steps_find_the_faults():
     with Profiled(PROGRAM, "none") as shop:
-        walk("From \"p99 went up\" to the cause", {"127.0.0.1:8080": shop.public, "127.0.0.1:6060": shop.address})
+        walk("From \"p99 went up\" to the cause", {"127.0.0.1:8080": shop.public, "127.0.0.1:6060": shop.address}, 2)
 
 
 def the_guides_steps_work_on_folio():
@@ -97,7 +98,7 @@ def the_guides_steps_work_on_folio():
         for thread in load:
             thread.start()
         try:
-            walk("The same on folio", {"127.0.0.1:8080": folio.public, "127.0.0.1:6060": folio.admin})
+            walk("The same on folio", {"127.0.0.1:8080": folio.public, "127.0.0.1:6060": folio.admin}, 5)
         finally:
             ended.set()
             for thread in load:

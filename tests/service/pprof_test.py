@@ -7,6 +7,7 @@ pprof_test.py PROFILE_ME VOLE CASE; ends with 77 where what a case needs is miss
 
 import os
 import re
+import socket
 import subprocess
 import sys
 
@@ -36,8 +37,18 @@ def profile(name):
     with Profiled(PROGRAM, fault) as first, Profiled(PROGRAM, fault) as second:
         fetched = os.path.join(first.folder, "fetched.pb.gz")
         first.fill(page, function)
-        first.pprof("-proto", "-output", fetched, first.url(P + page))  # as pprof fetches it
-        before = first.file("first.pb.gz", P + page)
+
+        def fetches():
+            """pprof fetches a profile in which the fault shows"""
+            first.pprof("-proto", "-output", fetched, first.url(P + page))
+            return function in first.pprof("-raw", fetched)
+        wait_until(fetches, 60)
+
+        def begins():
+            """the fault shows in the first profile"""
+            got = first.file("first.pb.gz", P + page)
+            return got if function in first.pprof("-raw", got) else None
+        before = wait_until(begins, 60)
         second.fill(page, function)
 
         def differs():
@@ -230,8 +241,10 @@ def vole_pprof_says_what_is_wrong():
         assert "the base has other values (threadcreate) than the profile (goroutine)" in other, other
         assert "no sample type 'cpu': there are goroutine" in vole_pprof("-type", "cpu", goroutines, status=1).stderr
         assert "-o FILE.html" in vole_pprof("-flame", "-diff", goroutines, goroutines, status=2).stderr
-        closed = free_port()
-        gone = vole_pprof(f"127.0.0.1:{closed}/debug/pprof/heap", status=1).stderr
+        with socket.socket() as silent:  # bound, so that nobody else listens there
+            silent.bind(("127.0.0.1", 0))
+            closed = silent.getsockname()[1]
+            gone = vole_pprof(f"127.0.0.1:{closed}/debug/pprof/heap", status=1).stderr
         assert "connection refused" in gone and str(closed) in gone, gone
         assert "no such file" in vole_pprof("/nowhere/at.all", status=1).stderr.lower()
         assert "SOURCE" in vole_pprof("--help").stdout

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 
-from folio import call, wait_until
+from folio import call, wait_until, whole_lines
 
 SKIPPED = 77  # what ctest takes for "skipped"
 P = "/debug/pprof/"
@@ -52,7 +52,7 @@ class Profiled:
             """the program logs the addresses it listens on"""
             text = self.log()
             assert self.process.poll() is None, f"profile_me ended with {self.process.returncode}:\n{text}"
-            for line in text.splitlines():
+            for line in whole_lines(text):
                 if line.startswith("{") and json.loads(line).get("msg") == "serving":
                     return json.loads(line)
             return None

@@ -3,37 +3,19 @@
 """The one command of a newcomer: run_sh_test.py RUN_SH."""
 
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 
-from folio import call, wait_until
+from folio import call, free_port, wait_until
 
 RUN = sys.argv[1]
 
 
-def quiet_port():
-    """A free one that no outgoing connection is given before run.sh comes to bind it."""
-    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
-        first, last = map(int, f.read().split())
-    while True:
-        port = random.randrange(10000, 65536)
-        if first <= port <= last:
-            continue
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
-
-
 def main():
     with tempfile.TemporaryDirectory(prefix="run-sh-") as elsewhere:
-        listen, admin = (f"127.0.0.1:{quiet_port()}" for _ in range(2))
+        listen, admin = (f"127.0.0.1:{free_port()}" for _ in range(2))
         prices = os.path.join(elsewhere, "mine.csv")
         with open(prices, "w", encoding="utf-8") as f:
             f.write("symbol,date,price\nMINE,Jan 1 2000,1.50\n")
@@ -54,7 +36,7 @@ def main():
             answer = wait_until(answered, 120)
             text = open(said, encoding="utf-8").read()
             assert answer is not process and '"MINE"' in answer.body.decode(), text
-            assert call(admin, "GET", "/readyz").status == 200
+            wait_until(lambda: call(admin, "GET", "/readyz").status == 200)
             assert f"http://{listen}/v1/prices" in text and f"http://{admin}/debug/pprof/profile" in text, text
             process.send_signal(signal.SIGINT)
             assert process.wait(30) == 0, text

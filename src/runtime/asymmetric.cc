@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// membarrier(2): registered once per process, at the first use. Ordering: sync/asymmetric.h.
+// membarrier(2): registered once per process. scheduler::start sees to that before it starts the
+// first thread: in a process with threads the kernel waits for every processor to have switched.
+// Ordering: runtime/asymmetric.h.
 
-#include "sync/asymmetric.h"
+#include "runtime/asymmetric.h"
 
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
