@@ -30,8 +30,8 @@ faster, slower, no difference, or cannot tell.
   -margin percent    what is smaller is no difference (default 3%)
   -gate percent      end with status 1 when a slowdown beyond this is proven, and show what grew;
                      status 2 means that something could not be compared
-  -disturbed word    what becomes of slices that others disturb: discard, or keep, where none would be
-                     left (default discard)
+  -disturbed word    what becomes of slices that others disturb: discard, or keep, where none would
+                     be left (default discard)
   -o folder          where old.txt and new.txt go, for benchstat (default vole-ab; "" for none)
   -seed number       of the order of the slices (default 1)
 
