@@ -5,7 +5,6 @@ import contextlib
 import http.client
 import json
 import os
-import random
 import signal
 import socket
 import sqlite3
