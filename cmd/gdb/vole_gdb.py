@@ -53,7 +53,8 @@ class Goroutine:
         return "blocking call" if self.state == "blocking" else self.state
 
     def switched_out(self):
-        return self.state in ("parked", "runnable")
+        # Null: its thread is on the way from there, or to it.
+        return self.state in ("parked", "runnable") and int(self.block["context"]["sp"]) != 0
 
     def function(self):
         """The innermost frame that is not the runtime's own."""
@@ -223,9 +224,14 @@ class GoroutineCommand(gdb.Command):
         if not found:
             raise gdb.GdbError("there is no goroutine %s" % which)
         for g in found:
-            if which == "all":
-                print("\ngoroutine %d [%s]:" % (g.id, g.state_text()))
-            with_goroutine(g, command)
+            if which != "all":
+                with_goroutine(g, command)
+                continue
+            print("\ngoroutine %d [%s]:" % (g.id, g.state_text()))
+            try:
+                with_goroutine(g, command)
+            except gdb.GdbError as unknown:
+                print(unknown)
 
 
 register_unwinder(None, SWITCHED, replace=True)

@@ -222,11 +222,15 @@ void connection::refuse(parse_failure const& why) {
       errors::make("http: {} (byte {} of the message, answered {})", why.what, why.at, why.status));
   response_stream& res = x_->res;
   res.begin(*this, false, 1, false);
-  if (core_.options.refusal) {
-    core_.options.refusal(res, why.status, why.what);
-  } else {
-    reply_error(res, why.status, why.what);
+  try {
+    if (core_.options.refusal) core_.options.refusal(res, why.status, why.what);
+  } catch (...) {
+    error threw = errors::make("http: server_options::refusal threw");
+    report_error(threw);
+    if (!res.restart()) res.abort(std::move(threw));
   }
+  if (res.was_hijacked()) return;
+  if (!res.started()) reply_error(res, why.status, why.what);
   if (!res.finish() && !res.send_pending()) linger();
 }
 

@@ -135,6 +135,36 @@ TEST(http_server, a_refusal_of_ones_own_answers_what_no_handler_sees) {
   EXPECT_TRUE(got.ends_with(R"({"reason":"HTTP/1.1 request without Host"})")) << got;
 }
 
+TEST(http_server, a_refusal_of_ones_own_that_fails_hurts_nobody) {
+  using refusal = decltype(server_options::refusal);
+  struct {
+    refusal answer;
+    std::string_view begins;
+  } const table[] = {
+      {[](response_writer&, int, std::string_view) {}, "HTTP/1.1 400 "},
+      {[](response_writer&, int, std::string_view) { throw 1; }, "HTTP/1.1 400 "},
+      {[](response_writer& res, int status, std::string_view) {
+         reply(res, status, "half");
+         throw 1;
+       },
+       "HTTP/1.1 400 "},
+      {[](response_writer& res, int, std::string_view) {
+         static_cast<void>(
+             res.hijack().value().conn->write(context::background(), io::bytes("taken")));
+       },
+       "taken"},
+  };
+  for (auto const& t : table) {
+    test::memory_server server(
+        server_options{.handler = [](response_writer&, request&) {}, .refusal = t.answer});
+    raw_client c(server.connect());
+    c.send("GET / HTTP/1.1\r\n\r\n");
+    std::string const got = c.rest();
+    EXPECT_TRUE(got.starts_with(t.begins)) << got;
+    EXPECT_EQ(got.find("half"), std::string::npos) << got;
+  }
+}
+
 TEST(http_server, a_request_behind_a_refused_one_is_never_seen) {
   int handled = 0;
   test::memory_server server([&](response_writer&, request&) { ++handled; });

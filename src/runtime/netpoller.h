@@ -42,6 +42,7 @@ class poll_handle {
 
   // next_edge_is_new uses up an edge that has come since the last wait. True: there was none, and
   // no poll is under way that may have fetched one already, so the next tells of what comes later.
+  // A worker that waits for descriptors is a poll under way: it is true while all are busy.
   bool next_edge_is_new(poll_mode mode) noexcept;
 
   // set_deadline bounds every wait of this mode, also one that is parked now; never lifts it; a

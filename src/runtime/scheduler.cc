@@ -119,6 +119,8 @@ void leave(worker& w, goroutine& g) noexcept {
   g.exceptions = *w.exceptions;
   g.saved_errno = *w.errno_at;
   g.switches.store(g.switches.load(memory_order_relaxed) + 1, memory_order_relaxed);
+  // pairs with dump.cc:walk_parked: counted before the stack pointer is set
+  __atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// INVARIANTS  one report at a time (reporting): a storm of stalls does not flood standard error.
+// INVARIANTS  one report at a time (reporting): those of a storm of stalls come one after another.
 
 #include "runtime/stall.h"
 
@@ -23,6 +23,7 @@ constinit atomic<bool> reporting{false};
 struct stall {
   worker* on;
   std::uint64_t id;
+  std::uint32_t switches;
   std::uint64_t parent_id;
   std::uintptr_t created_by;
   duration ran;
@@ -31,7 +32,8 @@ struct stall {
 
 bool still_there(stall const& s) noexcept {
   goroutine const* const g = s.on->on_cpu.load(memory_order_relaxed);
-  return g != nullptr && g->id.load(memory_order_relaxed) == s.id;
+  return g != nullptr && g->id.load(memory_order_relaxed) == s.id &&
+         g->switches.load(memory_order_relaxed) == s.switches;
 }
 
 void print(stall const& s) {
@@ -42,6 +44,7 @@ void print(stall const& s) {
     if (!still_there(s)) return;
     depth = capture_running(*s.on, s.id, pcs, dump_depth_max);
   }
+  if (!still_there(s)) return;
   auto const ms = std::chrono::duration_cast<std::chrono::milliseconds>(s.ran).count();
   std::string text = fmt::format(
       "vole: stall: goroutine {} has kept its processor for {} ms: {}\n\ngoroutine {} [running]:\n",
@@ -60,9 +63,10 @@ void print(stall const& s) {
 bool report_stall(worker& w, processor const& p, duration ran, bool asleep) noexcept {
   goroutine const* const g = w.on_cpu.load(memory_order_acquire);  // pairs with scheduler.cc:enter
   if (g == nullptr) return false;
-  // acquire, all three: the tick is read after them; a schedule counts before it is on_cpu
+  // acquire, all four: the tick is read after them; a schedule counts before it is on_cpu
   stall const s{&w,
                 g->id.load(memory_order_acquire),
+                g->switches.load(memory_order_acquire),
                 g->parent_id.load(memory_order_acquire),
                 reinterpret_cast<std::uintptr_t>(g->created_by.load(memory_order_acquire)),
                 ran,

@@ -291,6 +291,11 @@ TEST_F(sql_tx, scripts_run_many_statements_and_take_none_of_the_transaction) {
   ASSERT_OK(tx);
   EXPECT_TRUE(tx->exec_script(ctx, "insert into users (id, email) values (3, 'd'); commit;"));
   static_cast<void>(tx->rollback(ctx));
+  auto half = conn->begin(ctx);
+  ASSERT_OK(half);
+  EXPECT_TRUE(
+      half->exec_script(ctx, "commit; begin; insert into users (id, email) values (4, 'e')"));
+  static_cast<void>(half->rollback(ctx));
   auto again = conn->begin(ctx);
   ASSERT_OK(again);
   EXPECT_TRUE(again->exec_script(ctx, "insert into users (id, email) values (5, 'x'); nonsense"));

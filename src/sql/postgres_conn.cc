@@ -193,7 +193,11 @@ error pg_conn::read_until_sync(context const& ctx, pg_result& last) {
 }
 
 void pg_conn::note_command(PGresult* done) {
-  if (std::string_view(PQcmdStatus(done)) == "LISTEN") listens_ = true;
+  std::string_view const tag = PQcmdStatus(done);
+  if (tag == "LISTEN") listens_ = true;
+  for (std::string_view const ending : {"COMMIT", "ROLLBACK", "PREPARE TRANSACTION"}) {
+    if (tag == ending) ended_transaction_ = true;
+  }
 }
 
 // libpq keeps notifications until it is asked for them, and nobody here asks.
@@ -424,6 +428,7 @@ error pg_conn::script(context const& ctx, std::string const& text) {
   if (PQexitPipelineMode(pg_.get()) != 1) return lost();
   simple_ = true;
   in_flight_ = true;
+  ended_transaction_ = false;
   if (PQsendQuery(pg_.get(), text.c_str()) != 1) return lost();
   error err = flush(ctx, ctx);
   must_look_ = false;  // rule (2)

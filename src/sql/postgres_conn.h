@@ -130,6 +130,8 @@ class pg_conn final : public pooled {
   bool in_transaction() const { return PQtransactionStatus(pg_.get()) != PQTRANS_IDLE; }
   // True after a LISTEN, or a notification: the session gets more of them until unlisten().
   bool listens() const { return listens_; }
+  // Of the last script: one of its statements was COMMIT or ROLLBACK, perhaps to a savepoint.
+  bool ended_transaction() const { return ended_transaction_; }
 
   // run runs one statement, prepared; `begin`, when not empty, goes ahead of it in the same round
   // trip.
@@ -205,6 +207,7 @@ class pg_conn final : public pooled {
   bool simple_ = false;     // outside of pipeline mode, in a script
   bool must_look_ = false;  // rule (1) holds for the next wait
   bool listens_ = false;
+  bool ended_transaction_ = false;
 
   // Arguments of the request being made.
   std::vector<char const*> values_;

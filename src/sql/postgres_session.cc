@@ -165,7 +165,8 @@ error pg_session::do_script(context const& ctx, std::string_view text) {
   if (error err = conn_->script(ctx, std::string(text))) {
     return failed(std::move(err), statement_kind::other);
   }
-  if (conn_->in_transaction() == inside) return {};
+  bool const left = inside && conn_->ended_transaction();  // and perhaps began another
+  if (conn_->in_transaction() == inside && !left) return {};
   return errors::make("the script began or ended a transaction, which its caller has");
 }
 

@@ -399,10 +399,6 @@ error sqlite_conn::script_from(std::string_view& rest) {
     if (!statement) return std::move(statement).error();
     if (statement->handle == nullptr) continue;  // a comment
     sqlite3_stmt* const handle = statement->handle.get();
-    if (kind_of(sqlite3_sql(handle)) == statement_kind::transaction) {
-      return errors::make("{} in a script: its caller has the transaction",
-                          first_word(sqlite3_sql(handle)));
-    }
     if (sqlite3_bind_parameter_count(handle) > 0) {
       return errors::make("a statement of a script has placeholders: {}", sqlite3_sql(handle));
     }

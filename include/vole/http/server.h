@@ -71,7 +71,8 @@ struct server_options {
   std::size_t connections_max = 65'536;           // past it: 503 and close
 
   // Answers a message that is refused before any handler sees it (on_connection_error names the
-  // statuses); one line of plain text when empty. The connection ends after it.
+  // statuses). One line of plain text when it is empty, says nothing or throws. The connection ends
+  // after it.
   std::function<void(response_writer& res, int status, std::string_view reason)> refusal = {};
 
   // What the contexts of requests derive from; background when there is none.

@@ -51,7 +51,7 @@ struct pool_options {
   std::chrono::nanoseconds cancel_timeout =
       std::chrono::seconds(5);  // an interrupted statement's answer
   // A statement under a deadline that is no farther off is bounded by the server too (the session's
-  // statement_timeout, which is then ours to set); 0: never.
+  // statement_timeout, which is then ours to set, 1024 ms at the least); 0: never.
   std::chrono::nanoseconds statement_timeout_max = std::chrono::minutes(1);
   std::size_t statements_max = 256;  // prepared statements kept per connection
   std::string application_name{};    // as pg_stat_activity shows it; empty: what the URL says
