@@ -69,6 +69,7 @@ void await_departure(goroutine const& g) noexcept {
   std::size_t const depth = symbol::unwind_saved(from, {low, high}, {pcs, dump_depth_max});
   bool const still = is_waiting(g.state.load(memory_order_relaxed)) && left_at(g) == sp;
   // pairs with scheduler.cc:leave: a stack pointer that was set again has been counted
+  // tidy: std::atomic, a fence has no name behind the door yet
   __atomic_thread_fence(__ATOMIC_ACQUIRE);
   return still && g.switches.load(memory_order_relaxed) == before ? depth : 0;
 }
