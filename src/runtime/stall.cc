@@ -63,8 +63,8 @@ void print(stall const& s) {
 bool report_stall(worker& w, processor const& p, duration ran, bool asleep) noexcept {
   goroutine const* const g = w.on_cpu.load(memory_order_acquire);  // pairs with scheduler.cc:enter
   if (g == nullptr) return false;
-  // acquire, all four: the tick is read after them; a schedule counts before it is on_cpu. pairs
-  // with scheduler.cc:enter
+  // acquire, all four: the tick is read after them; a schedule counts before it is on_cpu
+  // pairs with scheduler.cc:enter
   stall const s{&w,
                 g->id.load(memory_order_acquire),
                 g->switches.load(memory_order_acquire),
