@@ -9,6 +9,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <limits>
+#include <malloc.h>
 #include <sched.h>
 #include <string>
 #include <string_view>
@@ -75,6 +76,16 @@ long number_from_environment(char const* name, long most) noexcept {
 }
 
 }  // namespace
+
+void bound_malloc_arenas(int procs) noexcept {
+#ifdef M_ARENA_MAX
+  char const* const tunables = std::getenv("GLIBC_TUNABLES");
+  bool const decided =
+      std::getenv("MALLOC_ARENA_MAX") != nullptr ||
+      (tunables != nullptr && std::strstr(tunables, "glibc.malloc.arena_max") != nullptr);
+  if (!decided) ::mallopt(M_ARENA_MAX, std::max(4, 2 * procs));
+#endif
+}
 
 int parse_cpu_max(char const* text) noexcept {
   long quota = 0;

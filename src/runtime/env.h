@@ -20,6 +20,11 @@ std::uint64_t seed_from_environment() noexcept;
 // threads_from_environment: VOLE_MAXTHREADS, or otherwise what is given.
 unsigned threads_from_environment(unsigned otherwise, unsigned most) noexcept;
 
+// bound_malloc_arenas has glibc's malloc keep no more arenas than twice the processors, four at the
+// least; by itself it has eight for each core, and each keeps what fragments of it are in use. Left
+// as it is where MALLOC_ARENA_MAX or glibc.malloc.arena_max in GLIBC_TUNABLES says how many.
+void bound_malloc_arenas(int procs) noexcept;
+
 // debug_settings is VOLE_DEBUG, "name=milliseconds" separated by commas: schedtrace (a line about
 // the scheduler so often) and stall (report a goroutine that keeps its processor for so long).
 // Other names are reported on standard error and ignored.

@@ -3,7 +3,10 @@
 // Each in a process of its own, whose limits are real ones (setrlimit).
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <gtest/gtest.h>
+#include <malloc.h>
 #include <memory>
 #include <string>
 #include <sys/prctl.h>
@@ -170,6 +173,47 @@ class blocked_workers {
  private:
   int fds_[2] = {-1, -1};
 };
+
+int malloc_arenas() {
+  char* text = nullptr;
+  std::size_t bytes = 0;
+  std::FILE* const to = ::open_memstream(&text, &bytes);
+  EXPECT_EQ(::malloc_info(0, to), 0);
+  std::fclose(to);
+  int arenas = 0;
+  for (char const* at = text; (at = std::strstr(at, "<heap nr=")) != nullptr; ++at) ++arenas;
+  std::free(text);
+  return arenas;
+}
+
+TEST(malloc_arenas, are_bounded_by_the_processors_however_many_threads_there_are) {
+  if (VOLE_ASAN || VOLE_TSAN) GTEST_SKIP() << "a sanitizer has an allocator of its own";
+  if (std::getenv("MALLOC_ARENA_MAX") != nullptr) GTEST_SKIP() << "MALLOC_ARENA_MAX decides";
+  run([] {
+    int const most = std::max(4, 2 * runtime::max_procs());
+    int const n = most + 8;
+    int fds[2];
+    ASSERT_EQ(::pipe(fds), 0);
+    latch ended(n);
+    atomic<int> allocated{0};
+    for (int i = 0; i < n; ++i) {
+      go([&] {
+        blocking([&] {
+          auto const own = std::make_unique<int>(1);
+          allocated.fetch_add(*own);
+          char c = 0;
+          EXPECT_EQ(::read(fds[0], &c, 1), 1);
+        });
+        ended.count_down();
+      });
+    }
+    while (allocated.load() != n) runtime::yield();
+    EXPECT_LE(malloc_arenas(), most);
+    for (int i = 0; i < n; ++i) EXPECT_EQ(::write(fds[1], "x", 1), 1);
+    ended.wait();
+    for (int const fd : fds) ::close(fd);
+  });
+}
 
 // Calls it while every worker is blocked, from a plain thread that was there before; then threads
 // can be had again. Nothing else happens that could wake anybody.

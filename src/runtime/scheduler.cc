@@ -169,6 +169,7 @@ void scheduler::start() noexcept {
   install_stack_host();
   guard_forks();
   static_cast<void>(membarrier_registered());  // while it is cheap: there are no threads yet
+  bound_malloc_arenas(procs);
   monitor::start();
   started_.store(true, memory_order_release);  // pairs with scheduler.h:started
 }
