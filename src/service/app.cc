@@ -74,9 +74,7 @@ void answer_unmatched(http::response_writer& res, http::request& req, int status
 void answer_refused(http::response_writer& res, int status, std::string_view why) {
   std::string code(http::status_text(status));
   for (char& c : code) c = c == ' ' ? '_' : static_cast<char>(std::tolower(c));
-  res.header().set("Cache-Control", "no-store");
-  problem const shown{.status = status, .code = std::move(code), .detail = std::string(why)};
-  http::reply(res, status, to_json(shown, "", ""), "application/problem+json");
+  respond(res, {.status = status, .code = std::move(code), .detail = std::string(why)});
 }
 
 enum class phase : std::uint8_t { made, starting, serving, stopping, stopped };

@@ -97,12 +97,23 @@ problem to_problem(error const& err) {
   return {.status = http::status::internal_server_error, .code = "internal"};
 }
 
-void respond(http::response_writer& res, http::request& req, problem const& p, error const& err) {
-  if (err) set_error(req, err);
-  if (res.status() != 0) return;
+namespace {
+
+void write(http::response_writer& res, int status, std::string_view json) {
   res.header().del("Content-Length");
   res.header().set("Cache-Control", "no-store");
-  http::reply(res, p.status, to_json(p, req.ctx()), "application/problem+json");
+  http::reply(res, status, json, "application/problem+json");
+}
+
+}  // namespace
+
+void respond(http::response_writer& res, http::request& req, problem const& p, error const& err) {
+  if (err) set_error(req, err);
+  if (res.status() == 0) write(res, p.status, to_json(p, req.ctx()));
+}
+
+void respond(http::response_writer& res, problem const& p) {
+  if (res.status() == 0) write(res, p.status, to_json(p, "", ""));
 }
 
 http::handler handler(fallible_handler from, problem_mapper map) {

@@ -87,6 +87,9 @@ problem to_problem(error const& err);
 void respond(http::response_writer& res, http::request& req, problem const& p,
              error const& err = nullptr);
 
+// The same where there is no request: for http::server_options::refusal.
+void respond(http::response_writer& res, problem const& p);
+
 // A handler that may fail; what it returns is answered by respond.
 using fallible_handler = std::function<error(http::response_writer&, http::request&)>;
 using problem_mapper = std::function<problem(error const&)>;
