@@ -13,8 +13,8 @@
 //   waits for a processor of the machine goes first.
 //   The monitor sleeps when every processor is idle: a processor that leaves the idle list wakes
 //   it. It wakes by itself only while memory is left to return (once a second), a processor is
-//   stuck (every 8 ms), or somebody wants to know of memory pressure (every 10 s). It does not
-//   sleep while a worker is lacking that could not be made.
+//   stuck (every 8 ms), or somebody keeps memory that it could give back (every 10 s). It does
+//   not sleep while a worker is lacking that could not be made.
 // REJECTED  taking the stuck worker's own processor away, as Go does at a system call: without Go's
 //           safe points the worker may touch its ring, timers and stack cache at any instruction.
 //           The spare steals from them instead.

@@ -55,7 +55,7 @@ reclaimer::~reclaimer() {
   static_cast<void>(relieved.park(wait_reason::pool_wait, {}));
 }
 
-void relieve_memory() noexcept {
+void relieve_memory(relief need) noexcept {
   std::uint64_t round = 0;
   for (;;) {
     reclaimer* r = nullptr;
@@ -68,7 +68,7 @@ void relieve_memory() noexcept {
       if (r == nullptr) return;
       r->asked_ = round;
       r->relieving_ = true;
-      r->collect_(r->owner_, idle);
+      r->collect_(r->owner_, need, idle);
     }
     for (garbage const& g : idle) g.destroy(g.object);
     park_ticket* ending = nullptr;
@@ -83,6 +83,13 @@ void relieve_memory() noexcept {
 
 bool pressure_watched() noexcept {
   return first.load(memory_order_relaxed) != nullptr;
+}
+
+bool something_is_kept() noexcept {
+  raw_lock const lock(list_mu);
+  reclaimer const* r = first.load(memory_order_relaxed);
+  while (r != nullptr && !r->keeps_.load(memory_order_relaxed)) r = r->next_;
+  return r != nullptr;
 }
 
 std::uint64_t memory_stall_us(std::string_view text) noexcept {
@@ -127,10 +134,12 @@ void look_at_pressure(time_point t) noexcept {
       looked != time_point{} && now_us > stalled_us && stall * stall_share > t - looked;
   stalled_us = now_us;
   looked = t;
-  if (!short_of_memory || (relieved != time_point{} && t - relieved < rest)) return;
+  if (relieved != time_point{} && t - relieved < rest) return;
+  if (!short_of_memory && !something_is_kept()) return;
   relieved = t;
+  relief const need = short_of_memory ? relief::all : relief::unused;
   // Not here: destructors are the user's code, and may wait. No stack to be had: no relief now.
-  static_cast<void>(try_go({}, [] { relieve_memory(); }));
+  static_cast<void>(try_go({}, [need] { relieve_memory(need); }));
 }
 
 }  // namespace vole::internal

@@ -42,9 +42,9 @@ TEST(pressure, file_of_the_machine_stands_for_a_group_without_one) {
 TEST(pressure, all_who_are_registered_are_asked) {
   struct holder {
     std::unique_ptr<std::shared_ptr<int>> kept;
-    reclaimer own{this, [](void* self, std::vector<garbage>& out) {
+    reclaimer own{this, [](void* self, relief need, std::vector<garbage>& out) {
                     auto& kept = static_cast<holder*>(self)->kept;
-                    if (kept == nullptr) return;
+                    if (kept == nullptr || need == relief::unused) return;
                     out.push_back({kept.release(), [](void* object) {
                                      delete static_cast<std::shared_ptr<int>*>(object);
                                    }});
@@ -58,9 +58,20 @@ TEST(pressure, all_who_are_registered_are_asked) {
   b.reset();  // out of the middle of the list
   EXPECT_TRUE(pressure_watched());
   EXPECT_EQ(held.use_count(), 3);
-  relieve_memory();
+  relieve_memory(relief::unused);
+  EXPECT_EQ(held.use_count(), 3);
+  relieve_memory(relief::all);
   EXPECT_EQ(held.use_count(), 1);
-  relieve_memory();
+  relieve_memory(relief::all);
+}
+
+TEST(pressure, what_is_kept_is_known_until_it_goes) {
+  reclaimer own(nullptr, [](void*, relief, std::vector<garbage>&) {});
+  EXPECT_FALSE(something_is_kept());
+  own.keeps(true);
+  EXPECT_TRUE(something_is_kept());
+  own.keeps(false);
+  EXPECT_FALSE(something_is_kept());
 }
 
 TEST(pressure, owner_ends_after_what_it_has_handed_over) {
@@ -71,7 +82,7 @@ TEST(pressure, owner_ends_after_what_it_has_handed_over) {
   };
   struct owner {
     held* kept;
-    reclaimer own{this, [](void* self, std::vector<garbage>& out) {
+    reclaimer own{this, [](void* self, relief, std::vector<garbage>& out) {
                     out.push_back({static_cast<owner*>(self)->kept, [](void* object) {
                                      auto& h = *static_cast<held*>(object);
                                      while (!h.begun.wake_one()) runtime::yield();
@@ -85,7 +96,7 @@ TEST(pressure, owner_ends_after_what_it_has_handed_over) {
     auto own = std::make_unique<owner>(&object);
     latch done(2);
     go([&] {
-      relieve_memory();
+      relieve_memory(relief::all);
       done.count_down();
     });
     object.begun.wait();

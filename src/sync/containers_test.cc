@@ -113,8 +113,30 @@ TEST(pool, gives_all_back_when_memory_is_short) {
   }
   auto const out = a.get();
   EXPECT_EQ(held.use_count(), 201);
-  internal::relieve_memory();
+  internal::relieve_memory(internal::relief::all);
   EXPECT_EQ(held.use_count(), 2) << "but for the one that is out";
+}
+
+TEST(pool, gives_back_what_nobody_needed_between_two_questions) {
+  auto const held = std::make_shared<int>(1);
+  sync::pool<std::shared_ptr<int>> pool;
+  for (int i = 0; i < 100; ++i) pool.put(std::make_unique<std::shared_ptr<int>>(held));
+  internal::relieve_memory(internal::relief::unused);
+  EXPECT_EQ(held.use_count(), 101) << "all were in use after the question before";
+  EXPECT_TRUE(internal::something_is_kept());
+
+  for (int i = 0; i < 3; ++i) {
+    auto const one = pool.get();
+    auto const another = pool.get();
+  }
+  internal::relieve_memory(internal::relief::unused);
+  EXPECT_LT(held.use_count(), 30);
+  EXPECT_NE(*pool.get(), nullptr) << "what was in use is still there";
+
+  internal::relieve_memory(internal::relief::unused);
+  internal::relieve_memory(internal::relief::unused);
+  EXPECT_EQ(held.use_count(), 1);
+  EXPECT_FALSE(internal::something_is_kept());
 }
 
 TEST(pool, object_is_with_one_user_at_a_time) {

@@ -16,9 +16,10 @@ namespace vole::internal {
 
 pool_core::pool_core(void (*destroy)(void*))
     : destroy_(destroy),
-      reclaimer_(std::make_unique<reclaimer>(this, [](void* self, std::vector<garbage>& out) {
-        static_cast<pool_core*>(self)->collect(out);
-      })) {}
+      reclaimer_(
+          std::make_unique<reclaimer>(this, [](void* self, relief need, std::vector<garbage>& out) {
+            static_cast<pool_core*>(self)->collect(need, out);
+          })) {}
 
 pool_core::~pool_core() {
   reclaimer_.reset();
@@ -68,10 +69,19 @@ pool_core::magazine* pool_core::enter() noexcept {
   fast_store(own->busy, true);  // pairs with trim
   // pairs with trim, whose changes of the magazine are seen here
   if (!trimming_.load(memory_order_acquire)) [[likely]] {
+    if (!own->touched) [[unlikely]] {
+      touch(own);
+    }
     return own;
   }
   leave(own);
   return nullptr;
+}
+
+void pool_core::touch(magazine* own) noexcept {
+  own->touched = true;
+  raw_lock const lock(mu_);
+  reclaimer_->keeps(true);
 }
 
 void pool_core::leave(magazine* own) noexcept {
@@ -100,25 +110,35 @@ void pool_core::put(void* object) noexcept {
 
 void pool_core::trim() noexcept {
   std::vector<garbage> idle;
-  collect(idle);
+  collect(relief::all, idle);
   for (garbage const& g : idle) g.destroy(g.object);
 }
 
-void pool_core::collect(std::vector<garbage>& idle) noexcept {
+void pool_core::collect(relief need, std::vector<garbage>& idle) noexcept {
   raw_lock const lock(mu_);
   trimming_.exchange(true, memory_order_seq_cst);  // pairs with enter
   slow_barrier();                                  // who does not see the flag is seen to be busy
+  bool kept = false;
   // pairs with make_magazine
   atomic<magazine*>* const all = magazines_.load(memory_order_acquire);
   for (std::size_t i = 0; all != nullptr && i < magazines_max; ++i) {
     magazine* const m = all[i].load(memory_order_acquire);  // pairs with make_magazine
+    if (m == nullptr) continue;
     // Its worker is at it just now: what it has is in use.
-    if (m == nullptr || m->busy.load(memory_order_acquire)) continue;  // pairs with leave
-    for (std::size_t k = 0; k < m->count; ++k) idle.push_back({m->objects[k], destroy_});
-    m->count = 0;
+    bool const busy = m->busy.load(memory_order_acquire);  // pairs with leave
+    if (!busy && (need == relief::all || !m->touched)) {
+      for (std::size_t k = 0; k < m->count; ++k) idle.push_back({m->objects[k], destroy_});
+      m->count = 0;
+    }
+    if (!busy) m->touched = false;
+    kept = kept || busy || m->count != 0;
   }
-  for (std::size_t k = 0; k < depot_count_; ++k) idle.push_back({depot_[k], destroy_});
-  depot_count_ = 0;
+  std::size_t const going = need == relief::all ? depot_count_ : depot_low_;
+  for (std::size_t k = 0; k < going; ++k) idle.push_back({depot_[k], destroy_});
+  std::copy(depot_ + going, depot_ + depot_count_, depot_);  // the last in are the warm ones
+  depot_count_ -= going;
+  depot_low_ = depot_count_;
+  reclaimer_->keeps(kept || depot_count_ != 0);
   trimming_.store(false, memory_order_release);  // pairs with enter
 }
 
@@ -130,6 +150,7 @@ void* pool_core::refill(magazine* own) noexcept {
   while (own != nullptr && own->count < magazine_size / 2 && depot_count_ != 0) {
     own->objects[own->count++] = depot_[--depot_count_];
   }
+  depot_low_ = std::min(depot_low_, depot_count_);
   return object;
 }
 
@@ -151,6 +172,7 @@ std::size_t pool_core::flush(magazine* own, void* object, void** surplus) noexce
     }
   }
   while (count != 0 && depot_count_ < depot_room_) depot_[depot_count_++] = surplus[--count];
+  reclaimer_->keeps(true);
   return count;
 }
 

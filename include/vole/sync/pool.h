@@ -10,6 +10,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -24,6 +25,7 @@ namespace internal {
 
 struct garbage;
 class reclaimer;
+enum class relief : std::uint8_t;
 
 // pool_core is a pool of untyped objects.
 class pool_core {
@@ -44,14 +46,16 @@ class pool_core {
 
   struct alignas(64) magazine {
     atomic<bool> busy{false};
+    bool touched = false;  // since the pool was last asked for what is unused
     std::size_t count = 0;
     void* objects[magazine_size];
   };
 
-  void collect(std::vector<garbage>& idle) noexcept;
+  void collect(relief need, std::vector<garbage>& idle) noexcept;
   magazine* own_magazine() noexcept;
   magazine* make_magazine(std::size_t index) noexcept;
   magazine* enter() noexcept;
+  void touch(magazine* own) noexcept;
   static void leave(magazine* own) noexcept;
   void* refill(magazine* own) noexcept;
   std::size_t flush(magazine* own, void* object, void** surplus) noexcept;
@@ -63,6 +67,7 @@ class pool_core {
   atomic<bool> trimming_{false};
   raw_mutex mu_;
   std::size_t depot_count_ VOLE_GUARDED_BY(mu_) = 0;
+  std::size_t depot_low_ VOLE_GUARDED_BY(mu_) = 0;  // the least since it was last asked
   std::size_t depot_room_ VOLE_GUARDED_BY(mu_) = 0;
   void** depot_ VOLE_GUARDED_BY(mu_) = nullptr;
 };
@@ -81,8 +86,9 @@ namespace sync {
 //   sync::pool frames([] { return std::make_unique<frame>(64 << 10); });
 // Safety:  any goroutine or thread; the pool outlives what it has handed out.
 // Cost:    a few ns, no lock in the common case.
-// Memory:  at most 16 idle objects per worker and 1,024 shared ones. All go when the kernel reports
-//          that the process (its control group) waits for memory.
+// Memory:  at most 16 idle objects per worker and 1,024 shared ones. What nobody has needed for ten
+//          seconds goes; all go when the kernel reports that the process (its control group) waits
+//          for memory.
 // Source:  Go sync.Pool. Differs: get() returns an owner that puts the object back; what is idle is
 //          bounded by number and by need, not dropped by a collector.
 template <class T, class Make = internal::make_default<T>>
