@@ -26,6 +26,7 @@
 #include <initializer_list>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -166,7 +167,7 @@ class profile {
 
 // lookup finds "allocs", "block", "goroutine", "heap", "mutex", "threadcreate" or one of the
 // program's own; null for another name.
-profile const* lookup(std::string_view name) noexcept;
+profile* lookup(std::string_view name) noexcept;
 
 // profiles lists all, sorted by name.
 std::vector<profile const*> profiles();
@@ -200,7 +201,9 @@ struct label {
 // Safety: made and ended by the same goroutine.     Cost: an allocation or two, about 200 ns.
 class [[nodiscard]] label_scope {
  public:
-  explicit label_scope(std::initializer_list<label> labels);
+  explicit label_scope(std::span<label const> labels);
+  explicit label_scope(std::initializer_list<label> labels)
+      : label_scope(std::span(labels.begin(), labels.size())) {}
   ~label_scope();
   label_scope(label_scope const&) = delete;
   label_scope& operator=(label_scope const&) = delete;
@@ -212,6 +215,11 @@ class [[nodiscard]] label_scope {
 // do_with_labels calls fn with the labels and returns its result.  Source: Go pprof.Do. Differs:
 // the labels are the goroutine's, not a context's.
 template <class Fn>
+decltype(auto) do_with_labels(std::span<label const> labels, Fn&& fn) {
+  label_scope const scope(labels);
+  return std::forward<Fn>(fn)();
+}
+template <class Fn>
 decltype(auto) do_with_labels(std::initializer_list<label> labels, Fn&& fn) {
   label_scope const scope(labels);
   return std::forward<Fn>(fn)();
@@ -219,5 +227,8 @@ decltype(auto) do_with_labels(std::initializer_list<label> labels, Fn&& fn) {
 
 // label_value is the caller's value for key, if it has that label.
 std::optional<std::string> label_value(std::string_view key);
+
+// current_labels are all that the caller has, sorted by key.  Source: Go pprof.ForLabels.
+std::vector<std::pair<std::string, std::string>> current_labels();
 
 }  // namespace vole::pprof

@@ -125,25 +125,33 @@ void serve_profile(response_writer& res, request& req, std::string_view name,
   serve_file(res, name, bytes);
 }
 
+// refuse_too_long answers when the request's deadline would come before the capture's end.
+bool refuse_too_long(response_writer& res, request& req, std::int64_t seconds) {
+  auto const deadline = req.ctx().deadline();
+  if (!deadline || *deadline - vole::internal::now() >= std::chrono::seconds(seconds)) return false;
+  serve_error(res, status::bad_request, "profile duration exceeds server's WriteTimeout");
+  return true;
+}
+
 // wait_for sleeps unless the request ends first; then it says so and returns false.
 bool wait_for(response_writer& res, request& req, std::int64_t seconds) {
-  error const err = time::sleep(req.ctx(), std::chrono::seconds(std::min(seconds, seconds_max)));
+  error const err = time::sleep(req.ctx(), std::chrono::seconds(seconds));
   if (!err) return true;
-  bool const late = errors::is(err, context::deadline_exceeded);
-  serve_error(res, late ? status::request_timeout : status::internal_server_error, err.message());
+  serve_error(res, status::internal_server_error, err.message());
   return false;
 }
 
 // seconds_of says how long to capture.
 std::int64_t seconds_of(request& req) {
   std::int64_t const seconds = parse_int(query(req, "seconds")).value_or(0);
-  return seconds > 0 ? seconds : seconds_default;
+  return seconds > 0 ? std::min(seconds, seconds_max) : seconds_default;
 }
 
 void serve_cpu(response_writer& res, request& req) {
   no_sniff(res);
   if (refuse_unknown_form(res, req)) return;
   std::int64_t const seconds = seconds_of(req);
+  if (refuse_too_long(res, req, seconds)) return;
   result<pprof::cpu_profile> cpu = pprof::start_cpu();
   if (!cpu) {
     serve_error(res, status::internal_server_error,
@@ -157,6 +165,7 @@ void serve_wall(response_writer& res, request& req) {
   no_sniff(res);
   if (refuse_unknown_form(res, req)) return;
   std::int64_t const seconds = seconds_of(req);
+  if (refuse_too_long(res, req, seconds)) return;
   result<pprof::wall_profile> wall = pprof::start_wall();
   if (!wall) {
     serve_error(res, status::internal_server_error,
@@ -173,7 +182,7 @@ void serve_wall(response_writer& res, request& req) {
 
 void serve_delta(response_writer& res, request& req, pprof::profile const& p,
                  std::string_view seconds_text) {
-  std::int64_t const seconds = parse_int(seconds_text).value_or(0);
+  std::int64_t const seconds = std::min(parse_int(seconds_text).value_or(0), seconds_max);
   if (seconds <= 0) {
     serve_error(res, status::bad_request,
                 "invalid value for \"seconds\" - must be a positive integer");
@@ -188,6 +197,7 @@ void serve_delta(response_writer& res, request& req, pprof::profile const& p,
     serve_error(res, status::bad_request, "seconds and debug params are incompatible");
     return;
   }
+  if (refuse_too_long(res, req, seconds)) return;
   pprof::delta change = p.begin_delta();
   if (wait_for(res, req, seconds)) {
     serve_profile(res, req, fmt::format("{}-delta", p.name()), change.finish());

@@ -27,6 +27,9 @@ constexpr entry known[] = {
     {"allocs", "What has allocated memory since the start, and how much? It costs processor time."},
     {"block", "Where do goroutines wait for each other: channels, locks, groups; and how long?"},
     {"cmdline", "How was this process started?"},
+    {"delta_block", "As block, since the same client came last. For scrapers."},
+    {"delta_heap", "As heap, since the same client came last. For scrapers."},
+    {"delta_mutex", "As mutex, since the same client came last. For scrapers."},
     {"goroutine", "What does each goroutine do, and what does it wait for? Leaks pile up here."},
     {"goroutineleak", "Which goroutines wait for something that nobody can give them any more?"},
     {"heap", "What holds memory now? Compare two to find a leak."},
@@ -38,7 +41,8 @@ constexpr entry known[] = {
     {"wall", "Where does time go, waiting included? Looks for ?seconds=N; also at /debug/fgprof."},
 };
 // Those that no list of profiles holds.
-constexpr std::string_view pages[] = {"cmdline", "profile", "symbol", "trace", "wall"};
+constexpr std::string_view pages[] = {"cmdline", "delta_block", "delta_heap", "delta_mutex",
+                                      "profile", "symbol",      "trace",      "wall"};
 constexpr std::string_view captures[] = {"profile", "wall"};
 constexpr std::string_view without_stacks = "threadcreate";  // no flame without them
 

@@ -17,7 +17,7 @@
 
 #include "vole/json.h"
 
-#include "json/utf8.h"
+#include "base/utf8.h"
 
 namespace vole::internal {
 namespace {

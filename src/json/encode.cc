@@ -4,7 +4,7 @@
 #include "vole/internal/json_encode.h"
 #include "vole/json.h"
 
-#include "json/utf8.h"
+#include "base/utf8.h"
 
 namespace vole {
 namespace internal {

@@ -33,13 +33,13 @@ std::pair<profile_data, profile_data> scrape_deltas::take(profile const& of,
                       .samples = {}};
   profile_data kept = now;
   forget_in_use(kept);
+  time_point const t = internal::now();
   auto const [at, fresh] = visits_.try_emplace(key(of.name(), scraper));
   if (!fresh) std::swap(before, at->second.seen);
-  at->second = {.seen = std::move(kept), .number = ++visits_total_};
+  at->second = {.seen = std::move(kept), .at = t};
+  std::erase_if(visits_, [t](auto const& v) { return t - v.second.at > forgotten_after; });
   if (visits_.size() > scrapers_max) {
-    visits_.erase(std::min_element(visits_.begin(), visits_.end(), [](auto& a, auto& b) {
-      return a.second.number < b.second.number;
-    }));
+    visits_.erase(std::ranges::min_element(visits_, {}, [](auto& v) { return v.second.at; }));
   }
   return {std::move(now), std::move(before)};
 }

@@ -2,19 +2,21 @@
 #pragma once
 // What has changed since a scraper's last visit.
 //
-// INVARIANTS  at most scrapers_max profiles are kept; the scraper that was away longest loses its.
+// INVARIANTS  at most scrapers_max profiles are kept; the scraper that was away longest loses its,
+//             as do all that were away for forgotten_after when another one comes.
 //             What is kept was taken before what is compared with it.
 // LOCKS       scrape_deltas::mu_ guards what is kept, and is held while a profile is taken: who has
 //             got the lock later has taken the later profile. Goroutines wait for it parked.
 
+#include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "vole/internal/annotations.h"
+#include "vole/internal/clock.h"
 #include "vole/pprof.h"
 #include "vole/sync/mutex.h"
 
@@ -27,6 +29,7 @@ namespace vole::pprof {
 class scrape_deltas {
  public:
   static constexpr std::size_t scrapers_max = 16;
+  static constexpr duration forgotten_after = std::chrono::minutes(10);
 
   // next is what was allocated, or waited for, since this scraper's last visit, or since the start
   // at its first: profile.proto, gzipped. What is in use is no matter of time: it is as it stands.
@@ -37,7 +40,7 @@ class scrape_deltas {
  private:
   struct visit {
     profile_data seen;
-    std::uint64_t number = 0;
+    time_point at{};
   };
   using key = std::pair<std::string_view, std::string>;  // profile's name, scraper
 
@@ -47,7 +50,6 @@ class scrape_deltas {
 
   sync::mutex mu_;
   std::map<key, visit> visits_ VOLE_GUARDED_BY(mu_);
-  std::uint64_t visits_total_ VOLE_GUARDED_BY(mu_) = 0;
 };
 
 }  // namespace vole::pprof

@@ -10,7 +10,9 @@
 #include "vole/chan.h"
 #include "vole/go.h"
 #include "vole/internal/format.h"
+#include "vole/synctest.h"
 #include "vole/testing.h"
+#include "vole/time.h"
 
 #include "pprof/reader.h"
 #include "pprof/source.h"
@@ -117,6 +119,17 @@ TEST_F(scraping, who_was_away_longest_is_forgotten) {
   values_ = {11, 4};
   EXPECT_THAT(next("0"), ElementsAre(1, 4));
   EXPECT_THAT(next("1"), ElementsAre(11, 4));
+}
+
+TEST_F(scraping, who_was_away_for_long_is_forgotten_when_another_comes) {
+  synctest::test([this] {
+    next("a");
+    time::sleep(scrape_deltas::forgotten_after + std::chrono::seconds(1));
+    next("b");
+    values_ = {11, 4};
+    EXPECT_THAT(next("b"), ElementsAre(1, 4));
+    EXPECT_THAT(next("a"), ElementsAre(11, 4));
+  });
 }
 
 }  // namespace

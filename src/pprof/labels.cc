@@ -15,7 +15,7 @@ namespace vole::pprof {
 
 namespace labels = internal::labels;
 
-label_scope::label_scope(std::initializer_list<label> added) {
+label_scope::label_scope(std::span<label const> added) {
   internal::goroutine* const g = internal::current_goroutine();
   if (g == nullptr) return;
   std::vector<std::pair<std::string_view, std::string_view>> pairs;
@@ -33,15 +33,17 @@ label_scope::~label_scope() {
   labels::release(mine);
 }
 
-std::optional<std::string> label_value(std::string_view key) {
+std::vector<std::pair<std::string, std::string>> current_labels() {
   internal::goroutine* const g = internal::current_goroutine();
   labels::set const* const own = g == nullptr ? nullptr : labels::set_of(*g);
-  if (own == nullptr) return std::nullopt;
-  labels::pair_list const& pairs = labels::pairs_of(*own);
-  auto const at =
-      std::ranges::find(pairs, key, [](auto const& p) { return std::string_view(p.first); });
-  if (at == pairs.end()) return std::nullopt;
-  return at->second;
+  return own == nullptr ? labels::pair_list() : labels::pairs_of(*own);
+}
+
+std::optional<std::string> label_value(std::string_view key) {
+  labels::pair_list own = current_labels();
+  auto const at = std::ranges::find(own, key, &labels::pair_list::value_type::first);
+  if (at == own.end()) return std::nullopt;
+  return std::move(at->second);
 }
 
 }  // namespace vole::pprof

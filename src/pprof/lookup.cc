@@ -144,7 +144,7 @@ std::string delta::next() {
   return blocking([&] { return gzip(encode(change)); });
 }
 
-profile const* lookup(std::string_view name) noexcept {
+profile* lookup(std::string_view name) noexcept {
   return the_catalogue().find(name);
 }
 

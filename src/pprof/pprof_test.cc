@@ -202,6 +202,13 @@ std::set<std::string> labels_of(read_profile const& p, read_sample const& s) {
   return found;
 }
 
+TEST(pprof_labels, that_are_not_utf8_do_no_harm) {
+  label_scope const labels({{"tenant", "a\xff"}});
+  std::string const bytes = gunzip(lookup("goroutine")->write(0));
+  EXPECT_THAT(bytes, ::testing::HasSubstr("a\xef\xbf\xbd"));
+  EXPECT_THAT(bytes, ::testing::Not(::testing::HasSubstr("a\xff")));
+}
+
 TEST(pprof_labels, are_the_goroutines_and_its_childrens_and_end_with_the_scope) {
   chan<int> const gate(0);
   sync::wait_group ended;
@@ -209,6 +216,8 @@ TEST(pprof_labels, are_the_goroutines_and_its_childrens_and_end_with_the_scope) 
     do_with_labels({{"step", "inner"}}, [&] {
       EXPECT_EQ(label_value("step"), "inner");
       EXPECT_EQ(label_value("tenant"), "a");
+      using pairs = std::vector<std::pair<std::string, std::string>>;
+      EXPECT_EQ(current_labels(), (pairs{{"step", "inner"}, {"tenant", "a"}}));
       ended.go([&] { wait_at_the_gate(gate); });
     });
     EXPECT_EQ(label_value("step"), "outer");

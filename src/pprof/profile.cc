@@ -25,6 +25,7 @@
 
 #include "vole/assert.h"
 
+#include "base/utf8.h"
 #include "runtime/dump.h"
 #include "symbol/modules.h"
 #include "symbol/symbolize.h"
@@ -108,7 +109,11 @@ class encoder {
       std::int64_t const type = string_id(data_.default_sample_type);
       to_.add_int64(profile_field::default_sample_type, type);
     }
-    for (std::string const& text : strings_) to_.add_string(profile_field::string_table, text);
+    // Readers may refuse a whole profile for one string that is not UTF-8.
+    for (std::string const& text : strings_) {
+      auto const good = internal::replace_bad_utf8(text);
+      to_.add_string(profile_field::string_table, good ? *good : text);
+    }
     return std::move(out_);
   }
 

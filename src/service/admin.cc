@@ -3,6 +3,7 @@
 #include "service/admin.h"
 
 #include <memory>
+#include <optional>
 
 #include "vole/http/pprof.h"
 #include "vole/internal/atomic.h"
@@ -10,6 +11,7 @@
 #include "vole/service/problem.h"
 
 #include "http/html.h"
+#include "http/scan.h"
 #include "service/endpoint.h"
 
 namespace vole::service {
@@ -144,10 +146,40 @@ bool equal_secret(std::string_view a, std::string_view b) noexcept {
   return differ == 0;
 }
 
+// from_base64 is what text (RFC 4648, section 4) stands for; nothing: it is not base64.
+std::optional<std::string> from_base64(std::string_view text) {
+  constexpr std::string_view digits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  while (text.ends_with('=')) text.remove_suffix(1);
+  std::string out;
+  unsigned bits = 0;
+  unsigned held = 0;
+  for (char const c : text) {
+    auto const digit = digits.find(c);
+    if (digit == std::string_view::npos) return std::nullopt;
+    bits = bits << 6 | static_cast<unsigned>(digit);
+    held += 6;
+    if (held < 8) continue;
+    held -= 8;
+    out.push_back(static_cast<char>(bits >> held & 0xff));
+  }
+  return out;
+}
+
+// has_token: as a bearer's, or as the password of whoever; browsers and go tool pprof send that.
 bool has_token(http::request const& req, std::string const& token) {
-  constexpr std::string_view scheme = "Bearer ";
   auto const given = req.header().get("Authorization");
-  return given.starts_with(scheme) && equal_secret(given.substr(scheme.size()), token);
+  auto const space = given.find(' ');
+  if (space == std::string_view::npos) return false;
+  auto const scheme = given.substr(0, space);
+  auto const words = given.substr(space + 1);
+  if (http::internal::equal_fold(scheme, "bearer")) return equal_secret(words, token);
+  if (!http::internal::equal_fold(scheme, "basic")) return false;
+  auto const user_and_password = from_base64(words);
+  if (!user_and_password) return false;
+  auto const colon = user_and_password->find(':');
+  return colon != std::string::npos &&
+         equal_secret(std::string_view(*user_and_password).substr(colon + 1), token);
 }
 
 // A Host that a page of another site cannot have: DNS rebinding makes the browser send the
@@ -208,9 +240,11 @@ http::middleware admin_guard(secret<std::string> token) {
     return [token, next = std::move(next)](http::response_writer& res, http::request& req) {
       if (!token.reveal().empty()) {
         if (!has_token(req, token.reveal())) {
-          res.header().set("WWW-Authenticate", "Bearer");
+          res.header().set("WWW-Authenticate", "Basic realm=\"admin\", charset=\"UTF-8\"");
+          res.header().add("WWW-Authenticate", "Bearer");
           return http::reply_error(res, http::status::unauthorized,
-                                   "the admin server asks for its token: Authorization: Bearer");
+                                   "the admin server asks for its token: Authorization: Bearer, "
+                                   "or as the password of any user");
         }
       } else if (!is_local_host(req.host())) {
         return http::reply_error(res, http::status::forbidden,

@@ -169,15 +169,27 @@ TEST(admin, asks_for_its_token_when_there_is_one) {
   struct {
     char const* authorization;
     int status;
-  } const cases[] = {{nullptr, 401},         {"Bearer", 401},       {"Bearer wrong1", 401},
-                     {"bearer token1", 401}, {"Basic token1", 401}, {"Bearer token1", 200},
-                     {"Bearer token12", 401}};
+  } const cases[] = {{nullptr, 401},
+                     {"Bearer", 401},
+                     {"Bearer wrong1", 401},
+                     {"Bearer token12", 401},
+                     {"Digest token1", 401},
+                     {"Basic token1", 401},
+                     {"Basic !", 401},
+                     {"Basic dG9rZW4x", 401},          // token1
+                     {"Basic dG9rZW4xOng=", 401},      // token1:x
+                     {"Basic ZXZlOnRva2VuMg==", 401},  // eve:token2
+                     {"Basic ZXZlOnRva2VuMQ==", 200},  // eve:token1
+                     {"basic OnRva2VuMQ==", 200},      // :token1
+                     {"Bearer token1", 200},
+                     {"bearer token1", 200}};
   for (auto const& c : cases) {
     admin a;
     http::client_request request;
     request.url = "http://admin.example/livez";
     if (c.authorization != nullptr) request.header.set("Authorization", c.authorization);
-    EXPECT_EQ(a.send(std::move(request), "token1").status, c.status);
+    EXPECT_EQ(a.send(std::move(request), "token1").status, c.status)
+        << (c.authorization == nullptr ? "nothing" : c.authorization);
   }
 }
 

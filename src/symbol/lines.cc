@@ -74,10 +74,20 @@ Dwarf_Die origin_of(Dwarf_Die die) {
   return die;
 }
 
+// for_each_range calls visit(low, high) for each range of addresses of a unit or function.
+template <class Visit>
+void for_each_range(Dwarf_Die* of, Visit visit) {
+  Dwarf_Addr base = 0;
+  Dwarf_Addr low = 0;
+  Dwarf_Addr high = 0;
+  std::ptrdiff_t at = 0;
+  while ((at = ::dwarf_ranges(of, at, &base, &low, &high)) > 0) visit(low, high);
+}
+
 }  // namespace
 
-line_reader::line_reader(elf_file const& file)
-    : dwarf_(::dwarf_begin_elf(file.get(), DWARF_C_READ, nullptr)) {}
+line_reader::line_reader(elf_file const& file, unit_index& units)
+    : dwarf_(::dwarf_begin_elf(file.get(), DWARF_C_READ, nullptr)), index_(units) {}
 
 std::vector<source_frame> line_reader::frames_at(std::uint64_t address) {
   std::vector<source_frame> frames;
@@ -113,20 +123,34 @@ std::vector<source_frame> line_reader::frames_at(std::uint64_t address) {
 
 line_reader::unit* line_reader::unit_at(std::uint64_t address) {
   Dwarf_Die die;
-  bool found = ::dwarf_addrdie(dwarf_.get(), address, &die) != nullptr;
-  // Some compilers write no table of address ranges: ask every unit.
-  Dwarf_CU* cursor = nullptr;
-  while (!found &&
-         ::dwarf_get_units(dwarf_.get(), cursor, &cursor, nullptr, nullptr, &die, nullptr) == 0) {
-    found = ::dwarf_haspc(&die, address) == 1;
+  if (::dwarf_addrdie(dwarf_.get(), address, &die) == nullptr && !find_in_index(address, &die)) {
+    return nullptr;
   }
-  if (!found) return nullptr;
   unit* const in = &unit_of(die);
   if (in->functions.empty()) {
     collect(&in->die, in);
     std::ranges::sort(in->functions, {}, &function_range::low);
   }
   return in;
+}
+
+bool line_reader::find_in_index(std::uint64_t address, Dwarf_Die* found) {
+  if (!index_.filled) fill_index();
+  auto const after = std::ranges::upper_bound(index_.ranges, address, {}, &unit_index::range::low);
+  return after != index_.ranges.begin() && address < std::prev(after)->high &&
+         ::dwarf_offdie(dwarf_.get(), std::prev(after)->unit, found) != nullptr;
+}
+
+void line_reader::fill_index() {
+  index_.filled = true;
+  Dwarf_Die die;
+  Dwarf_CU* cursor = nullptr;
+  while (::dwarf_get_units(dwarf_.get(), cursor, &cursor, nullptr, nullptr, &die, nullptr) == 0) {
+    for_each_range(&die, [&](std::uint64_t low, std::uint64_t high) {
+      index_.ranges.push_back({low, high, ::dwarf_dieoffset(&die)});
+    });
+  }
+  std::ranges::sort(index_.ranges, {}, &unit_index::range::low);
 }
 
 line_reader::unit& line_reader::unit_of(Dwarf_Die die) {
@@ -154,13 +178,9 @@ void line_reader::collect(Dwarf_Die* parent, unit* into) {
 }
 
 void line_reader::add_ranges(Dwarf_Die* function, unit* into) {
-  Dwarf_Addr base = 0;
-  Dwarf_Addr low = 0;
-  Dwarf_Addr high = 0;
-  std::ptrdiff_t at = 0;
-  while ((at = ::dwarf_ranges(function, at, &base, &low, &high)) > 0) {
+  for_each_range(function, [&](std::uint64_t low, std::uint64_t high) {
     into->functions.push_back({low, high, ::dwarf_dieoffset(function)});
-  }
+  });
 }
 
 // walk finds the scopes of a unit, and the functions that stand in others or in classes.

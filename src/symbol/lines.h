@@ -24,10 +24,22 @@
 
 namespace vole::symbol {
 
+// unit_index says which compilation unit has an address, where the compiler wrote no table of
+// address ranges (clang does not). Filled by the first reader of a file that needs it.
+struct unit_index {
+  struct range {
+    std::uint64_t low = 0;
+    std::uint64_t high = 0;
+    Dwarf_Off unit = 0;
+  };
+  bool filled = false;
+  std::vector<range> ranges;  // by low
+};
+
 class line_reader {
  public:
-  // file holds .debug_info and must outlive the reader.
-  explicit line_reader(elf_file const& file);
+  // file holds .debug_info and must outlive the reader, as units must, which is of that file.
+  line_reader(elf_file const& file, unit_index& units);
 
   // The frames at address (as in the file, without load bias), innermost first; empty when DWARF
   // does not know it.
@@ -59,6 +71,8 @@ class line_reader {
   };
 
   unit* unit_at(std::uint64_t address);
+  bool find_in_index(std::uint64_t address, Dwarf_Die* found);
+  void fill_index();
   unit& unit_of(Dwarf_Die die);
   void collect(Dwarf_Die* parent, unit* into);
   void add_ranges(Dwarf_Die* function, unit* into);
@@ -70,6 +84,7 @@ class line_reader {
   std::string path_of(unit const& in, char const* file) const;
 
   std::unique_ptr<Dwarf, dwarf_end_caller> dwarf_;
+  unit_index& index_;
   std::map<Dwarf_Off, unit> units_;
   std::map<void const*, std::string> qualified_;  // of functions without linkage name, by entry
 };

@@ -120,7 +120,7 @@ class module_symbols {
       units_read_ += reader_->units();
       reader_.reset();
     }
-    if (!reader_) reader_.emplace(*lines_);
+    if (!reader_) reader_.emplace(*lines_, units_);
     return &*reader_;
   }
 
@@ -129,6 +129,7 @@ class module_symbols {
   std::optional<elf_file> debug_file_;
   elf_file const* lines_ = nullptr;  // file_ or debug_file_: the one with .debug_info
   std::optional<symtab> names_;
+  unit_index units_;  // of lines_
   std::optional<line_reader> reader_;
   std::size_t units_read_ = 0;  // by readers that were closed
 };
@@ -228,6 +229,9 @@ class symbolizer {
     if (!modules_.empty() && generation == generation_) return;
     modules_ = known_modules();
     generation_ = generation;
+    // What stands in such a file may be another library's now.
+    auto const nameless = [](module const& m) { return m.build_id.empty(); };
+    if (std::ranges::any_of(modules_, nameless)) kept_.clear();
   }
 
   module const* module_at(std::uintptr_t pc) VOLE_REQUIRES_LOCK(mu_) {

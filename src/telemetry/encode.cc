@@ -3,29 +3,19 @@
 
 #include <array>
 
+#include "base/utf8.h"
+
 namespace vole::internal {
 namespace {
 
 // decode_utf8 reads the first character of text, which is not empty: its length, and 0 for a byte
-// that begins no well-formed sequence (RFC 3629: no overlong form, no surrogate, nothing above
-// U+10FFFF).
+// that begins no well-formed sequence.
 std::size_t decode_utf8(std::string_view text, char32_t& code) noexcept {
+  std::size_t const length = utf8_sequence(text);
   auto const byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  unsigned char const first = byte(0);
-  if (first < 0x80) {
-    code = first;
-    return 1;
-  }
-  std::size_t const length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
-  code = first & (0x7f >> length);
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-    code = code << 6 | (byte(i) & 0x3f);
-  }
-  bool const overlong = (length == 3 && code < 0x800) || (length == 4 && code < 0x10000);
-  bool const surrogate = code >= 0xd800 && code <= 0xdfff;
-  return overlong || surrogate || code > 0x10ffff ? 0 : length;
+  code = length == 1 ? byte(0) : byte(0) & (0x7fU >> length);
+  for (std::size_t i = 1; i < length; ++i) code = code << 6 | (byte(i) & 0x3fU);
+  return length;
 }
 
 // Characters that end a line, do not show, or turn the direction of writing.
@@ -143,22 +133,6 @@ void append_decimal(line_buffer& to, std::uint64_t whole, std::uint64_t fraction
 }
 
 }  // namespace
-
-std::optional<std::string> replace_bad_utf8(std::string_view text) {
-  std::string good;
-  std::size_t copied = 0;
-  char32_t code = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    std::size_t const length = decode_utf8(text.substr(at), code);
-    if (length == 0) {
-      good.append(text, copied, at - copied).append("\xef\xbf\xbd");
-      copied = at + 1;
-    }
-    at += length == 0 ? 1 : length;
-  }
-  if (copied == 0) return std::nullopt;
-  return good.append(text, copied, text.size() - copied);
-}
 
 void append_json_string(line_buffer& to, std::string_view text) {
   to.push_back('"');

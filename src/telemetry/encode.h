@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,9 +19,6 @@ using line_buffer = fmt::memory_buffer;
 inline void append(line_buffer& to, std::string_view text) {
   to.append(text.data(), text.data() + text.size());
 }
-
-// replace_bad_utf8 returns text with U+FFFD for each byte that is not UTF-8; nothing: it has none.
-std::optional<std::string> replace_bad_utf8(std::string_view text);
 
 // append_json_string writes text as a JSON string with its quotes. Bytes that are not UTF-8 become
 // U+FFFD; control characters and those that are invisible or turn the direction of writing are

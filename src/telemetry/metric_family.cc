@@ -4,12 +4,14 @@
 
 #include <cstring>
 #include <iterator>
+#include <optional>
 
 #include "vole/assert.h"
 #include "vole/internal/format.h"
 #include "vole/metrics.h"
 
 #include "base/rand.h"
+#include "base/utf8.h"
 #include "telemetry/encode.h"
 
 namespace vole::internal {

@@ -30,8 +30,8 @@ struct room {
 std::map<std::string, room> const& rooms() {
   static std::map<std::string, room> const all = [] {
     std::map<std::string, room> found;
-    std::set<std::string> const keywords = {"DEPENDS",      "LIBRARIES", "SOURCES", "TESTS",
-                                            "TEST_DEPENDS", "BENCHES",   "EXAMPLES"};
+    std::set<std::string> const keywords = {"DEPENDS",      "LIBRARIES",  "SOURCES", "TESTS",
+                                            "TEST_DEPENDS", "TEST_PROCS", "BENCHES", "EXAMPLES"};
     for (auto const& path : files({"src"}, {"CMakeLists.txt"})) {
       std::string const text = std::regex_replace(read_text(path), std::regex("#[^\n]*"), "");
       std::smatch call;

@@ -2,11 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 # The concurrent rooms' tests again and again with 1, 2 and 8 processors, for ten minutes or the seconds given; then
 # folio under load with every profile captured at the same time, for as long.
+#   ./test.sh --soak [SECONDS]
+#   ./test.sh --soak SECONDS tsan|asan      only folio and its profiles, built so
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 source cmake/setup.sh
 seconds=${1:-600}
+preset=${2:-release}
 install_packages build test
+if [[ $preset != release ]]; then
+  build release vole_tool
+  build "$preset" folio
+  exec python3 -B tests/stress/profiles_soak.py "build/$preset/examples/folio/folio" build/release/cmd/vole/vole "$seconds" 8
+fi
 build release vole_runtime_test vole_chan_test vole_sync_test vole_context_test folio vole_tool
 end=$((SECONDS + seconds))
 passed=0

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
+#include <string>
 #include <string_view>
 
 namespace vole::internal {
@@ -38,6 +40,18 @@ inline std::size_t first_bad_utf8(std::string_view text) noexcept {
     i += length;
   }
   return std::string_view::npos;
+}
+
+// replace_bad_utf8 returns text with U+FFFD for each byte that is not UTF-8; nothing: it has none.
+inline std::optional<std::string> replace_bad_utf8(std::string_view text) {
+  std::size_t bad = first_bad_utf8(text);
+  if (bad == std::string_view::npos) return std::nullopt;
+  std::string good;
+  for (; bad != std::string_view::npos; bad = first_bad_utf8(text)) {
+    good.append(text.substr(0, bad)).append("\xef\xbf\xbd");
+    text.remove_prefix(bad + 1);
+  }
+  return good.append(text);
 }
 
 }  // namespace vole::internal
