@@ -65,10 +65,11 @@ struct stats {
   std::size_t goroutines_live;
   std::size_t goroutines_running;
   std::size_t goroutines_parked;
-  std::size_t runnable;          // goroutines in all run queues
-  std::size_t runnable_global;   // of these, in the global queue
-  std::size_t runnable_longest;  // in the longest queue of a processor
-  std::size_t blocking_calls;    // goroutines inside blocking() now
+  std::size_t runnable;             // goroutines in all run queues
+  std::size_t runnable_global;      // of these, in the global queue
+  std::size_t runnable_longest;     // in the longest queue of a processor
+  std::size_t runnable_background;  // in the queue of scheduling_class::background
+  std::size_t blocking_calls;       // goroutines inside blocking() now
   std::uint64_t goroutines_created_total;
 
   std::size_t processors;  // max_procs, and one more for each stuck worker
@@ -82,6 +83,7 @@ struct stats {
   std::uint64_t schedules_total;  // times a goroutine was given a processor
   std::uint64_t parks_total;      // times one waited, by way of what was scheduled since
   std::uint64_t yields_total;
+  std::uint64_t background_turns_total;  // times a worker ran a background goroutine
   std::uint64_t steals_total;
   std::uint64_t
       handoffs_total;          // processors handed over at blocking(), or added for a stuck worker

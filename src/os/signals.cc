@@ -113,7 +113,7 @@ void start_reading(state& s) VOLE_REQUIRES_LOCK(s.mu) {
   int const code = internal::poll_handle::open(s.read_end, &s.poll);
   VOLE_REQUIRE(code == 0, "os::signals: the pipe cannot be polled: {}", std::strerror(code));
   s.reading = true;
-  go([&s, poll = s.poll] { read_signals(s, poll); });
+  go({.scheduling = scheduling_class::foreground}, [&s, poll = s.poll] { read_signals(s, poll); });
 }
 
 void listen(state& s, int signal) VOLE_REQUIRES_LOCK(s.mu) {

@@ -48,6 +48,7 @@ struct alignas(64) goroutine {
   int saved_errno = 0;
   std::uint16_t blocking_depth = 0;
   std::uint8_t size_class = 0;
+  bool background = false;    // see scheduling_class; fixed at spawn
   std::int64_t ready_at = 0;  // when it was made runnable, for one schedule in 64; else 0
 
   // Fixed when the stack is taken.

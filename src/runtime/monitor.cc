@@ -170,7 +170,7 @@ void monitor::run() noexcept {
 // at_rest: nothing runs but what is stuck, and that has its spares; nothing waits.
 bool monitor::at_rest(found const& f) const noexcept {
   // seq_cst: pairs with processor.cc:take_idle, which sets this and reads the word
-  return !scavenging_ && f.waiting == 0 && t_ >= storm_until_ &&
+  return !scavenging_ && f.waiting == 0 && t_ >= storm_until_ && !s_.background_may_run() &&
          s_.idle_count_.load() + f.stuck == s_.processor_count_.load();
 }
 
@@ -234,7 +234,10 @@ monitor::found monitor::look() noexcept {
   }
   match_spares(f.stuck + boost_);
   // What yields wakes nobody: a processor may have more than it needs while another is idle.
-  if (f.waiting > 0 || f.queued || s_.lacks_thread_.load(memory_order_relaxed)) s_.wake_one();
+  if (f.waiting > 0 || f.queued || s_.background_may_run() ||
+      s_.lacks_thread_.load(memory_order_relaxed)) {
+    s_.wake_one();
+  }
   return f;
 }
 

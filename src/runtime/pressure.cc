@@ -130,7 +130,7 @@ void look_at_pressure(time_point t) noexcept {
   if (!short_of_memory || (relieved != time_point{} && t - relieved < rest)) return;
   relieved = t;
   // Not here: destructors are the user's code, and may wait. No stack to be had: no relief now.
-  static_cast<void>(try_go({}, [] { relieve_memory(); }));
+  static_cast<void>(try_go({.scheduling = scheduling_class::foreground}, [] { relieve_memory(); }));
 }
 
 }  // namespace vole::internal

@@ -33,6 +33,7 @@ void scheduler::enter_blocking(goroutine& self) noexcept {
   self.since.store(coarse_now_.load(memory_order_relaxed), memory_order_relaxed);
   self.state.store(goroutine_state::blocking, memory_order_relaxed);
   blocking_calls_.fetch_add(1, memory_order_relaxed);
+  if (w.background_since != time_point{}) end_background_turn(w);
   if (w.held != nullptr) hand_over(unhold(w));
 }
 
@@ -54,7 +55,7 @@ void scheduler::leave_blocking(goroutine& self) noexcept {
 // hand_over gives away the processor of a worker that is about to stop.
 void scheduler::hand_over(processor* p) noexcept {
   raw_lock const lock(mu_);
-  bool const work = !p->queue.empty() || global_.count > 0;
+  bool const work = !p->queue.empty() || global_.count > 0 || background_may_run();
   // If everybody else is asleep and nobody waits for descriptors and timers, this processor must
   // not sleep yet.
   bool const last_awake =

@@ -46,6 +46,7 @@ struct alignas(64) processor {
   std::uint32_t cached_count = 0;
   std::uint64_t id_next = 0;  // goroutine ids set aside for this processor
   std::uint64_t id_end = 0;
+  time_point background_at{};  // no turn is set aside for the background before
 
   // Owner writes, anyone reads.
   atomic<std::uint64_t> tick{
@@ -95,8 +96,9 @@ struct alignas(64) worker {
   exception_globals* exceptions = nullptr;  // this thread's, as libsupc++ keeps them
   int* errno_at = nullptr;
   bool spinning = false;
-  goroutine* wired = nullptr;    // the only goroutine that this thread runs
-  goroutine* pending = nullptr;  // taken from the queue by next_local, to be run by the loop
+  goroutine* wired = nullptr;     // the only goroutine that this thread runs
+  time_point background_since{};  // when its background turn began; zero: it is in none
+  goroutine* pending = nullptr;   // taken from the queue by next_local, to be run by the loop
   std::uint32_t index = 0;
   atomic<int> tid{0};
 

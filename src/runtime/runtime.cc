@@ -54,6 +54,11 @@ constexpr std::size_t main_stack_bytes = 8 << 20;  // as a process's first threa
   g->blocking_depth = 0;
   g->ready_at = 0;
   g->on_exception = options.on_exception;
+  g->background = options.scheduling == scheduling_class::inherited
+                      ? parent != nullptr && parent->background
+                      : options.scheduling == scheduling_class::background;
+  if (g->background) [[unlikely]]
+    s.expect_background();
   g->locals = parent == nullptr || parent->locals == nullptr ? nullptr : inherit_locals(*parent);
   g->bubble = parent == nullptr ? nullptr : parent->bubble;
   if (g->bubble != nullptr) [[unlikely]]

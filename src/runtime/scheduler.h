@@ -75,6 +75,17 @@ class scheduler {
   // seeded: what runs next is drawn from the global queue by the generator of VOLE_SEED, and every
   // goroutine goes over that queue.
   bool seeded() const noexcept { return (modes_.load(memory_order_relaxed) & mode_seeded) != 0; }
+  // expect_background: there are background goroutines from now on.
+  void expect_background() noexcept {
+    if ((modes_.load(memory_order_relaxed) & mode_background) == 0) {
+      modes_.fetch_or(mode_background);
+    }
+  }
+  // queued_apart: g goes to a queue of all processors, never into a ring.
+  bool queued_apart(goroutine const& g) const noexcept {
+    std::uint8_t const modes = modes_.load(memory_order_relaxed);
+    return modes != 0 && ((modes & mode_seeded) != 0 || g.background);
+  }
   // check_switches has check called with each goroutine that is about to leave its worker, at its
   // end too. It may spawn, but not wait. Costs nothing until then, once.
   void check_switches(void (*check)(goroutine&) noexcept) noexcept;
@@ -108,6 +119,18 @@ class scheduler {
   void execute(worker& w, goroutine* g) noexcept;
   goroutine* next_local(worker& w) noexcept;
   bool goes_over_loop(worker& w) noexcept;
+  goroutine* take_background(worker& w) noexcept VOLE_REQUIRES_LOCK(mu_);
+  goroutine* take_background_turn(worker& w) noexcept;
+  void end_background_turn(worker& w) noexcept;
+  bool background_has_room() const noexcept;
+  bool background_tick(processor const& p) const noexcept;
+  bool background_may_run() const noexcept {
+    return background_size_.load(memory_order_relaxed) != 0 && background_has_room();
+  }
+  bool background_turn_due(processor const& p) const noexcept {
+    return background_size_.load(memory_order_relaxed) != 0 && background_tick(p);
+  }
+  void put_background_apart(goroutine_chain& chain) noexcept;
   goroutine* find_runnable(worker& w) noexcept;
   goroutine* find_here(worker& w) noexcept;
   goroutine* steal(worker& w) noexcept;
@@ -153,12 +176,16 @@ class scheduler {
 
   raw_mutex mu_;
   // What makes a switch another one than usual: one load tells that nothing does.
-  enum : std::uint8_t { mode_seeded = 1, mode_checked = 2 };
+  enum : std::uint8_t { mode_seeded = 1, mode_checked = 2, mode_background = 4 };
   atomic<std::uint8_t> modes_{0};
   atomic<void (*)(goroutine&) noexcept> switch_check_{nullptr};
   std::uint64_t seed_state_ VOLE_GUARDED_BY(mu_) = 0;
   goroutine_chain global_ VOLE_GUARDED_BY(mu_);
   atomic<std::size_t> global_size_{0};
+  goroutine_chain background_ VOLE_GUARDED_BY(mu_);  // of scheduling_class::background
+  atomic<std::size_t> background_size_{0};
+  atomic<int> background_running_{0};  // workers in a background turn; raised under mu_
+  atomic<std::uint64_t> background_turns_{0};
   processor* idle_ VOLE_GUARDED_BY(mu_) = nullptr;
   processor* free_ VOLE_GUARDED_BY(mu_) = nullptr;
   intrusive_list<worker, &worker::idle_link> idle_workers_ VOLE_GUARDED_BY(mu_);

@@ -5,9 +5,9 @@
 //
 // The order in which a worker looks: every 61st schedule the global queue; due timers; its ring;
 // the global queue; the
-// netpoller without waiting; the other processors, four rounds, then their timers; then it lets its
-// processor go, looks once
-// more, and sleeps: in epoll when nobody else does and something is waited for there, else on its
+// netpoller without waiting; the other processors, four rounds, then their timers; the background
+// queue (which also has a tick of its own, see background.cc); then it lets its processor go, looks
+// once more, and sleeps: in epoll when nobody else does and something is waited for there, else on its
 // wake word.
 // Source: Go runtime/proc.go findRunnable.
 
@@ -87,6 +87,7 @@ void scheduler::loop(worker& w) noexcept {
     goroutine* const g =
         w.pending != nullptr ? std::exchange(w.pending, nullptr) : find_runnable(w);
     if (g->wired != nullptr) {
+      if (w.background_since != time_point{}) end_background_turn(w);
       pass_processor(w, *g->wired);
       continue;
     }
@@ -175,7 +176,7 @@ void scheduler::stop_worker(worker& w) noexcept {
   {
     raw_lock const lock(mu_);
     // At the limit of threads there was nobody to start for what lies there.
-    if (global_.count > 0) {
+    if (global_.count > 0 || background_may_run()) {
       if (processor* const p = take_idle()) {
         hold(w, p);
         return;
@@ -220,7 +221,7 @@ bool scheduler::poller_waits_in_vain() noexcept {
 }
 
 bool scheduler::nothing_can_come() noexcept {
-  return mains_.load() > 0 && global_.count == 0 &&
+  return mains_.load() > 0 && global_.count == 0 && background_.count == 0 &&
          idle_count_locked_ == processor_count_.load(memory_order_relaxed) &&
          // The timers first: monitor.cc:run_timers is an external waker before it takes one out.
          blocking_calls_.load() == 0 && next_timer() == never && external_wakers_.load() == 0 &&
@@ -289,7 +290,9 @@ goroutine* scheduler::stop_spinning(worker& w, goroutine* g) noexcept {
   if (w.spinning) {
     w.spinning = false;
     spinning_.fetch_sub(1);
-    if (!p.queue.empty() || global_size_.load(memory_order_relaxed) > 0) wake_one();
+    if (!p.queue.empty() || global_size_.load(memory_order_relaxed) > 0 || background_may_run()) {
+      wake_one();
+    }
   }
   return g;
 }
@@ -301,6 +304,9 @@ goroutine* scheduler::find_here(worker& w) noexcept {
   if (fair && global_size_.load(memory_order_relaxed) > 0) {
     raw_lock const lock(mu_);
     if (goroutine* const g = take_global(p, 1)) return g;
+  }
+  if (background_turn_due(p)) {
+    if (goroutine* const g = take_background_turn(w)) return g;
   }
   if (time_point const when = p.timers.next_when(); when != never) {
     if (time_point const t = internal::monotonic_now(); when <= t) p.timers.run(t);
@@ -401,6 +407,7 @@ goroutine* scheduler::steal(worker& w) noexcept {
 // again, or sleep).
 goroutine* scheduler::let_go(worker& w) noexcept {
   bool const spun = w.spinning;
+  goroutine* found = nullptr;
   {
     raw_lock const lock(mu_);
     // Counted out under the lock: whoever adds work from here on sees nobody spinning and starts a
@@ -409,11 +416,18 @@ goroutine* scheduler::let_go(worker& w) noexcept {
       w.spinning = false;
       spinning_.fetch_sub(1);
     }
-    if (goroutine* const g = take_global(*w.held, global_batch_max)) {
+    goroutine* g = take_global(*w.held, global_batch_max);
+    if (g == nullptr) g = take_background(w);
+    if (g != nullptr) {
       w.held->tick.store(w.held->tick.load(memory_order_relaxed) + 1, memory_order_relaxed);
-      return g;
+      found = g;
+    } else {
+      put_idle(unhold(w));
     }
-    put_idle(unhold(w));
+  }
+  if (found != nullptr) {
+    if (background_may_run()) wake_one();
+    return found;
   }
   if (!spun || !any_ring_filled()) return nullptr;
   raw_lock const lock(mu_);
@@ -458,6 +472,7 @@ bool scheduler::retire_if_surplus(worker& w) noexcept {
 // ----------------------------------------------------------------------------
 
 goroutine* scheduler::adopt(worker& w, goroutine_chain& chain) noexcept {
+  if ((modes_.load(memory_order_relaxed) & mode_background) != 0) put_background_apart(chain);
   goroutine* const first = chain.pop();
   if (first == nullptr) {
     // A hangup hook fired by the poll may have started a goroutine right here, after the ring was

@@ -53,7 +53,7 @@ error writer_session::do_commit(context const& ctx) {
     return ended;
   }
   chan<error> const answer(1);
-  go([writer = writer_, shared = shared_, answer] {
+  go({.scheduling = scheduling_class::foreground}, [writer = writer_, shared = shared_, answer] {
     error err = on_disk(context{}, *shared, writer->conn(),
                         [&] { return writer->conn().control("COMMIT"); });
     if (err) writer->roll_back();
@@ -64,7 +64,7 @@ error writer_session::do_commit(context const& ctx) {
   // It cannot be stopped, and goes on alone; then the next one has the writer.
   set_gone();
   left_ = true;
-  go([writer = writer_, answer] {
+  go({.scheduling = scheduling_class::foreground}, [writer = writer_, answer] {
     if (!answer.recv().value()) writer->count_commit(1);
     writer->leave();
   });
@@ -199,7 +199,7 @@ sqlite_writer::turn sqlite_writer::commit_apart(context const& ctx, member& me, 
     raw_lock const lock(mu_);
     members_.push_back(me);
   }
-  go([self = shared_from_this(), ctx] {
+  go({.scheduling = scheduling_class::foreground}, [self = shared_from_this(), ctx] {
     static_cast<void>(self->commit_group(ctx));
     self->leave();
   });
