@@ -22,12 +22,13 @@ namespace vole {
 
 // scheduling_class says who goes first where goroutines wait for a processor.
 //   foreground  as a rule: requests, and what answers them
-//   background  runs when nothing in the foreground is runnable, and else for a tenth of the time at
-//               most, but one turn in 61 or so; never on the last processor that is left, unless
-//               there is one only. A turn is not cut short: yield in long loops.
+//   background  runs when nothing in the foreground is runnable, and else for a tenth of the time;
+//               never on the last processor that is left, unless there is one only. A turn is not
+//               cut short: yield in long loops.
 //   inherited   as the goroutine that starts it; a plain thread starts in the foreground
 // What a background goroutine starts is background too: its pools and groups cannot crowd out
-// requests either. Something that serves all, started on first use, says foreground.
+// requests either, nor can what it asks for later (time::after_func, context::after_func).
+// Something that serves all, started on first use, says foreground.
 enum class scheduling_class : std::uint8_t { inherited, foreground, background };
 
 // spawn_options bound one goroutine.

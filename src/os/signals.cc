@@ -186,8 +186,8 @@ std::pair<context, cancel_handle> signal_context(context const& parent,
   // below.
   auto [outer, stop] = context::with_cancel(parent);
   auto [ctx, end] = context::with_cancel(outer);
-  go([outer = std::move(outer), end = std::move(end),
-      listening = std::make_unique<signals>(which)] {
+  go({.scheduling = scheduling_class::foreground}, [outer = std::move(outer), end = std::move(end),
+                                                    listening = std::make_unique<signals>(which)] {
     result<std::optional<int>> const received = recv(outer, listening->c());
     if (received) end(errors::make_typed<signal_error>(**received));
   });

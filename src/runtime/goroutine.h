@@ -48,7 +48,6 @@ struct alignas(64) goroutine {
   int saved_errno = 0;
   std::uint16_t blocking_depth = 0;
   std::uint8_t size_class = 0;
-  bool background = false;    // see scheduling_class; fixed at spawn
   std::int64_t ready_at = 0;  // when it was made runnable, for one schedule in 64; else 0
 
   // Fixed when the stack is taken.
@@ -64,6 +63,7 @@ struct alignas(64) goroutine {
   internal::bubble* bubble = nullptr;  // see bubble.h; null as a rule
   // Whoever wakes it must say so to the bubble. Written before it can be woken.
   bool bubble_blocked = false;
+  atomic<bool> background{false};  // see background.cc; fixed at spawn
 
   // Written by the owner, read by dumps and profiles without a lock: may be stale there.
   atomic<goroutine_state> state{goroutine_state::dead};

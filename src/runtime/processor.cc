@@ -33,8 +33,10 @@ void scheduler::enter_blocking(goroutine& self) noexcept {
   self.since.store(coarse_now_.load(memory_order_relaxed), memory_order_relaxed);
   self.state.store(goroutine_state::blocking, memory_order_relaxed);
   blocking_calls_.fetch_add(1, memory_order_relaxed);
-  if (w.background_since != time_point{}) end_background_turn(w);
-  if (w.held != nullptr) hand_over(unhold(w));
+  if (w.held == nullptr) return;
+  if (w.held->turn.load(memory_order_relaxed) != background_turn::none)
+    end_background_turn(*w.held);
+  hand_over(unhold(w));
 }
 
 void scheduler::leave_blocking(goroutine& self) noexcept {
@@ -42,7 +44,13 @@ void scheduler::leave_blocking(goroutine& self) noexcept {
   worker& w = *current_worker();
   if (w.held == nullptr) {
     raw_lock const lock(mu_);
-    if (processor* const p = take_idle()) hold(w, p);
+    // A background goroutine neither takes the last processor nor goes before those that wait.
+    bool const background = self.background.load(memory_order_relaxed);
+    bool const may = !background || (background_.count == 0 && background_has_room());
+    if (processor* const p = may ? take_idle() : nullptr) {
+      hold(w, p);
+      if (background) begin_background_turn(*p);
+    }
   }
   blocking_calls_.fetch_sub(1, memory_order_relaxed);
   if (w.held != nullptr) {

@@ -11,7 +11,7 @@
 //   under mu_.
 //   A background goroutine (scheduling_class) is never in a ring or in next_, but in background_,
 //   from which a worker takes when it finds nothing else; so none goes before a runnable foreground
-//   goroutine, but for the turns set aside: see background.cc.
+//   goroutine, unless the background is due: see background.cc.
 //   A goroutine that is wired to a worker runs there only: who takes it out of a queue gives his
 //   processor to that worker, which sleeps until then and runs nobody else.
 //   One worker at most sleeps in epoll (poller_blocked_), and while descriptors or timers are
@@ -185,10 +185,7 @@ void scheduler::ready(goroutine* g) noexcept {
   worker* const w = current_worker();
   if (w == nullptr || w->held == nullptr || migrates(*w, *g)) {
     stamp_ready(g);
-    goroutine_chain chain;
-    chain.push(g);
-    overflow_to_global(chain);
-    wake_one();
+    queue_for_all(g);
     return;
   }
   processor& p = *w->held;
@@ -226,10 +223,19 @@ void scheduler::requeue(goroutine* g) noexcept {
     }
   }
   stamp_ready(g);
+  // This worker comes to the background itself, unless it has gone on to another goroutine.
+  bool const comes = w != nullptr && w->held != nullptr && w->current == nullptr &&
+                     g->background.load(memory_order_relaxed);
+  queue_for_all(g, !comes);
+}
+
+// queue_for_all gives g to any processor, and wakes one that may run it.
+void scheduler::queue_for_all(goroutine* g, bool wake) noexcept {
+  bool const background = g->background.load(memory_order_relaxed);
   goroutine_chain chain;
   chain.push(g);
-  overflow_to_global(chain);
-  wake_one();
+  overflow_to_global(chain);  // from here on g is whoever's takes it
+  if (wake && (!background || background_has_room())) wake_one();
 }
 
 void scheduler::spawned(goroutine* g) noexcept {
@@ -251,11 +257,18 @@ void scheduler::push_local(processor& p, goroutine* g) noexcept {
 
 void scheduler::overflow_to_global(goroutine_chain& chain) noexcept {
   raw_lock const lock(mu_);
+  std::size_t const background = background_.count;
   while (goroutine* g = chain.pop()) {
-    (g->background && !seeded() ? background_ : global_).push(g);
+    (g->background.load(memory_order_relaxed) ? background_ : global_).push(g);
   }
   global_size_.store(global_.count, memory_order_relaxed);
-  background_size_.store(background_.count, memory_order_relaxed);
+  if (background_.count == background) return;
+  if (background == 0) {
+    background_waits_since_.store(internal::monotonic_now().time_since_epoch().count(),
+                                  memory_order_relaxed);
+  }
+  // seq_cst: pairs with background.cc:background_may_run
+  background_size_.store(background_.count);
 }
 
 // --- switching
@@ -286,13 +299,16 @@ goroutine* scheduler::next_local(worker& w) noexcept {
   return g;
 }
 
-// goes_over_loop: the loop chooses, since the schedule is seeded or the background has a turn. Tells
-// who wants to know of switches.
-[[gnu::noinline, gnu::cold]] bool scheduler::goes_over_loop(worker& w) noexcept {
-  auto* const check = switch_check_.load(memory_order_relaxed);
-  if (check != nullptr && w.current != nullptr) check(*w.current);
-  if (w.background_since != time_point{}) end_background_turn(w);
-  return seeded() || (w.held != nullptr && background_turn_due(*w.held));
+// goes_over_loop: the loop chooses, since the schedule is seeded or the background goes first.
+// Tells who wants to know of switches.
+[[gnu::noinline]] bool scheduler::goes_over_loop(worker& w) noexcept {
+  std::uint8_t const modes = modes_.load(memory_order_relaxed);
+  if ((modes & mode_checked) != 0 && w.current != nullptr) {
+    auto* const check = switch_check_.load(memory_order_relaxed);
+    if (check != nullptr) check(*w.current);
+  }
+  if ((modes & mode_seeded) != 0) return true;
+  return (modes & mode_background) != 0 && w.held != nullptr && background_goes_first(*w.held);
 }
 
 void scheduler::check_switches(void (*check)(goroutine&) noexcept) noexcept {

@@ -7,6 +7,7 @@
 
 #include "vole/chan.h"
 #include "vole/go.h"
+#include "vole/runtime.h"
 
 namespace vole::internal {
 
@@ -185,7 +186,10 @@ sqlite_writer::turn sqlite_writer::end_turn(context const& ctx, member_session& 
   bool const room = group_.count < shared_->options.group_max &&
                     now() - group_.since < shared_->options.group_time_max;
   if (shares && room && pass_on(me)) return wait_for_group(ctx, me, std::move(err));
-  if (!internal::park_limit(ctx).unlimited()) return commit_apart(ctx, me, std::move(err));
+  // Others of the group wait for this commit: not for turns of the background as well.
+  bool const apart = !internal::park_limit(ctx).unlimited() ||
+                     runtime::scheduling() == scheduling_class::background;
+  if (apart) return commit_apart(ctx, me, std::move(err));
   auto [ended, failure] = commit_group(ctx);
   leave();
   if (err || ended == outcome::committed) return {std::move(err), false};
