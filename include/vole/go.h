@@ -5,6 +5,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <exception>
 #include <memory>
@@ -19,6 +20,17 @@
 
 namespace vole {
 
+// scheduling_class says who goes first where goroutines wait for a processor.
+//   foreground  as a rule: requests, and what answers them
+//   background  runs when nothing in the foreground is runnable, and else for a tenth of the time;
+//               never on the last processor that is left, unless there is one only. A turn is not
+//               cut short: yield in long loops.
+//   inherited   as the goroutine that starts it; a plain thread starts in the foreground
+// What a background goroutine starts is background too: its pools and groups cannot crowd out
+// requests either, nor can what it asks for later (time::after_func, context::after_func).
+// Something that serves all, started on first use, says foreground.
+enum class scheduling_class : std::uint8_t { inherited, foreground, background };
+
 // spawn_options bound one goroutine.
 struct spawn_options {
   // Stack reservation in bytes, rounded up to 64 KiB, 256 KiB, 1 MiB or 8 MiB; memory is committed
@@ -28,6 +40,7 @@ struct spawn_options {
   // What an exception that leaves fn is given to, in the goroutine, whose frames are gone; the
   // goroutine then ends. Null: it ends the process with a dump, its frames included.
   void (*on_exception)(std::exception_ptr thrown) = nullptr;
+  scheduling_class scheduling = scheduling_class::inherited;
 };
 
 namespace internal {

@@ -12,6 +12,10 @@
 
 #include "vole/internal/clock.h"
 
+namespace vole {
+enum class scheduling_class : std::uint8_t;  // see vole/go.h
+}
+
 namespace vole::runtime {
 
 // yield lets the other runnable goroutines go first. No effect on a plain thread.
@@ -57,6 +61,11 @@ std::size_t goroutines() noexcept;
 // goroutine_id identifies the caller in dumps and profiles; 0 on a plain thread. Never reused.
 std::uint64_t goroutine_id() noexcept;
 
+// scheduling is the class of the calling goroutine: foreground or background; foreground on a plain
+// thread, and where VOLE_SEED chooses the schedule. For what starts a goroutine later on behalf of
+// its caller.
+scheduling_class scheduling() noexcept;
+
 // dump_goroutines writes every goroutine with its state, wait reason, age, stack and creator, as
 // SIGQUIT does.
 std::string dump_goroutines();
@@ -65,10 +74,11 @@ struct stats {
   std::size_t goroutines_live;
   std::size_t goroutines_running;
   std::size_t goroutines_parked;
-  std::size_t runnable;          // goroutines in all run queues
-  std::size_t runnable_global;   // of these, in the global queue
-  std::size_t runnable_longest;  // in the longest queue of a processor
-  std::size_t blocking_calls;    // goroutines inside blocking() now
+  std::size_t runnable;             // goroutines in all run queues
+  std::size_t runnable_global;      // of these, in the global queue
+  std::size_t runnable_longest;     // in the longest queue of a processor
+  std::size_t runnable_background;  // in the queue of scheduling_class::background
+  std::size_t blocking_calls;       // goroutines inside blocking() now
   std::uint64_t goroutines_created_total;
 
   std::size_t processors;  // max_procs, and one more for each stuck worker
@@ -82,6 +92,7 @@ struct stats {
   std::uint64_t schedules_total;  // times a goroutine was given a processor
   std::uint64_t parks_total;      // times one waited, by way of what was scheduled since
   std::uint64_t yields_total;
+  std::uint64_t background_turns_total;  // times a processor began to run a background goroutine
   std::uint64_t steals_total;
   std::uint64_t
       handoffs_total;          // processors handed over at blocking(), or added for a stuck worker

@@ -51,12 +51,14 @@ class uncancelable {
     // relaxed here and below, no partner: counters that order nothing.
     shared_->running.fetch_add(1, internal::memory_order_relaxed);
     chan<outcome> const answers(1);
-    go({.stack_bytes = stack_bytes_}, [all = shared_, answers, fn = std::move(fn)]() mutable {
-      std::optional<outcome> got(blocking([&]() -> outcome { return fn(); }));
-      all->running.fetch_sub(1, internal::memory_order_relaxed);
-      all->slots.release();
-      answers.send(*std::move(got));
-    });
+    // In the foreground: it holds no processor meanwhile, and others wait for its slot.
+    go({.stack_bytes = stack_bytes_, .scheduling = scheduling_class::foreground},
+       [all = shared_, answers, fn = std::move(fn)]() mutable {
+         std::optional<outcome> got(blocking([&]() -> outcome { return fn(); }));
+         all->running.fetch_sub(1, internal::memory_order_relaxed);
+         all->slots.release();
+         answers.send(*std::move(got));
+       });
     auto got = recv(ctx, answers);
     if (got) return **std::move(got);
     shared_->abandoned_total.fetch_add(1, internal::memory_order_relaxed);

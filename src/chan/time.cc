@@ -23,6 +23,7 @@
 
 #include "vole/assert.h"
 #include "vole/go.h"
+#include "vole/runtime.h"
 
 #include "runtime/timer.h"
 
@@ -180,13 +181,13 @@ chan_outcome chan_core::recv_parked_on_timer(std::optional<time_point>& to, park
 class func_timer_state {
  public:
   explicit func_timer_state(std::unique_ptr<timer_callback> callback)
-      : callback_(std::move(callback)) {
+      : callback_(std::move(callback)), scheduling_(runtime::scheduling()) {
     node_.owner = this;
     node_.fire = [](timer_node* node, time_point) {
       // The reference goes along: the goroutine may be the last to hold the state.
-      go([self = std::move(static_cast<func_node&>(*node).owner->while_armed_)] {
-        self->callback_->run();
-      });
+      auto self = std::move(static_cast<func_node&>(*node).owner->while_armed_);
+      spawn_options const as_its_maker{.scheduling = self->scheduling_};
+      go(as_its_maker, [self = std::move(self)] { self->callback_->run(); });
       return never;
     };
   }
@@ -216,6 +217,7 @@ class func_timer_state {
   };
 
   std::unique_ptr<timer_callback> const callback_;
+  scheduling_class const scheduling_;  // of who made it
   raw_mutex mu_;
   func_node node_;
   // Set while the node is armed. Touched under mu_ while it is not, and by fire().

@@ -34,7 +34,7 @@ void take_children(cancel_watch& parent, cancel_link*& work) noexcept {
 }  // namespace
 
 void run_after_func(after_func_node* func) {
-  go([func] {
+  go({.scheduling = func->scheduling}, [func] {
     func->run(func);
     after_func_release(func);
   });

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "vole/assert.h"
+#include "vole/runtime.h"
 #include "vole/time.h"
 
 #include "context/cancel_node.h"
@@ -162,6 +163,7 @@ bool context::watch(context const& ctx, internal::after_func_node* node) {
   }
   // relaxed, no partner: nobody else knows the node yet.
   node->refs.store(2, internal::memory_order_relaxed);
+  node->scheduling = runtime::scheduling();
   if (canceler->watch(node)) return true;
   internal::after_func_release(node);
   internal::run_after_func(node);

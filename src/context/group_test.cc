@@ -10,6 +10,7 @@
 #include "vole/internal/atomic.h"
 #include "vole/runtime.h"
 #include "vole/singleflight.h"
+#include "vole/sync.h"
 #include "vole/task.h"
 #include "vole/testing.h"
 #include "vole/time.h"
@@ -233,6 +234,56 @@ TEST(task_death, has_nothing_to_give_twice) {
         static_cast<void>(t.get(live()));
       },
       "holds nothing");
+}
+
+TEST(scheduling_class, is_inherited_by_groups_tasks_and_what_runs_later) {
+  auto const in_background = [] { return runtime::scheduling() == scheduling_class::background; };
+  spawn_options const background{.scheduling = scheduling_class::background};
+  auto caller = spawn(background, [&] {
+    EXPECT_TRUE(in_background());
+    errgroup::group g(live());
+    g.go([&]() -> error {
+      EXPECT_TRUE(in_background());
+      return nullptr;
+    });
+    EXPECT_FALSE(g.wait());
+    {
+      scope s(live());
+      s.go([&] { EXPECT_TRUE(in_background()); });
+      EXPECT_TRUE(s.spawn(in_background).get(live()).value());
+    }
+    sync::wait_group wg;
+    wg.go([&] { EXPECT_TRUE(in_background()); });
+    wg.go({.scheduling = scheduling_class::foreground}, [&] { EXPECT_FALSE(in_background()); });
+    wg.wait();
+    EXPECT_TRUE(spawn(in_background).get(live()).value());
+  });
+  ASSERT_TRUE(caller.get(live()));
+}
+
+// A timer fires wherever it lies, and a context is ended by anybody.
+TEST(scheduling_class, of_what_runs_later_is_that_of_who_asked_for_it) {
+  auto const in_background = [] { return runtime::scheduling() == scheduling_class::background; };
+  spawn_options const background{.scheduling = scheduling_class::background};
+  chan<bool> const seen(0);
+  auto [ctx, cancel] = context::with_cancel(live());
+  auto [late_ctx, late_cancel] = context::with_timeout(live(), 1ms);
+  auto asks = [&] {
+    static_cast<void>(time::after_func(1ms, [=] { seen.send(in_background()); }));
+    EXPECT_EQ(seen.recv(), true);
+    context::after_func(late_ctx, [=] { seen.send(in_background()); }).detach();
+    EXPECT_EQ(seen.recv(), true);
+    context::after_func(late_ctx, [=] { seen.send(in_background()); }).detach();
+    EXPECT_EQ(seen.recv(), true);  // it has ended by now
+    context::after_func(ctx, [=] { seen.send(in_background()); }).detach();
+  };
+  auto asked = spawn(background, asks);
+  ASSERT_TRUE(asked.get(live()));
+  context::after_func(ctx, [=] { seen.send(in_background()); }).detach();
+  auto canceled = spawn(background, [&] { cancel(); });
+  bool const one = seen.recv().value();
+  EXPECT_NE(seen.recv(), one);
+  ASSERT_TRUE(canceled.get(live()));
 }
 
 TEST(scope, waits_for_its_goroutines) {

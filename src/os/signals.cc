@@ -113,7 +113,7 @@ void start_reading(state& s) VOLE_REQUIRES_LOCK(s.mu) {
   int const code = internal::poll_handle::open(s.read_end, &s.poll);
   VOLE_REQUIRE(code == 0, "os::signals: the pipe cannot be polled: {}", std::strerror(code));
   s.reading = true;
-  go([&s, poll = s.poll] { read_signals(s, poll); });
+  go({.scheduling = scheduling_class::foreground}, [&s, poll = s.poll] { read_signals(s, poll); });
 }
 
 void listen(state& s, int signal) VOLE_REQUIRES_LOCK(s.mu) {
@@ -186,8 +186,8 @@ std::pair<context, cancel_handle> signal_context(context const& parent,
   // below.
   auto [outer, stop] = context::with_cancel(parent);
   auto [ctx, end] = context::with_cancel(outer);
-  go([outer = std::move(outer), end = std::move(end),
-      listening = std::make_unique<signals>(which)] {
+  go({.scheduling = scheduling_class::foreground}, [outer = std::move(outer), end = std::move(end),
+                                                    listening = std::make_unique<signals>(which)] {
     result<std::optional<int>> const received = recv(outer, listening->c());
     if (received) end(errors::make_typed<signal_error>(**received));
   });

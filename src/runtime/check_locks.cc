@@ -143,7 +143,7 @@ void report(goroutine& g, held_lock const& locked) noexcept {
   // The reporter inherits nothing: a copy constructor of g's values might wait, and g has just said
   // what is to be done after its switch.
   local_values* const locals = std::exchange(g.locals, nullptr);
-  std::errc const failure = try_go({}, [f] {
+  std::errc const failure = try_go({.scheduling = scheduling_class::foreground}, [f] {
     blocking([&] { print(f); });
     reporting.store(false);
     reports.fetch_add(1);

@@ -93,6 +93,7 @@ bool read_block(goroutine const& g, goroutine_snapshot& s) noexcept {
   s.why = g.why.load(memory_order_relaxed);
   s.created_by = reinterpret_cast<std::uintptr_t>(g.created_by.load(memory_order_relaxed));
   s.labels_id = g.labels_id.load(memory_order_relaxed);
+  s.background = g.background.load(memory_order_relaxed);
   return true;
 }
 
@@ -290,7 +291,8 @@ std::string dump_text(std::vector<goroutine_snapshot> all, std::size_t bytes_max
       text += "... further goroutines left out\n";
       break;
     }
-    text += fmt::format("goroutine {} [{}{}]:\n", g.id, state_text(g), age(g.waiting));
+    text += fmt::format("goroutine {} [{}{}{}]:\n", g.id, state_text(g), age(g.waiting),
+                        g.background ? ", background" : "");
     append_named(text, names, g.pcs, g.depth, begins_exactly(g));
     if (g.created_by != 0) append_named_creator(text, names.of(g.created_by - 1), g.parent_id);
     text += '\n';

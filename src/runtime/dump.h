@@ -26,6 +26,7 @@ struct goroutine_snapshot {
   duration waiting{};             // since it was parked or entered blocking(); to a few ms
   std::uintptr_t created_by = 0;  // return address of go()
   std::uint64_t labels_id = 0;    // see runtime/labels.h
+  bool background = false;        // see background.cc
   std::size_t depth = 0;
   std::uintptr_t pcs[dump_depth_max];  // leaf first; callers are return addresses
 };

@@ -63,6 +63,7 @@ struct alignas(64) goroutine {
   internal::bubble* bubble = nullptr;  // see bubble.h; null as a rule
   // Whoever wakes it must say so to the bubble. Written before it can be woken.
   bool bubble_blocked = false;
+  atomic<bool> background{false};  // see background.cc; fixed at spawn
 
   // Written by the owner, read by dumps and profiles without a lock: may be stale there.
   atomic<goroutine_state> state{goroutine_state::dead};

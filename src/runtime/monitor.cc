@@ -14,7 +14,10 @@
 //   The monitor sleeps when every processor is idle: a processor that leaves the idle list wakes
 //   it. It wakes by itself only while memory is left to return (once a second), a processor is
 //   stuck (every 8 ms), or somebody keeps memory that it could give back (every 10 s). It does
-//   not sleep while a worker is lacking that could not be made.
+//   not sleep while a worker is lacking that could not be made, or a background goroutine could run
+//   and does not.
+//   Of the background, what waits counts for no spare. A turn whose thread sleeps leaves its place
+//   to another until it computes again.
 // REJECTED  taking the stuck worker's own processor away, as Go does at a system call: without Go's
 //           safe points the worker may touch its ring, timers and stack cache at any instruction.
 //           The spare steals from them instead.
@@ -170,7 +173,7 @@ void monitor::run() noexcept {
 // at_rest: nothing runs but what is stuck, and that has its spares; nothing waits.
 bool monitor::at_rest(found const& f) const noexcept {
   // seq_cst: pairs with processor.cc:take_idle, which sets this and reads the word
-  return !scavenging_ && f.waiting == 0 && t_ >= storm_until_ &&
+  return !scavenging_ && f.waiting == 0 && t_ >= storm_until_ && !s_.background_may_run() &&
          s_.idle_count_.load() + f.stuck == s_.processor_count_.load();
 }
 
@@ -234,7 +237,10 @@ monitor::found monitor::look() noexcept {
   }
   match_spares(f.stuck + boost_);
   // What yields wakes nobody: a processor may have more than it needs while another is idle.
-  if (f.waiting > 0 || f.queued || s_.lacks_thread_.load(memory_order_relaxed)) s_.wake_one();
+  if (f.waiting > 0 || f.queued || s_.background_may_run() ||
+      s_.lacks_thread_.load(memory_order_relaxed)) {
+    s_.wake_one();
+  }
   return f;
 }
 
@@ -295,6 +301,7 @@ void monitor::judge(found& f) noexcept {
     if (report_after > duration::zero() && still >= report_after) report(*p, still);
     if (p->stuck.load(memory_order_relaxed)) {
       ++f.stuck;
+      judge_turn(*p);
       continue;
     }
     worker* const w = p->holder.load(memory_order_acquire);  // pairs with processor.cc:hold
@@ -312,6 +319,7 @@ void monitor::judge(found& f) noexcept {
         set_slice(tid, slice_of_hogs);
       }
       p->stuck.store(true, memory_order_relaxed);
+      judge_turn(*p);
       s_.stalls_.fetch_add(1, memory_order_relaxed);
       ++f.stuck;
       ++f.fresh;
@@ -319,6 +327,18 @@ void monitor::judge(found& f) noexcept {
       f.standing = true;
     }
   }
+}
+
+// judge_turn: a background turn of a stuck processor counts only while it computes. What begins and
+// sleeps between two looks counts as well.
+void monitor::judge_turn(processor& p) noexcept {
+  background_turn const turn = p.turn.load(memory_order_relaxed);
+  worker* const w = p.holder.load(memory_order_acquire);  // pairs with processor.cc:hold
+  if (turn == background_turn::none || w == nullptr) return;
+  bool const asleep = sleeps_in_kernel(w->tid.load(memory_order_relaxed));
+  if (p.tick.load(memory_order_relaxed) != p.seen_tick) return;
+  if (asleep && turn == background_turn::counted) s_.excuse_turn(p);
+  if (!asleep && turn == background_turn::excused) s_.count_turn(p);
 }
 
 // computes: its thread gets on, if slowly. What a thread misses that the kernel keeps waiting, a

@@ -44,6 +44,7 @@ class monitor {
   void as_external_waker(Fn&& fn) noexcept;
   void run_timers(processor& p) noexcept;
   void judge(found& f) noexcept;
+  void judge_turn(processor& p) noexcept;
   bool computes(processor& p, int tid) noexcept;
   void report(processor& p, duration still) noexcept;
   void poll_if_overdue() noexcept;

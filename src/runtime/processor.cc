@@ -33,7 +33,10 @@ void scheduler::enter_blocking(goroutine& self) noexcept {
   self.since.store(coarse_now_.load(memory_order_relaxed), memory_order_relaxed);
   self.state.store(goroutine_state::blocking, memory_order_relaxed);
   blocking_calls_.fetch_add(1, memory_order_relaxed);
-  if (w.held != nullptr) hand_over(unhold(w));
+  if (w.held == nullptr) return;
+  if (w.held->turn.load(memory_order_relaxed) != background_turn::none)
+    end_background_turn(*w.held);
+  hand_over(unhold(w));
 }
 
 void scheduler::leave_blocking(goroutine& self) noexcept {
@@ -41,7 +44,13 @@ void scheduler::leave_blocking(goroutine& self) noexcept {
   worker& w = *current_worker();
   if (w.held == nullptr) {
     raw_lock const lock(mu_);
-    if (processor* const p = take_idle()) hold(w, p);
+    // A background goroutine neither takes the last processor nor goes before those that wait.
+    bool const background = self.background.load(memory_order_relaxed);
+    bool const may = !background || (background_.count == 0 && background_has_room());
+    if (processor* const p = may ? take_idle() : nullptr) {
+      hold(w, p);
+      if (background) begin_background_turn(*p);
+    }
   }
   blocking_calls_.fetch_sub(1, memory_order_relaxed);
   if (w.held != nullptr) {
@@ -54,7 +63,7 @@ void scheduler::leave_blocking(goroutine& self) noexcept {
 // hand_over gives away the processor of a worker that is about to stop.
 void scheduler::hand_over(processor* p) noexcept {
   raw_lock const lock(mu_);
-  bool const work = !p->queue.empty() || global_.count > 0;
+  bool const work = !p->queue.empty() || global_.count > 0 || background_may_run();
   // If everybody else is asleep and nobody waits for descriptors and timers, this processor must
   // not sleep yet.
   bool const last_awake =

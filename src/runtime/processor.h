@@ -26,6 +26,13 @@ enum class processor_state : std::uint8_t {
   running,  // held by exactly one worker
 };
 
+// background_turn says whether a background goroutine runs on a processor, see background.cc.
+enum class background_turn : std::uint8_t {
+  none,
+  counted,  // one of those that all processors but one may be in
+  excused,  // its thread sleeps in the kernel
+};
+
 // Upper bounds of the buckets of scheduling latency: 1 us, 2 us, 4 us .. 1 s, and the rest.
 inline constexpr std::size_t latency_buckets = 22;
 
@@ -46,6 +53,9 @@ struct alignas(64) processor {
   std::uint32_t cached_count = 0;
   std::uint64_t id_next = 0;  // goroutine ids set aside for this processor
   std::uint64_t id_end = 0;
+  time_point background_due{};     // when the background goes first here, see background.h
+  time_point turn_began{};         // while in a background turn, as the next
+  bool slices_were_short = false;  // before it
 
   // Owner writes, anyone reads.
   atomic<std::uint64_t> tick{
@@ -59,6 +69,9 @@ struct alignas(64) processor {
 
   // Goroutines here park soon, so what they make ready can wait for that. A hint.
   atomic<bool> slices_short{true};
+
+  // Owner begins and ends a turn, the monitor excuses it.
+  atomic<background_turn> turn{background_turn::none};
 
   // Monitor writes.
   atomic<bool> stuck{false};  // its goroutine has not parked for long; its next_ may be stolen
@@ -112,9 +125,10 @@ struct alignas(64) worker {
   atomic<wall::mail*> mail{nullptr};  // see wall_sample.cc; null until it was asked once
 };
 
-// stamp_ready starts the clock of a goroutine's wait for a processor, stamp_some that of one
-// schedule in 64.
+// stamp_ready starts the clock of a foreground goroutine's wait for a processor, stamp_some that of
+// one schedule in 64.
 inline void stamp_ready(goroutine* g) noexcept {
+  if (g->background.load(memory_order_relaxed)) return;  // it waits because it shall
   g->ready_at = internal::monotonic_now().time_since_epoch().count();
 }
 inline void stamp_some(processor const& p, goroutine* g) noexcept {

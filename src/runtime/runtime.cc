@@ -54,6 +54,10 @@ constexpr std::size_t main_stack_bytes = 8 << 20;  // as a process's first threa
   g->blocking_depth = 0;
   g->ready_at = 0;
   g->on_exception = options.on_exception;
+  bool const background = options.scheduling == scheduling_class::inherited
+                              ? parent != nullptr && parent->background.load(memory_order_relaxed)
+                              : options.scheduling == scheduling_class::background;
+  g->background.store(background && s.expect_background(), memory_order_relaxed);
   g->locals = parent == nullptr || parent->locals == nullptr ? nullptr : inherit_locals(*parent);
   g->bubble = parent == nullptr ? nullptr : parent->bubble;
   if (g->bubble != nullptr) [[unlikely]]
@@ -188,6 +192,12 @@ void set_stall_report(std::chrono::nanoseconds after) noexcept {
 
 std::size_t goroutines() noexcept {
   return internal::the_scheduler().live();
+}
+
+scheduling_class scheduling() noexcept {
+  internal::goroutine const* const g = internal::current_goroutine();
+  bool const background = g != nullptr && g->background.load(internal::memory_order_relaxed);
+  return background ? scheduling_class::background : scheduling_class::foreground;
 }
 
 std::uint64_t goroutine_id() noexcept {

@@ -9,6 +9,9 @@
 //   it lets go) or idle (then the
 //   ring is empty); the global queue is filled and looked through, before a processor goes idle,
 //   under mu_.
+//   A background goroutine (scheduling_class) is never in a ring or in next_, but in background_,
+//   from which a worker takes when it finds nothing else; so none goes before a runnable foreground
+//   goroutine, unless the background is due: see background.cc.
 //   A goroutine that is wired to a worker runs there only: who takes it out of a queue gives his
 //   processor to that worker, which sleeps until then and runs nobody else.
 //   One worker at most sleeps in epoll (poller_blocked_), and while descriptors or timers are
@@ -75,11 +78,11 @@ constinit thread_local worker* this_worker = nullptr;
 // Whether a goroutine goes over the global queue, to any processor. Under the sanitizers one
 // schedule in four does: what must not be kept over a park (errno, thread_local, an exception in
 // flight) is then found to be.
-bool migrates([[maybe_unused]] worker const& w) noexcept {
+bool migrates([[maybe_unused]] worker const& w, goroutine const& g) noexcept {
 #if VOLE_ASAN || VOLE_TSAN
   if (w.held->tick.load(memory_order_relaxed) % 4 == 0) return true;
 #endif
-  return the_scheduler().seeded();
+  return the_scheduler().queued_apart(g);
 }
 
 void after_yield(worker&, void* arg) {
@@ -180,12 +183,9 @@ void scheduler::start() noexcept {
 void scheduler::ready(goroutine* g) noexcept {
   g->state.store(goroutine_state::runnable, memory_order_relaxed);
   worker* const w = current_worker();
-  if (w == nullptr || w->held == nullptr || migrates(*w)) {
+  if (w == nullptr || w->held == nullptr || migrates(*w, *g)) {
     stamp_ready(g);
-    goroutine_chain chain;
-    chain.push(g);
-    overflow_to_global(chain);
-    wake_one();
+    queue_for_all(g);
     return;
   }
   processor& p = *w->held;
@@ -200,10 +200,12 @@ void scheduler::ready_all(goroutine_chain& chain) noexcept {
   if (w == nullptr || w->held == nullptr || seeded()) {
     overflow_to_global(chain);
   } else {
+    goroutine_chain apart;
     while (goroutine* g = chain.pop()) {
       stamp_some(*w->held, g);
-      push_local(*w->held, g);
+      queued_apart(*g) ? apart.push(g) : push_local(*w->held, g);
     }
+    if (apart.count > 0) overflow_to_global(apart);
   }
   wake_one();
 }
@@ -214,17 +216,26 @@ void scheduler::requeue(goroutine* g) noexcept {
   if (w != nullptr && w->held != nullptr) {
     processor& p = *w->held;
     p.yields.store(p.yields.load(memory_order_relaxed) + 1, memory_order_relaxed);
-    if (!migrates(*w)) {
+    if (!migrates(*w, *g)) {
       stamp_some(p, g);
       push_local(p, g);  // wakes nobody: this processor comes to it after what is queued already
       return;
     }
   }
   stamp_ready(g);
+  // This worker comes to the background itself, unless it has gone on to another goroutine.
+  bool const comes = w != nullptr && w->held != nullptr && w->current == nullptr &&
+                     g->background.load(memory_order_relaxed);
+  queue_for_all(g, !comes);
+}
+
+// queue_for_all gives g to any processor, and wakes one that may run it.
+void scheduler::queue_for_all(goroutine* g, bool wake) noexcept {
+  bool const background = g->background.load(memory_order_relaxed);
   goroutine_chain chain;
   chain.push(g);
-  overflow_to_global(chain);
-  wake_one();
+  overflow_to_global(chain);  // from here on g is whoever's takes it
+  if (wake && (!background || background_has_room())) wake_one();
 }
 
 void scheduler::spawned(goroutine* g) noexcept {
@@ -246,8 +257,18 @@ void scheduler::push_local(processor& p, goroutine* g) noexcept {
 
 void scheduler::overflow_to_global(goroutine_chain& chain) noexcept {
   raw_lock const lock(mu_);
-  while (goroutine* g = chain.pop()) global_.push(g);
+  std::size_t const background = background_.count;
+  while (goroutine* g = chain.pop()) {
+    (g->background.load(memory_order_relaxed) ? background_ : global_).push(g);
+  }
   global_size_.store(global_.count, memory_order_relaxed);
+  if (background_.count == background) return;
+  if (background == 0) {
+    background_waits_since_.store(internal::monotonic_now().time_since_epoch().count(),
+                                  memory_order_relaxed);
+  }
+  // seq_cst: pairs with background.cc:background_may_run
+  background_size_.store(background_.count);
 }
 
 // --- switching
@@ -278,11 +299,16 @@ goroutine* scheduler::next_local(worker& w) noexcept {
   return g;
 }
 
-// goes_over_loop: the schedule is seeded, so the loop chooses. Tells the check of switches.
-[[gnu::noinline, gnu::cold]] bool scheduler::goes_over_loop(worker& w) noexcept {
-  auto* const check = switch_check_.load(memory_order_relaxed);
-  if (check != nullptr && w.current != nullptr) check(*w.current);
-  return seeded();
+// goes_over_loop: the loop chooses, since the schedule is seeded or the background goes first.
+// Tells who wants to know of switches.
+[[gnu::noinline]] bool scheduler::goes_over_loop(worker& w) noexcept {
+  std::uint8_t const modes = modes_.load(memory_order_relaxed);
+  if ((modes & mode_checked) != 0 && w.current != nullptr) {
+    auto* const check = switch_check_.load(memory_order_relaxed);
+    if (check != nullptr) check(*w.current);
+  }
+  if ((modes & mode_seeded) != 0) return true;
+  return (modes & mode_background) != 0 && w.held != nullptr && background_goes_first(*w.held);
 }
 
 void scheduler::check_switches(void (*check)(goroutine&) noexcept) noexcept {

@@ -75,6 +75,19 @@ class scheduler {
   // seeded: what runs next is drawn from the global queue by the generator of VOLE_SEED, and every
   // goroutine goes over that queue.
   bool seeded() const noexcept { return (modes_.load(memory_order_relaxed) & mode_seeded) != 0; }
+  // expect_background: there are background goroutines from now on. False: the schedule is seeded,
+  // and there are none.
+  bool expect_background() noexcept {
+    std::uint8_t const modes = modes_.load(memory_order_relaxed);
+    if ((modes & mode_seeded) != 0) return false;
+    if ((modes & mode_background) == 0) modes_.fetch_or(mode_background);
+    return true;
+  }
+  // queued_apart: g goes to a queue of all processors, never into a ring.
+  bool queued_apart(goroutine const& g) const noexcept {
+    std::uint8_t const modes = modes_.load(memory_order_relaxed);
+    return modes != 0 && ((modes & mode_seeded) != 0 || g.background.load(memory_order_relaxed));
+  }
   // check_switches has check called with each goroutine that is about to leave its worker, at its
   // end too. It may spawn, but not wait. Costs nothing until then, once.
   void check_switches(void (*check)(goroutine&) noexcept) noexcept;
@@ -108,6 +121,25 @@ class scheduler {
   void execute(worker& w, goroutine* g) noexcept;
   goroutine* next_local(worker& w) noexcept;
   bool goes_over_loop(worker& w) noexcept;
+  // The background: see background.cc.
+  bool background_has_room() const noexcept;
+  bool background_may_run() const noexcept {
+    // seq_cst: pairs with scheduler.cc:overflow_to_global
+    return background_size_.load() != 0 && background_has_room();
+  }
+  bool background_is_due(processor const& p) const noexcept {
+    return background_may_run() && internal::monotonic_now() >= p.background_due;
+  }
+  bool background_goes_first(processor& p) noexcept;
+  void begin_background_turn(processor& p) noexcept VOLE_REQUIRES_LOCK(mu_);
+  time_point end_background_turn(processor& p) noexcept;
+  void leave_turn(processor& p) noexcept;
+  void excuse_turn(processor& p) noexcept;
+  void count_turn(processor& p) noexcept;
+  goroutine* take_background(processor& p) noexcept VOLE_REQUIRES_LOCK(mu_);
+  goroutine* take_due_background(processor& p) noexcept;
+  goroutine* take_wired_background(processor& p) noexcept VOLE_REQUIRES_LOCK(mu_);
+  void put_background_apart(goroutine_chain& chain) noexcept;
   goroutine* find_runnable(worker& w) noexcept;
   goroutine* find_here(worker& w) noexcept;
   goroutine* steal(worker& w) noexcept;
@@ -127,6 +159,7 @@ class scheduler {
   void stop_worker(worker& w) noexcept;
   void wait_for_processor(worker& w) noexcept;
   void overflow_to_global(goroutine_chain& chain) noexcept;
+  void queue_for_all(goroutine* g, bool wake = true) noexcept;
   void push_local(processor& p, goroutine* g) noexcept;
   void note_slice(processor& p) noexcept;
   void wait_wired(worker& w) noexcept;
@@ -138,7 +171,8 @@ class scheduler {
   void hand_over(processor* p) noexcept;
   void start_worker(processor* p, bool spinning) noexcept VOLE_REQUIRES_LOCK(mu_);
   void give_processor(processor* p, worker& to, bool spinning) noexcept;
-  goroutine* take_wired() noexcept VOLE_REQUIRES_LOCK(mu_);
+  goroutine* take_first_wired(goroutine_chain& from) noexcept VOLE_REQUIRES_LOCK(mu_);
+  goroutine* take_wired(processor& p) noexcept VOLE_REQUIRES_LOCK(mu_);
   void make_spares(int count) noexcept VOLE_REQUIRES_LOCK(mu_);
   worker* new_worker() noexcept VOLE_REQUIRES_LOCK(mu_);
   void put_idle(processor* p) noexcept VOLE_REQUIRES_LOCK(mu_);
@@ -153,12 +187,17 @@ class scheduler {
 
   raw_mutex mu_;
   // What makes a switch another one than usual: one load tells that nothing does.
-  enum : std::uint8_t { mode_seeded = 1, mode_checked = 2 };
+  enum : std::uint8_t { mode_seeded = 1, mode_checked = 2, mode_background = 4 };
   atomic<std::uint8_t> modes_{0};
   atomic<void (*)(goroutine&) noexcept> switch_check_{nullptr};
   std::uint64_t seed_state_ VOLE_GUARDED_BY(mu_) = 0;
   goroutine_chain global_ VOLE_GUARDED_BY(mu_);
   atomic<std::size_t> global_size_{0};
+  goroutine_chain background_ VOLE_GUARDED_BY(mu_);  // of scheduling_class::background
+  atomic<std::size_t> background_size_{0};
+  atomic<int> background_running_{0};                // processors in a turn that counts
+  atomic<duration::rep> background_waits_since_{0};  // when background_ was last empty; under mu_
+  atomic<std::uint64_t> background_turns_{0};
   processor* idle_ VOLE_GUARDED_BY(mu_) = nullptr;
   processor* free_ VOLE_GUARDED_BY(mu_) = nullptr;
   intrusive_list<worker, &worker::idle_link> idle_workers_ VOLE_GUARDED_BY(mu_);

@@ -481,38 +481,47 @@ TEST(schedtrace, says_what_each_processor_has_queued) {
   });
 }
 
+// Spins until its own report is there: the process ends by it, or the test by its time.
+void stall_until_reported(spawn_options const& options) {
+  int fds[2];
+  ASSERT_EQ(::pipe(fds), 0);
+  int const terminal = ::dup(STDERR_FILENO);
+  ::dup2(fds[1], STDERR_FILENO);
+  runtime::set_stall_report(milliseconds(5));
+  std::thread reader([&] {
+    std::string text;
+    char part[512];
+    while (text.find("created by") == std::string::npos) {
+      ssize_t const n = ::read(fds[0], part, sizeof part);
+      if (n <= 0) break;
+      text.append(part, static_cast<std::size_t>(n));
+    }
+    ASSERT_GT(::write(terminal, text.data(), text.size()), 0);
+    std::_Exit(3);
+  });
+  run([&] {
+    latch never_done(1);
+    go(options, [] {
+      while (true) spin_pause();
+    });
+    never_done.wait();
+  });
+}
+
 TEST(stall_report, names_the_goroutine_its_stack_and_its_creator) {
   if (VOLE_ASAN || VOLE_TSAN) GTEST_SKIP() << "the stack of a loop under a sanitizer is another";
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  // It spins until its own report is there: the process ends by it, or the test by its time.
   EXPECT_EXIT(
-      {
-        int fds[2];
-        ASSERT_EQ(::pipe(fds), 0);
-        int const terminal = ::dup(STDERR_FILENO);
-        ::dup2(fds[1], STDERR_FILENO);
-        runtime::set_stall_report(milliseconds(5));
-        std::thread reader([&] {
-          std::string text;
-          char part[512];
-          while (text.find("created by") == std::string::npos) {
-            ssize_t const n = ::read(fds[0], part, sizeof part);
-            if (n <= 0) break;
-            text.append(part, static_cast<std::size_t>(n));
-          }
-          ASSERT_GT(::write(terminal, text.data(), text.size()), 0);
-          std::_Exit(3);
-        });
-        run([] {
-          latch never_done(1);
-          go([] {
-            while (true) spin_pause();
-          });
-          never_done.wait();
-        });
-      },
-      testing::ExitedWithCode(3),
+      stall_until_reported({}), testing::ExitedWithCode(3),
       "stall: goroutine [0-9]+ has kept its processor for [0-9]+ ms: it computes(.|\n)*created by");
+}
+
+TEST(stall_report, says_that_the_goroutine_is_of_the_background) {
+  if (VOLE_ASAN || VOLE_TSAN) GTEST_SKIP() << "the stack of a loop under a sanitizer is another";
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(stall_until_reported({.scheduling = scheduling_class::background}),
+              testing::ExitedWithCode(3),
+              "stall: background goroutine [0-9]+ has kept its processor");
 }
 
 std::size_t map_entries() {

@@ -28,6 +28,7 @@ struct stall {
   std::uintptr_t created_by;
   duration ran;
   bool asleep;
+  bool background;
 };
 
 bool still_there(stall const& s) noexcept {
@@ -47,8 +48,9 @@ void print(stall const& s) {
   if (!still_there(s)) return;
   auto const ms = std::chrono::duration_cast<std::chrono::milliseconds>(s.ran).count();
   std::string text = fmt::format(
-      "vole: stall: goroutine {} has kept its processor for {} ms: {}\n\ngoroutine {} [running]:\n",
-      s.id, ms,
+      "vole: stall: {}goroutine {} has kept its processor for {} ms: {}\n\ngoroutine {} "
+      "[running]:\n",
+      s.background ? "background " : "", s.id, ms,
       s.asleep ? "its thread sleeps in the kernel; blocking(fn) would say so at once"
                : "it computes; runtime::yield() would let others go first",
       s.id);
@@ -63,7 +65,7 @@ void print(stall const& s) {
 bool report_stall(worker& w, processor const& p, duration ran, bool asleep) noexcept {
   goroutine const* const g = w.on_cpu.load(memory_order_acquire);  // pairs with scheduler.cc:enter
   if (g == nullptr) return false;
-  // acquire, all four: the tick is read after them; a schedule counts before it is on_cpu
+  // acquire, all five: the tick is read after them; a schedule counts before it is on_cpu
   // pairs with scheduler.cc:enter
   stall const s{&w,
                 g->id.load(memory_order_acquire),
@@ -71,7 +73,8 @@ bool report_stall(worker& w, processor const& p, duration ran, bool asleep) noex
                 g->parent_id.load(memory_order_acquire),
                 reinterpret_cast<std::uintptr_t>(g->created_by.load(memory_order_acquire)),
                 ran,
-                asleep};
+                asleep,
+                g->background.load(memory_order_acquire)};
   bool const stood_still = p.tick.load(memory_order_relaxed) == p.seen_tick;
   if (!stood_still || reporting.exchange(true)) return false;
   std::errc const failure = try_go({}, [s] {

@@ -28,7 +28,9 @@ runtime::stats scheduler::stats() noexcept {
   s.goroutines_live = live();
   s.goroutines_created_total = foreign_created_.load(memory_order_relaxed);
   s.runnable_global = global_size_.load(memory_order_relaxed);
-  s.runnable = s.runnable_global;
+  s.runnable_background = background_size_.load(memory_order_relaxed);
+  s.background_turns_total = background_turns_.load(memory_order_relaxed);
+  s.runnable = s.runnable_global + s.runnable_background;
   for (auto const& slot : processors_) {
     processor* const p = slot.load(memory_order_acquire);  // pairs with processor.cc:take_free
     if (p == nullptr) break;
@@ -97,11 +99,11 @@ std::string scheduler::trace_line(duration since_start) noexcept {
   std::string line = fmt::format(
       "SCHED {}ms: procs={} idleprocs={} spareprocs={} threads={} spinningthreads={} "
       "idlethreads={} "
-      "goroutines={} parked={} blocking={} steals={} stalls={} runqueue={} [",
+      "goroutines={} parked={} blocking={} steals={} stalls={} background={} runqueue={} [",
       std::chrono::duration_cast<std::chrono::milliseconds>(since_start).count(), s.processors,
       s.processors_idle, s.processors_spare, s.threads, s.threads_spinning, s.threads_idle,
       s.goroutines_live, s.goroutines_parked, s.blocking_calls, s.steals_total, s.stalls_total,
-      s.runnable_global);
+      s.runnable_background, s.runnable_global);
   char const* between = "";
   for (auto const& slot : processors_) {
     processor* const p = slot.load(memory_order_acquire);  // pairs with processor.cc:take_free

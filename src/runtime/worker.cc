@@ -5,10 +5,10 @@
 //
 // The order in which a worker looks: every 61st schedule the global queue; due timers; its ring;
 // the global queue; the
-// netpoller without waiting; the other processors, four rounds, then their timers; then it lets its
-// processor go, looks once
-// more, and sleeps: in epoll when nobody else does and something is waited for there, else on its
-// wake word.
+// netpoller without waiting; the other processors, four rounds, then their timers; the background
+// queue (which also goes first when it is due, see background.cc); then it lets its processor go,
+// looks once more, and sleeps: in epoll when nobody else does and something is waited for there,
+// else on its wake word.
 // Source: Go runtime/proc.go findRunnable.
 
 #include <cstdio>
@@ -144,7 +144,7 @@ void scheduler::start_worker(processor* p, bool spinning) noexcept {
     lacks_thread_.store(true);
     empty_to_global(*p);
     if (spinning) spinning_.fetch_sub(1);
-    if (goroutine* const g = take_wired()) {  // has a thread, which waits
+    if (goroutine* const g = take_wired(*p)) {  // has a thread, which waits
       give_processor(p, *g->wired, false);
       return;
     }
@@ -175,7 +175,7 @@ void scheduler::stop_worker(worker& w) noexcept {
   {
     raw_lock const lock(mu_);
     // At the limit of threads there was nobody to start for what lies there.
-    if (global_.count > 0) {
+    if (global_.count > 0 || background_may_run()) {
       if (processor* const p = take_idle()) {
         hold(w, p);
         return;
@@ -220,7 +220,7 @@ bool scheduler::poller_waits_in_vain() noexcept {
 }
 
 bool scheduler::nothing_can_come() noexcept {
-  return mains_.load() > 0 && global_.count == 0 &&
+  return mains_.load() > 0 && global_.count == 0 && background_.count == 0 &&
          idle_count_locked_ == processor_count_.load(memory_order_relaxed) &&
          // The timers first: monitor.cc:run_timers is an external waker before it takes one out.
          blocking_calls_.load() == 0 && next_timer() == never && external_wakers_.load() == 0 &&
@@ -286,11 +286,13 @@ goroutine* scheduler::find_runnable(worker& w) noexcept {
 goroutine* scheduler::stop_spinning(worker& w, goroutine* g) noexcept {
   processor& p = *w.held;
   p.tick.store(p.tick.load(memory_order_relaxed) + 1, memory_order_relaxed);
+  bool more = background_may_run();
   if (w.spinning) {
     w.spinning = false;
     spinning_.fetch_sub(1);
-    if (!p.queue.empty() || global_size_.load(memory_order_relaxed) > 0) wake_one();
+    more = more || !p.queue.empty() || global_size_.load(memory_order_relaxed) > 0;
   }
+  if (more) wake_one();
   return g;
 }
 
@@ -301,6 +303,10 @@ goroutine* scheduler::find_here(worker& w) noexcept {
   if (fair && global_size_.load(memory_order_relaxed) > 0) {
     raw_lock const lock(mu_);
     if (goroutine* const g = take_global(p, 1)) return g;
+  }
+  // A spinner was woken for what others have.
+  if (!w.spinning && background_is_due(p)) {
+    if (goroutine* const g = take_due_background(p)) return g;
   }
   if (time_point const when = p.timers.next_when(); when != never) {
     if (time_point const t = internal::monotonic_now(); when <= t) p.timers.run(t);
@@ -347,16 +353,23 @@ goroutine* scheduler::take_global(processor& p, std::size_t most) noexcept {
   return g;
 }
 
-// take_wired takes the first goroutine that is wired to a worker out of the global queue; or null.
-goroutine* scheduler::take_wired() noexcept {
+// take_first_wired takes the first goroutine that is wired to a worker out of a queue; or null.
+goroutine* scheduler::take_first_wired(goroutine_chain& from) noexcept {
   std::size_t at = 0;
-  goroutine* g = global_.first;
-  while (at < global_.count && g->wired == nullptr) {
+  goroutine* g = from.first;
+  while (at < from.count && g->wired == nullptr) {
     g = g->next;
     ++at;
   }
-  if (at == global_.count) return nullptr;
-  global_.take_nth(at);
+  if (at == from.count) return nullptr;
+  from.take_nth(at);
+  return g;
+}
+
+// take_wired takes one that p is to be given for out of the queues of all.
+goroutine* scheduler::take_wired(processor& p) noexcept {
+  goroutine* const g = take_first_wired(global_);
+  if (g == nullptr) return take_wired_background(p);
   global_size_.store(global_.count, memory_order_relaxed);
   return g;
 }
@@ -401,6 +414,7 @@ goroutine* scheduler::steal(worker& w) noexcept {
 // again, or sleep).
 goroutine* scheduler::let_go(worker& w) noexcept {
   bool const spun = w.spinning;
+  goroutine* g = nullptr;
   {
     raw_lock const lock(mu_);
     // Counted out under the lock: whoever adds work from here on sees nobody spinning and starts a
@@ -409,11 +423,24 @@ goroutine* scheduler::let_go(worker& w) noexcept {
       w.spinning = false;
       spinning_.fetch_sub(1);
     }
-    if (goroutine* const g = take_global(*w.held, global_batch_max)) {
-      w.held->tick.store(w.held->tick.load(memory_order_relaxed) + 1, memory_order_relaxed);
-      return g;
+    g = take_global(*w.held, global_batch_max);
+    if (g == nullptr && background_may_run()) {
+      if (spun && any_ring_filled()) {  // since it was looked at
+        w.spinning = true;
+        spinning_.fetch_add(1);
+        return nullptr;
+      }
+      g = take_background(*w.held);
     }
-    put_idle(unhold(w));
+    if (g != nullptr) {
+      w.held->tick.store(w.held->tick.load(memory_order_relaxed) + 1, memory_order_relaxed);
+    } else {
+      put_idle(unhold(w));
+    }
+  }
+  if (g != nullptr) {
+    if (background_may_run()) wake_one();
+    return g;
   }
   if (!spun || !any_ring_filled()) return nullptr;
   raw_lock const lock(mu_);
@@ -458,6 +485,7 @@ bool scheduler::retire_if_surplus(worker& w) noexcept {
 // ----------------------------------------------------------------------------
 
 goroutine* scheduler::adopt(worker& w, goroutine_chain& chain) noexcept {
+  if ((modes_.load(memory_order_relaxed) & mode_background) != 0) put_background_apart(chain);
   goroutine* const first = chain.pop();
   if (first == nullptr) {
     // A hangup hook fired by the poll may have started a goroutine right here, after the ring was

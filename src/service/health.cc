@@ -37,15 +37,16 @@ std::shared_ptr<run> start(std::shared_ptr<one_check> const& of, context const& 
     if (of->current != nullptr) return of->current;
     started = of->current = std::make_shared<run>();
   }
-  go([of, started, values = context::without_cancel(ctx)] {
-    auto const [limited, cancel] = context::with_timeout(values, of->timeout);
-    started->err = of->fn(limited);
-    {
-      internal::raw_lock const hold(of->mu);
-      of->current = nullptr;
-    }
-    started->finished.close();
-  });
+  go({.scheduling = scheduling_class::foreground},
+     [of, started, values = context::without_cancel(ctx)] {
+       auto const [limited, cancel] = context::with_timeout(values, of->timeout);
+       started->err = of->fn(limited);
+       {
+         internal::raw_lock const hold(of->mu);
+         of->current = nullptr;
+       }
+       started->finished.close();
+     });
   return started;
 }
 

@@ -157,7 +157,7 @@ void pool::retire(std::unique_ptr<pooled> connection) {
 
 void pool::start_dials(int count) {
   for (; count > 0; --count) {
-    go([self = shared_from_this()] { self->dial(); });
+    go({.scheduling = scheduling_class::foreground}, [self = shared_from_this()] { self->dial(); });
   }
 }
 

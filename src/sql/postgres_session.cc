@@ -91,19 +91,20 @@ pg_session::~pg_session() {
 }
 
 void pg_session::quarantine(bool cancel) {
-  go([shared = shared_, conn = std::move(conn_), cancel, was = use_]() mutable {
-    auto const [ctx, stop] = context::with_timeout(context{}, shared->cancel_timeout);
-    error err;
-    if (cancel) {
-      shared->cancels_total.fetch_add(1, memory_order_relaxed);
-      err = cancel_statement(ctx, *conn);
-    }
-    if (!err) err = restore(ctx, *conn, was);
-    if (!err && conn->listens()) err = conn->unlisten(ctx);
-    if (!err && cancel) err = probe(ctx, *conn);
-    bool const sound = !err && !conn->broken() && !conn->in_flight() && !conn->in_transaction();
-    shared->home->put(std::move(conn), sound);
-  });
+  go({.scheduling = scheduling_class::foreground},
+     [shared = shared_, conn = std::move(conn_), cancel, was = use_]() mutable {
+       auto const [ctx, stop] = context::with_timeout(context{}, shared->cancel_timeout);
+       error err;
+       if (cancel) {
+         shared->cancels_total.fetch_add(1, memory_order_relaxed);
+         err = cancel_statement(ctx, *conn);
+       }
+       if (!err) err = restore(ctx, *conn, was);
+       if (!err && conn->listens()) err = conn->unlisten(ctx);
+       if (!err && cancel) err = probe(ctx, *conn);
+       bool const sound = !err && !conn->broken() && !conn->in_flight() && !conn->in_transaction();
+       shared->home->put(std::move(conn), sound);
+     });
 }
 
 error pg_session::gone() const {

@@ -7,6 +7,7 @@
 
 #include "vole/chan.h"
 #include "vole/go.h"
+#include "vole/runtime.h"
 
 namespace vole::internal {
 
@@ -53,7 +54,7 @@ error writer_session::do_commit(context const& ctx) {
     return ended;
   }
   chan<error> const answer(1);
-  go([writer = writer_, shared = shared_, answer] {
+  go({.scheduling = scheduling_class::foreground}, [writer = writer_, shared = shared_, answer] {
     error err = on_disk(context{}, *shared, writer->conn(),
                         [&] { return writer->conn().control("COMMIT"); });
     if (err) writer->roll_back();
@@ -64,7 +65,7 @@ error writer_session::do_commit(context const& ctx) {
   // It cannot be stopped, and goes on alone; then the next one has the writer.
   set_gone();
   left_ = true;
-  go([writer = writer_, answer] {
+  go({.scheduling = scheduling_class::foreground}, [writer = writer_, answer] {
     if (!answer.recv().value()) writer->count_commit(1);
     writer->leave();
   });
@@ -185,7 +186,10 @@ sqlite_writer::turn sqlite_writer::end_turn(context const& ctx, member_session& 
   bool const room = group_.count < shared_->options.group_max &&
                     now() - group_.since < shared_->options.group_time_max;
   if (shares && room && pass_on(me)) return wait_for_group(ctx, me, std::move(err));
-  if (!internal::park_limit(ctx).unlimited()) return commit_apart(ctx, me, std::move(err));
+  // Others of the group wait for this commit: not for turns of the background as well.
+  bool const apart = !internal::park_limit(ctx).unlimited() ||
+                     runtime::scheduling() == scheduling_class::background;
+  if (apart) return commit_apart(ctx, me, std::move(err));
   auto [ended, failure] = commit_group(ctx);
   leave();
   if (err || ended == outcome::committed) return {std::move(err), false};
@@ -199,7 +203,7 @@ sqlite_writer::turn sqlite_writer::commit_apart(context const& ctx, member& me, 
     raw_lock const lock(mu_);
     members_.push_back(me);
   }
-  go([self = shared_from_this(), ctx] {
+  go({.scheduling = scheduling_class::foreground}, [self = shared_from_this(), ctx] {
     static_cast<void>(self->commit_group(ctx));
     self->leave();
   });

@@ -6,7 +6,10 @@
 
 #include "vole/chan.h"
 #include "vole/go.h"
+#include "vole/internal/atomic.h"
 #include "vole/runtime.h"
+#include "vole/synctest.h"
+#include "vole/time.h"
 
 namespace vole {
 namespace {
@@ -58,6 +61,35 @@ TEST(testing_leak_check, forgives_those_that_were_there_before) {
   testing::leak_check const check;
   EXPECT_EQ(check.report(), "");
   c.close();
+}
+
+TEST(synctest, background_goroutines_are_of_the_bubble) {
+  internal::atomic<bool> stop{false};
+  chan<int> stopped(0);
+  // However busy the others outside are.
+  go([&, stopped] {
+    while (!stop.load()) runtime::yield();
+    stopped.close();
+  });
+  synctest::test([] {
+    chan<int> c(0);
+    internal::atomic<int> slept{0};
+    time_point const begin = time::now();
+    for (int i = 0; i < 3; ++i) {
+      go({.scheduling = scheduling_class::background}, [&, c] {
+        time::sleep(std::chrono::hours(1));
+        slept.fetch_add(1);
+        c.recv();
+      });
+    }
+    time::sleep(std::chrono::hours(2));
+    synctest::wait();
+    EXPECT_EQ(slept.load(), 3);
+    EXPECT_EQ(time::now() - begin, std::chrono::hours(2));
+    c.close();
+  });
+  stop.store(true);
+  stopped.recv();
 }
 
 TEST(testing_main, runs_tests_in_a_goroutine_with_a_large_stack) {

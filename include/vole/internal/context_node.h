@@ -18,6 +18,10 @@
 
 #include "vole/internal/atomic.h"
 
+namespace vole {
+enum class scheduling_class : std::uint8_t;  // see vole/go.h
+}
+
 namespace vole::internal {
 
 struct cancel_node;
@@ -94,6 +98,7 @@ struct after_func_node {
   atomic<std::uint32_t> refs{1};
   function const run;
   function const destroy;
+  scheduling_class scheduling{};  // of who asked
   bool linked = false;  // guarded by the lock of the cancel node it waits for, as are the links
   after_func_node* previous = nullptr;
   after_func_node* next = nullptr;
