@@ -64,6 +64,10 @@ struct cpu_profile::state {
       [](void* self, sample::cpu_sample const& taken) { static_cast<state*>(self)->count(taken); },
       this};
 
+  ~state() {
+    blocking([this] { capture.stop(); });
+  }
+
   void count(sample::cpu_sample const& taken) {
     auto const [at, fresh] = stacks.try_emplace({into_calls(taken), taken.labels_id});
     if (fresh) at->second.labels = labels_of(taken.labels_id);
@@ -96,7 +100,9 @@ result<cpu_profile> start_cpu() {
   auto own = std::make_unique<cpu_profile::state>();
   own->begun = std::chrono::system_clock::now();
   own->begun_monotonic = internal::now();
-  if (int const failure = own->capture.start(); failure != 0) {
+  // The first one reads unwind tables for 20 ms.
+  int const failure = blocking([&own] { return own->capture.start(); });
+  if (failure != 0) {
     return errors::from_errno(failure, "start the processor-time timers of the profiler");
   }
   return cpu_profile(std::move(own));
@@ -105,9 +111,9 @@ result<cpu_profile> start_cpu() {
 std::string cpu_profile::stop() {
   if (state_ == nullptr) return {};
   std::unique_ptr<state> const own = std::move(state_);
-  own->capture.stop();
-  profile_data all = own->data();
-  return blocking([&] {
+  return blocking([&own] {
+    own->capture.stop();
+    profile_data all = own->data();
     add_up_equal(all);
     return gzip(encode(all));
   });

@@ -14,6 +14,7 @@
 
 #include "vole/chan.h"
 #include "vole/go.h"
+#include "vole/runtime.h"
 #include "vole/sync.h"
 #include "vole/testing.h"
 
@@ -355,6 +356,36 @@ TEST(pprof_threadcreate, counts_threads_by_name) {
   for (read_sample const& s : p.samples) sum += s.values[0];
   EXPECT_GE(sum, 1);
   EXPECT_THAT(lookup("threadcreate")->write(1), StartsWith("threadcreate profile: total "));
+}
+
+// What comes to a goroutine's processor goes on meanwhile: begin() hands it over.
+template <class Begin>
+void expect_others_go_on(char const* what, Begin begin) {
+  std::uint64_t const before = runtime::read_stats().handoffs_total;
+  auto const begun = begin();
+  EXPECT_GT(runtime::read_stats().handoffs_total, before) << what;
+}
+
+TEST(pprof_captures, give_their_processor_away_while_they_begin) {
+  int const procs = runtime::set_max_procs(1);
+  bool over = false;  // there is one processor
+  sync::wait_group ended;
+  for (int i = 0; i < 4; ++i) {
+    ended.go([&over] {
+      while (!over) runtime::yield();
+    });
+  }
+  while (runtime::read_stats().processors - runtime::read_stats().processors_spare > 1) {
+    runtime::yield();
+  }
+  expect_others_go_on("cpu", [] { return start_cpu(); });
+  expect_others_go_on("wall", [] { return start_wall(); });
+  for (char const* const name : {"heap", "block", "threadcreate"}) {
+    expect_others_go_on(name, [name] { return lookup(name)->begin_delta(); });
+  }
+  over = true;
+  ended.wait();
+  runtime::set_max_procs(procs);
 }
 
 TEST(pprof_proto, lost_samples_have_gos_name) {

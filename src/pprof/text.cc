@@ -136,8 +136,7 @@ std::string text_of(std::string_view name, profile_data const& data) {
 std::string as_text(profile const& p, int debug) {
   if (debug >= 2 && p.name() == "goroutine") return dump_of_goroutines();
   if (debug >= 2 && p.name() == "goroutineleak") return dump_of_leak_suspects();
-  profile_data const data = p.source().collect();
-  return blocking([&] { return text_of(p.name(), data); });
+  return blocking([&p] { return text_of(p.name(), p.source().collect()); });
 }
 
 }  // namespace vole::pprof
