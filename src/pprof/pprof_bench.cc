@@ -35,12 +35,13 @@ VOLE_BENCH(cpu_start_stop) {
 }
 
 VOLE_BENCH(ring_push_drain_32_frames) {
-  auto const ring = std::make_unique<internal::sample::ring>();
+  internal::sample::ring ring;
+  if (!ring.prepare()) return b.fail("no memory for a ring");
   std::vector<std::uintptr_t> const pcs(32, 4711);
   std::uint64_t seen = 0;
   while (b.loop()) {
-    if (!ring->push({.goroutine_id = 1, .weight = 1, .pcs = pcs})) {
-      ring->drain([&](internal::sample::cpu_sample const& s) { seen += s.weight; });
+    if (!ring.push({.goroutine_id = 1, .weight = 1, .pcs = pcs})) {
+      ring.drain([&](internal::sample::cpu_sample const& s) { seen += s.weight; });
     }
   }
   bench::keep(seen);
