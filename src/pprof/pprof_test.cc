@@ -14,6 +14,7 @@
 
 #include "vole/chan.h"
 #include "vole/go.h"
+#include "vole/internal/atomic.h"
 #include "vole/runtime.h"
 #include "vole/sync.h"
 #include "vole/testing.h"
@@ -368,11 +369,11 @@ void expect_others_go_on(char const* what, Begin begin) {
 
 TEST(pprof_captures, give_their_processor_away_while_they_begin) {
   int const procs = runtime::set_max_procs(1);
-  bool over = false;  // there is one processor
+  internal::atomic<bool> over{false};
   sync::wait_group ended;
   for (int i = 0; i < 4; ++i) {
     ended.go([&over] {
-      while (!over) runtime::yield();
+      while (!over.load()) runtime::yield();
     });
   }
   while (runtime::read_stats().processors - runtime::read_stats().processors_spare > 1) {
@@ -383,7 +384,7 @@ TEST(pprof_captures, give_their_processor_away_while_they_begin) {
   for (char const* const name : {"heap", "block", "threadcreate"}) {
     expect_others_go_on(name, [name] { return lookup(name)->begin_delta(); });
   }
-  over = true;
+  over.store(true);
   ended.wait();
   runtime::set_max_procs(procs);
 }

@@ -9,11 +9,12 @@
 //     after the first capture: a signal may come late.
 //   - A record belongs to one thread, tid, from add() to forget(). Records and their rings are
 //     never freed, since a late signal still names them; a record may be given to another thread,
-//     so the handler holds tid against its own.
+//     so the handler holds tid against its own. Between captures no memory lies behind the rings.
 //   - The handler reads memory only from the red zone below the interrupted stack pointer, where an
 //     epilogue's rules look, to the end of the stack it belongs to: that of the goroutine on this
-//     worker, or of the thread. A stack pointer in neither (between two fibers, on a foreign stack)
-//     gives a sample of one frame.
+//     worker, or of the thread, or what can be read of one that is not the runtime's. On a worker a
+//     stack pointer in neither (between two fibers, on a foreign stack) gives a sample of one
+//     frame.
 //   - The unwind tables that the handler reads are refreshed before the first timer is armed and
 //     then with every look of the collector: code that was loaded since is walked by frame
 //     pointers.
@@ -79,13 +80,13 @@ struct record {
   atomic<worker*> owner{nullptr};  // null: not a thread of the runtime
   atomic<std::uintptr_t> stack_low{0};
   atomic<std::uintptr_t> stack_high{0};  // 0: not known
-  atomic<ring*> samples{nullptr};        // null: never armed
   atomic<bool> armed{false};
 
   // Written by the handler.
-  atomic<std::uint64_t> lost{0};          // samples without room, since the last drain
-  atomic<std::uintptr_t> unknown_sp{0};   // a stack pointer outside the stack we know
-  atomic<std::uintptr_t> thread_area{0};  // this thread's thread pointer
+  atomic<std::uint64_t> lost{0};  // samples without room, since the last drain
+
+  // Prepared and drained under sampler::mu_, filled by the handler.
+  ring samples;
 
   // Under sampler::mu_.
   timer_t timer{};
@@ -124,10 +125,11 @@ bool within(std::uintptr_t at, std::uintptr_t low, std::uintptr_t high) noexcept
   return at >= low && at < high;
 }
 
-// The 128 bytes below the stack pointer are the interrupted function's, too: a signal leaves them.
+// What lies below the stack pointer is the interrupted function's, too: a signal leaves it.
+constexpr std::uintptr_t red_zone_bytes = 128;
+
 symbol::stack_bounds from_red_zone(std::uintptr_t sp, std::uintptr_t low,
                                    std::uintptr_t high) noexcept {
-  constexpr std::uintptr_t red_zone_bytes = 128;
   return {sp - low > red_zone_bytes ? sp - red_zone_bytes : low, high};
 }
 
@@ -148,14 +150,11 @@ void take_sample(record& r, std::uint64_t weight, void const* machine) noexcept 
     bounds = from_red_zone(at.sp, r.stack_low.load(memory_order_relaxed),
                            r.stack_high.load(memory_order_relaxed));
   } else if (w == nullptr) {
-    r.thread_area.store(reinterpret_cast<std::uintptr_t>(__builtin_thread_pointer()),
-                        memory_order_relaxed);
-    r.unknown_sp.store(at.sp, memory_order_relaxed);
+    bounds = foreign_stack(at.sp - red_zone_bytes);
   }
   std::uintptr_t pcs[frames_max];
   taken.pcs = {pcs, symbol::unwind_sampled(at, bounds, pcs)};
-  ring* const samples = r.samples.load(memory_order_acquire);  // pairs with sample.cc:arm
-  if (!samples->push(taken)) {
+  if (!r.samples.push(taken)) {
     r.lost.fetch_add(weight, memory_order_relaxed);
     lost_total.fetch_add(weight, memory_order_relaxed);
   }
@@ -203,7 +202,6 @@ class sampler {
   static bool has_ended(record const& r) noexcept;
   int list_threads() noexcept VOLE_REQUIRES_LOCK(mu_);
   int look_for_threads() noexcept VOLE_REQUIRES_LOCK(mu_);
-  void learn_stacks() noexcept VOLE_REQUIRES_LOCK(mu_);
   int arm(record& r) noexcept VOLE_REQUIRES_LOCK(mu_);
   void disarm(record& r) noexcept VOLE_REQUIRES_LOCK(mu_);
   bool timer_has_died(record const& r) noexcept VOLE_REQUIRES_LOCK(mu_);
@@ -262,7 +260,6 @@ record* sampler::add(pid_t tid) noexcept {
   r->owner.store(nullptr, memory_order_relaxed);
   r->stack_low.store(0, memory_order_relaxed);
   r->stack_high.store(0, memory_order_relaxed);
-  r->unknown_sp.store(0, memory_order_relaxed);
   r->tid.store(tid, memory_order_relaxed);
   threads_[tid] = r;
   return r;
@@ -270,7 +267,8 @@ record* sampler::add(pid_t tid) noexcept {
 
 void sampler::forget(record& r) noexcept {
   disarm(r);
-  drain(r);
+  if (captures_ != nullptr) drain(r);  // else there is nothing but what came late
+  r.samples.give_back();
   threads_.erase(r.tid.load(memory_order_relaxed));
   r.tid.store(0, memory_order_relaxed);
   free_.push_back(&r);
@@ -292,10 +290,8 @@ void sampler::add_this_thread() noexcept {
 }
 
 int sampler::arm(record& r) noexcept {
-  if (r.samples.load(memory_order_relaxed) == nullptr) {
-    r.samples.store(new ring, memory_order_release);  // pairs with sample.cc:take_sample
-  }
-  r.samples.load(memory_order_relaxed)->discard();
+  if (!r.samples.prepare()) return ENOMEM;
+  r.samples.discard();
   r.lost.store(0, memory_order_relaxed);
   pid_t const tid = r.tid.load(memory_order_relaxed);
   sigevent event{};
@@ -376,28 +372,12 @@ int sampler::look_for_threads() noexcept {
   return failure;
 }
 
-// learn_stacks finds the stacks of foreign threads from where the handler saw them.
-void sampler::learn_stacks() noexcept {
-  std::vector<thread_stack> mappings;
-  for (auto const& [tid, r] : threads_) {
-    std::uintptr_t const sp = r->unknown_sp.exchange(0, memory_order_relaxed);
-    if (sp == 0) continue;
-    if (mappings.empty()) mappings = writable_mappings();
-    thread_stack const found =
-        stack_around(mappings, sp, r->thread_area.load(memory_order_relaxed));
-    r->stack_low.store(found.low, memory_order_relaxed);
-    r->stack_high.store(found.high, memory_order_relaxed);
-  }
-}
-
 void sampler::deliver(cpu_sample const& taken) noexcept {
   for (cpu_capture* c = captures_; c != nullptr; c = c->next_) c->deliver_(c->arg_, taken);
 }
 
 void sampler::drain(record& r) noexcept {
-  ring* const samples = r.samples.load(memory_order_relaxed);
-  if (samples == nullptr) return;
-  samples->drain([this](cpu_sample const& taken)
+  r.samples.drain([this](cpu_sample const& taken)
                      VOLE_NO_THREAD_SAFETY_ANALYSIS { deliver(taken); });
   if (std::uint64_t const lost = r.lost.exchange(0, memory_order_relaxed); lost > 0) {
     deliver({.goroutine_id = 0, .weight = lost, .pcs = {}});
@@ -446,7 +426,6 @@ void sampler::collect(std::uint32_t generation) noexcept {
     raw_lock const lock(mu_);
     if (generation_.load(memory_order_relaxed) != generation) return;
     drain_all();
-    learn_stacks();
     static_cast<void>(look_for_threads());
   }
 }
@@ -484,7 +463,9 @@ void sampler::stop(cpu_capture& capture) noexcept {
   *link = capture.next_;
   capture.next_ = nullptr;
   capture.active_ = false;
-  if (last) end_collector();
+  if (!last) return;
+  end_collector();
+  for (auto const& [tid, r] : threads_) r->samples.give_back();
 }
 
 counters sampler::read() noexcept {
