@@ -17,6 +17,7 @@
 #include "vole/errors.h"
 #include "vole/go.h"
 #include "vole/internal/clock.h"
+#include "vole/internal/format.h"
 #include "vole/pprof.h"
 
 #include "pprof/profile.h"
@@ -54,6 +55,22 @@ stack into_calls(sample::cpu_sample const& taken) {
   return moved;
 }
 
+std::vector<std::string> comments_on(sample::capture_gaps const& gaps) {
+  std::vector<std::string> comments;
+  if (gaps.threads_unarmed > 0) {
+    comments.push_back(fmt::format(
+        "threads without a timer: {}; what they used is missing. ulimit -i is too low, or there are "
+        "more than 16384 threads",
+        gaps.threads_unarmed));
+  }
+  if (gaps.handler_replaced) {
+    comments.push_back(
+        "somebody had put in a handler of SIGPROF (another profiler in this process?): vole's was "
+        "put back, samples may be missing");
+  }
+  return comments;
+}
+
 }  // namespace
 
 struct cpu_profile::state {
@@ -81,7 +98,8 @@ struct cpu_profile::state {
                      .period = period_ns,
                      .begun = begun,
                      .lasted = internal::now() - begun_monotonic,
-                     .samples = {}};
+                     .samples = {},
+                     .comments = comments_on(capture.gaps())};
     for (auto const& [at, counted] : stacks) {
       all.samples.push_back({.pcs = at.pcs,
                              .values = {counted.weight, counted.weight * period_ns},

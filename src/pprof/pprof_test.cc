@@ -7,8 +7,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <set>
+#include <signal.h>
 #include <string>
 #include <string_view>
+#include <sys/resource.h>
+#include <thread>
 #include <time.h>
 #include <vector>
 
@@ -22,6 +25,7 @@
 #include "pprof/counted_text.h"
 #include "pprof/profile.h"
 #include "pprof/read_profile_test.h"
+#include "runtime/sample.h"
 
 namespace vole::pprof {
 namespace {
@@ -147,6 +151,40 @@ TEST(pprof_cpu, the_stack_of_a_goroutine_ends_with_who_created_it) {
       EXPECT_GT(lines[0].second, 0);
       EXPECT_EQ(i, s.locations.size() - 1);
     }
+  }
+}
+
+// A thread that comes while the system gives no timers.
+std::size_t unprofiled_with_a_thread_more() {
+  rlimit before{};
+  EXPECT_EQ(::getrlimit(RLIMIT_SIGPENDING, &before), 0);
+  rlimit const none{.rlim_cur = 0, .rlim_max = before.rlim_max};
+  EXPECT_EQ(::setrlimit(RLIMIT_SIGPENDING, &none), 0);
+  std::size_t unprofiled = 0;
+  // tidy: std::thread, a thread that the sampler does not get a timer for
+  std::thread([&unprofiled] {
+    internal::sample::thread_started();
+    unprofiled = runtime::read_stats().threads_unprofiled;
+  }).join();
+  EXPECT_EQ(::setrlimit(RLIMIT_SIGPENDING, &before), 0);
+  return unprofiled;
+}
+
+TEST(pprof_cpu, says_what_it_could_not_see) {
+  result<cpu_profile> whole = start_cpu();
+  ASSERT_TRUE(whole.has_value());
+  EXPECT_TRUE(read_profile(gunzip(whole->stop())).comments.empty());
+  result<cpu_profile> cpu = start_cpu();
+  ASSERT_TRUE(cpu.has_value());
+  EXPECT_GE(unprofiled_with_a_thread_more(), 1U);
+  ::signal(SIGPROF, SIG_IGN);
+  result<cpu_profile> second = start_cpu();
+  ASSERT_TRUE(second.has_value());
+  for (result<cpu_profile>* const p : {&cpu, &second}) {
+    read_profile const profile(gunzip((*p)->stop()));
+    profile.check();
+    EXPECT_TRUE(profile.has_comment("handler of SIGPROF"));
+    EXPECT_EQ(profile.has_comment("threads without a timer: "), p == &cpu);
   }
 }
 

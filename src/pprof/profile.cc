@@ -46,6 +46,7 @@ enum : protozero::pbf_tag_type {
   duration_nanos = 10,
   period_type = 11,
   period = 12,
+  comment = 13,
   default_sample_type = 14,
 };
 }
@@ -103,6 +104,11 @@ class encoder {
     if (!data_.drop_frames.empty()) {
       std::int64_t const frames = string_id(data_.drop_frames);
       to_.add_int64(profile_field::drop_frames, frames);
+    }
+    std::vector<std::int64_t> comments;
+    for (std::string const& text : data_.comments) comments.push_back(string_id(text));
+    if (!comments.empty()) {
+      to_.add_packed_int64(profile_field::comment, comments.begin(), comments.end());
     }
     if (!data_.default_sample_type.empty()) {
       std::int64_t const type = string_id(data_.default_sample_type);

@@ -51,6 +51,8 @@ struct profile_data {
   std::string_view default_sample_type = {};  // what pprof shows first; empty: the last
   // A regular expression of functions that pprof hides at the end of a stack, with all they call.
   std::string_view drop_frames = {};
+  // What whoever reads the values must know: pprof -comments shows them.
+  std::vector<std::string> comments = {};
 };
 
 // A pc that stands for "samples were lost here"; shown under Go's name for that.

@@ -43,6 +43,12 @@ void learn_modules() noexcept;
 // cpu_clock_of is the kernel's name for the processor-time clock of a thread of this process.
 clockid_t cpu_clock_of(pid_t tid) noexcept;
 
+// What a capture could not see.
+struct capture_gaps {
+  std::size_t threads_unarmed = 0;  // that got no timer, at the look that gave it to the fewest
+  bool handler_replaced = false;    // somebody had put in a handler of SIGPROF instead of ours
+};
+
 // cpu_capture receives all samples taken between start() and stop().
 // Safety: one goroutine or thread at a time.
 class cpu_capture {
@@ -60,6 +66,8 @@ class cpu_capture {
   [[nodiscard]] int start() noexcept;
   // stop delivers what was taken so far, and then nothing more. No effect when not started.
   void stop() noexcept;
+  // gaps of one that was stopped.
+  capture_gaps gaps() const noexcept { return gaps_; }
 
  private:
   friend class sampler;
@@ -67,6 +75,7 @@ class cpu_capture {
   deliver_fn deliver_;
   void* arg_;
   bool active_ = false;
+  capture_gaps gaps_;
   cpu_capture* next_ = nullptr;  // in sampler::captures_
 };
 
@@ -78,5 +87,7 @@ struct counters {
   std::uint64_t threads_unarmed = 0;  // threads for which the last capture got no timer
 };
 counters read_counters() noexcept;
+// threads_unarmed is that counter alone. Cost: a load.
+std::size_t threads_unarmed() noexcept;
 
 }  // namespace vole::internal::sample

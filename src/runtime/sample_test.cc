@@ -267,6 +267,53 @@ TEST(sample, a_signal_that_is_not_ours_is_not_counted) {
   EXPECT_EQ(read_counters().foreign_total, before.foreign_total + 1);
 }
 
+constinit atomic<int> signals_of_another{0};
+constinit struct sigaction before_another{};
+
+// As another profiler's: it counts, and passes on to the handler that it has found.
+void put_in_another_handler() {
+  struct sigaction another{};
+  another.sa_sigaction = [](int signal, siginfo_t* info, void* machine) {
+    signals_of_another.fetch_add(1);
+    before_another.sa_sigaction(signal, info, machine);
+  };
+  another.sa_flags = SA_SIGINFO | SA_RESTART;
+  ASSERT_EQ(::sigaction(SIGPROF, &another, &before_another), 0);
+}
+
+TEST(sample, puts_its_handler_back_where_a_library_has_put_in_its_own) {
+  kept first;
+  ASSERT_EQ(first.capture.start(), 0);
+  first.capture.stop();
+  EXPECT_FALSE(first.capture.gaps().handler_replaced);
+  put_in_another_handler();
+  kept second;
+  ASSERT_EQ(second.capture.start(), 0);
+  burn_measured<14>(100);
+  pthread_kill(pthread_self(), SIGPROF);
+  second.capture.stop();
+  EXPECT_TRUE(second.capture.gaps().handler_replaced);
+  EXPECT_GE(second.weight_of("burn_measured<14>"), 5U);
+  EXPECT_EQ(signals_of_another.load(), 1) << "a signal that is not of our timers is its";
+  kept third;
+  ASSERT_EQ(third.capture.start(), 0);
+  third.capture.stop();
+  EXPECT_FALSE(third.capture.gaps().handler_replaced);
+}
+
+TEST(sample, is_no_danger_where_the_default_action_was_put_back) {
+  kept first;
+  ASSERT_EQ(first.capture.start(), 0);
+  first.capture.stop();
+  ::signal(SIGPROF, SIG_DFL);
+  kept second;
+  ASSERT_EQ(second.capture.start(), 0);
+  burn_measured<14>(100);
+  second.capture.stop();
+  EXPECT_TRUE(second.capture.gaps().handler_replaced);
+  EXPECT_GE(second.weight_of("burn_measured<14>"), 5U);
+}
+
 TEST(sample, goroutines_that_switch_all_the_time_are_walked_safely) {
   kept all;
   ASSERT_EQ(all.capture.start(), 0);
