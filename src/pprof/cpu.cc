@@ -58,10 +58,11 @@ stack into_calls(sample::cpu_sample const& taken) {
 std::vector<std::string> comments_on(sample::capture_gaps const& gaps) {
   std::vector<std::string> comments;
   if (gaps.threads_unarmed > 0) {
-    comments.push_back(fmt::format(
-        "threads without a timer: {}; what they used is missing. ulimit -i is too low, or there are "
-        "more than 16384 threads",
-        gaps.threads_unarmed));
+    comments.push_back(
+        fmt::format("threads without a timer: {}; what they used is missing. ulimit -i is too low, "
+                    "or there are "
+                    "more than 16384 threads",
+                    gaps.threads_unarmed));
   }
   if (gaps.handler_replaced) {
     comments.push_back(

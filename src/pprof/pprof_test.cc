@@ -180,12 +180,11 @@ TEST(pprof_cpu, says_what_it_could_not_see) {
   ::signal(SIGPROF, SIG_IGN);
   result<cpu_profile> second = start_cpu();
   ASSERT_TRUE(second.has_value());
-  for (result<cpu_profile>* const p : {&cpu, &second}) {
-    read_profile const profile(gunzip((*p)->stop()));
-    profile.check();
-    EXPECT_TRUE(profile.has_comment("handler of SIGPROF"));
-    EXPECT_EQ(profile.has_comment("threads without a timer: "), p == &cpu);
-  }
+  EXPECT_TRUE(read_profile(gunzip(second->stop())).has_comment("handler of SIGPROF"));
+  read_profile const first(gunzip(cpu->stop()));
+  first.check();
+  EXPECT_TRUE(first.has_comment("handler of SIGPROF"));
+  EXPECT_TRUE(first.has_comment("threads without a timer: "));
 }
 
 TEST(pprof_goroutine, proto_counts_stacks_and_says_what_they_wait_for) {

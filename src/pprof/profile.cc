@@ -28,8 +28,12 @@
 #include "runtime/dump.h"
 #include "symbol/modules.h"
 #include "symbol/symbolize.h"
+#include "symbol/unwind.h"
 
 namespace vole::pprof {
+
+static_assert(left_out_pc == symbol::frames_left_out - 1);
+
 namespace {
 
 // Field numbers of the messages.
@@ -176,7 +180,9 @@ class encoder {
     std::vector<symbol::symbolized> const named = symbol::symbolize(calls);
     for (std::size_t i = 0; i < pcs.size(); ++i) {
       if (pcs[i] == lost_samples_pc) {
-        write_location(pcs[i], lost_frames());
+        write_location(pcs[i], stand_in(lost_samples_name));
+      } else if (pcs[i] == left_out_pc) {
+        write_location(pcs[i], stand_in(left_out_name));
       } else if (pcs[i] != calls[i]) {
         write_location(pcs[i], creator_frames(named[i].frames));
       } else {
@@ -185,8 +191,8 @@ class encoder {
     }
   }
 
-  static std::vector<symbol::source_frame> lost_frames() {
-    std::string const name(lost_samples_name);
+  static std::vector<symbol::source_frame> stand_in(std::string_view for_what) {
+    std::string const name(for_what);
     return {{.function = name, .mangled = name, .file = {}, .line = 0, .inlined = false}};
   }
 

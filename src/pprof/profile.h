@@ -59,6 +59,11 @@ struct profile_data {
 inline constexpr std::uintptr_t lost_samples_pc = 1;
 inline constexpr std::string_view lost_samples_name = "runtime/pprof.lostProfileEvent";
 
+// A pc that stands for the middle of a stack that is too deep: symbol::frames_left_out, moved as
+// return addresses are.
+inline constexpr std::uintptr_t left_out_pc = 2;
+inline constexpr std::string_view left_out_name = "[frames left out]";
+
 // creator_pc stands, at the end of a goroutine's stack, for the go() that started it: pprof shows
 // "created by" and the function that called it. created_by is where that go() returned to.
 inline constexpr std::uintptr_t creator_bit = std::uintptr_t{1} << 63;  // no pc has it

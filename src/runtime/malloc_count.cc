@@ -43,8 +43,7 @@ constinit atomic<std::size_t> words_used{0};                       // of taken
 void note_word_used(std::size_t word) noexcept {
   std::size_t used = words_used.load(memory_order_relaxed);
   // relaxed, no partner: the number alone is shared.
-  while (used <= word &&
-         !words_used.compare_exchange_weak(used, word + 1, memory_order_relaxed)) {
+  while (used <= word && !words_used.compare_exchange_weak(used, word + 1, memory_order_relaxed)) {
   }
 }
 

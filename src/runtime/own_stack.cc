@@ -89,7 +89,7 @@ symbol::stack_bounds bounds_of(goroutine const& g) noexcept {
   auto* const low = static_cast<char*>(__builtin_frame_address(0)) - 4096;
   symbol::stack_bounds const bounds = own_stack_bounds(low);
   if (bounds.high == 0) return only(to, from);
-  std::size_t const depth = symbol::unwind_here(bounds, to);
+  std::size_t const depth = symbol::unwind_here(bounds, to, symbol::too_deep::leave_out_middle);
   std::span<std::uintptr_t> const all = to.first(depth);
   auto const first = std::ranges::find(all, reinterpret_cast<std::uintptr_t>(from));
   if (first == all.end()) return depth;

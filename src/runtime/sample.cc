@@ -170,7 +170,7 @@ void take_sample(record& r, std::uint64_t weight, void const* machine) noexcept 
     bounds = foreign_stack(at.sp - red_zone_bytes);
   }
   std::uintptr_t pcs[frames_max];
-  taken.pcs = {pcs, symbol::unwind_sampled(at, bounds, pcs)};
+  taken.pcs = {pcs, symbol::unwind_sampled(at, bounds, pcs, symbol::too_deep::leave_out_middle)};
   if (!r.samples.push(taken)) {
     r.lost.fetch_add(weight, memory_order_relaxed);
     lost_total.fetch_add(weight, memory_order_relaxed);
@@ -234,7 +234,7 @@ class sampler {
   std::unordered_map<pid_t, record*> threads_ VOLE_GUARDED_BY(mu_);
   std::vector<record*> free_ VOLE_GUARDED_BY(mu_);
   std::size_t records_used_ VOLE_GUARDED_BY(mu_) = 0;
-  std::size_t previous_known_ VOLE_GUARDED_BY(mu_) = 0;  // 0: ours was never installed
+  std::size_t previous_known_ VOLE_GUARDED_BY(mu_) = 0;    // 0: ours was never installed
   std::uint64_t replaced_total_ VOLE_GUARDED_BY(mu_) = 0;  // times that another stood there
   // Another value ends the collector that was started with this one.
   atomic<std::uint32_t> generation_{0};
@@ -407,7 +407,7 @@ void sampler::deliver(cpu_sample const& taken) noexcept {
 
 void sampler::drain(record& r) noexcept {
   r.samples.drain([this](cpu_sample const& taken)
-                     VOLE_NO_THREAD_SAFETY_ANALYSIS { deliver(taken); });
+                      VOLE_NO_THREAD_SAFETY_ANALYSIS { deliver(taken); });
   if (std::uint64_t const lost = r.lost.exchange(0, memory_order_relaxed); lost > 0) {
     deliver({.goroutine_id = 0, .weight = lost, .pcs = {}});
   }
@@ -427,7 +427,8 @@ void sampler::remember_previous(struct sigaction const& action) noexcept {
   while (at < previous_known_ && !is_same_handler(previous_actions[at], action)) ++at;
   if (at == previous_max) return;  // its signals go to the one before
   if (at == previous_known_) previous_actions[previous_known_++] = action;
-  previous_action.store(&previous_actions[at], memory_order_release);  // pairs with sample.cc:pass_on
+  previous_action.store(&previous_actions[at],
+                        memory_order_release);  // pairs with sample.cc:pass_on
 }
 
 // install_handler puts ours in, the first time or again where another one stands. 0, or an errno.

@@ -13,7 +13,8 @@
 namespace vole::internal::sample {
 
 inline constexpr int cpu_hz = 100;
-inline constexpr std::size_t frames_max = 128;  // of one sample; outer frames are left out
+// Of one sample; what is deeper loses its middle (symbol::frames_left_out).
+inline constexpr std::size_t frames_max = 128;
 
 // One place where a thread was found, as given to a capture.
 struct cpu_sample {

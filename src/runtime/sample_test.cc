@@ -350,9 +350,9 @@ TEST(sample_ring, gives_entries_back_in_order_and_says_when_it_is_full) {
       std::size_t const depth = 1 + pushed % frames_max;
       std::fill_n(pcs.begin(), depth, pushed);
       if (!r.push({.goroutine_id = pushed + 2,
-                    .labels_id = pushed + 3,
-                    .weight = pushed + 1,
-                    .pcs = {pcs.data(), depth}}))
+                   .labels_id = pushed + 3,
+                   .weight = pushed + 1,
+                   .pcs = {pcs.data(), depth}}))
         break;
       ++pushed;
     }
