@@ -12,6 +12,7 @@
 #include "pprof/profile.h"
 #include "runtime/contention.h"
 #include "runtime/sample_ring.h"
+#include "runtime/scheduler.h"
 #include "runtime/stack_table.h"
 
 using namespace vole;
@@ -57,15 +58,18 @@ VOLE_BENCH(stack_table_known_32_frames) {
 
 // At the default budget nearly none of so many is chosen.
 VOLE_BENCH(wait_not_chosen) {
+  internal::atomic<std::int64_t> since{never.time_since_epoch().count() / 2};  // it was not long
   while (b.loop()) {
     internal::contention::wait_sample const wait(internal::wait_reason::chan_send);
-    wait.end(__builtin_return_address(0));
+    wait.end(__builtin_return_address(0),
+             internal::the_scheduler().coarse_now().time_since_epoch() -
+                 duration(since.load(internal::memory_order_relaxed)));
   }
 }
 VOLE_BENCH(unlock_not_chosen) {
   while (b.loop()) {
     internal::unlock_sample unlock;
-    unlock.add(time_point{});
+    unlock.add(never);
     unlock.charge();
   }
 }

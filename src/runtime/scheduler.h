@@ -129,6 +129,7 @@ class scheduler {
   void overflow_to_global(goroutine_chain& chain) noexcept;
   void push_local(processor& p, goroutine* g) noexcept;
   void note_slice(processor& p) noexcept;
+  void note_time(time_point t) noexcept;
   void wait_wired(worker& w) noexcept;
   void pass_processor(worker& from, worker& to) noexcept;
   bool retire_if_surplus(worker& w) noexcept;
