@@ -91,6 +91,7 @@ std::string heap_text(profile_data const& data) {
   std::string text = "heap profile: ";
   append_heap_values(text, total);
   text += " heap/2\n";  // readers halve it: a rate of 1, nothing to be multiplied up
+  for (std::string const& comment : data.comments) text += "# " + comment + '\n';
   auto const less = [](values const& a, values const& b) {
     return a[inuse_bytes] < b[inuse_bytes];
   };

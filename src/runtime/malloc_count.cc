@@ -21,6 +21,8 @@
 #include "runtime/malloc_count.h"
 
 #include <bit>
+#include <cstdlib>
+#include <new>
 #include <pthread.h>
 
 #include "runtime/malloc_hooks.h"
@@ -119,6 +121,29 @@ slot& slot_of_caller() noexcept {
 void look_again() noexcept {
   // seq_cst: pairs with heap_sample.cc:draw, which stores this and then looks at the rate
   for (slot& s : slots) s.sample_at.store(0);
+}
+
+namespace {
+
+template <class Take, class GiveBack>
+bool is_counted(Take take, GiveBack give_back) noexcept {
+  auto const once = [&] {
+    void* block = take();
+    asm volatile("" : "+r"(block) : : "memory");  // it would be left out else
+    give_back(block);
+  };
+  once();  // gets the thread its slot
+  std::uint64_t const before = slot_of_caller().blocks.load(memory_order_relaxed);
+  once();
+  return slot_of_caller().blocks.load(memory_order_relaxed) != before;
+}
+
+}  // namespace
+
+hooked what_is_hooked() noexcept {
+  return {.malloc = is_counted([] { return std::malloc(1); }, [](void* p) { std::free(p); }),
+          .operator_new = is_counted([] { return ::operator new(1, std::nothrow); },
+                                     [](void* p) { ::operator delete(p); })};
 }
 
 totals read() noexcept {

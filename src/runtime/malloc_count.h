@@ -53,6 +53,15 @@ slot& slot_of_caller() noexcept;
 // look_again makes count() return true for the next block of every thread.
 void look_again() noexcept;
 
+// What the hooks see of the program's allocations: an allocator that is linked statically replaces
+// them by names of its own, a sanitizer likewise.
+struct hooked {
+  bool malloc = false;
+  bool operator_new = false;
+};
+// what_is_hooked tries both on the calling thread. Cost: four allocations.
+hooked what_is_hooked() noexcept;
+
 struct totals {
   std::uint64_t blocks = 0;
   std::uint64_t bytes = 0;
