@@ -207,13 +207,14 @@ TEST(pprof_goroutine, has_a_place_for_each_even_for_those_that_move_meanwhile) {
   until.close();
 }
 
-void expect_both_ends(std::string const& profile, std::string const& innermost) {
+// which: of the profile's values.
+void expect_both_ends(std::string const& profile, std::string const& innermost, std::size_t which) {
   read_profile const p(gunzip(profile));
   p.check();
-  std::int64_t const deep = p.value_of(innermost, 0);
+  std::int64_t const deep = p.value_of(innermost, which);
   EXPECT_GE(deep, 1) << innermost;
   for (char const* const place : {"go_down", "[frames left out]", "where_all_begins"}) {
-    EXPECT_EQ(p.value_of(place, 0), deep) << place;
+    EXPECT_EQ(p.value_of(place, which), deep) << place;
   }
 }
 
@@ -223,10 +224,10 @@ TEST(pprof_goroutine, a_stack_that_is_too_deep_keeps_both_its_ends) {
   ended.go([&over] { where_all_begins(&wait_at_the_bottom, over); });
   testing::wait_until_parked(1);
   profile const* const all = lookup("goroutine");
-  expect_both_ends(all->write(0), "wait_at_the_bottom");
+  expect_both_ends(all->write(0), "wait_at_the_bottom", 0);
   result<wall_profile> wall = start_wall();
   ASSERT_TRUE(wall.has_value());
-  expect_both_ends(wall->stop(), "wait_at_the_bottom");
+  expect_both_ends(wall->stop(), "wait_at_the_bottom", 1);
   EXPECT_THAT(all->write(1), AllOf(HasSubstr("[frames left out]"), HasSubstr("where_all_begins")));
   std::string const dump = all->write(2);
   std::size_t const cut = dump.find("\n...additional frames elided...\n");
@@ -244,7 +245,7 @@ TEST(pprof_cpu, a_stack_that_is_too_deep_keeps_both_its_ends) {
   ASSERT_TRUE(cpu.has_value());
   go([&over] { where_all_begins(&work_at_the_bottom, over); });
   over.recv();
-  expect_both_ends(cpu->stop(), "work_at_the_bottom");
+  expect_both_ends(cpu->stop(), "work_at_the_bottom", 0);
 }
 
 }  // namespace
