@@ -111,9 +111,8 @@ struct read_profile {
   }
 
   bool has_comment(std::string_view part) const {
-    return std::ranges::any_of(comments, [&](std::int64_t const c) {
-      return text(c).find(part) != std::string::npos;
-    });
+    return std::ranges::any_of(
+        comments, [&](std::int64_t const c) { return text(c).find(part) != std::string::npos; });
   }
 
   static std::pair<std::int64_t, std::int64_t> pair_of(protozero::pbf_reader m) {

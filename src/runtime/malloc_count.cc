@@ -11,9 +11,9 @@
 //   - Sums are monotonic: each counter only grows.
 //   - A slot goes back by the destructor of a thread-specific key, which needs neither a lock nor,
 //     as one of the first 32 keys, any memory. Threads that a fork leaves behind keep theirs.
-// LOCKS none. ORDERING all relaxed but sample_at and who has a slot: a counter orders nothing, and a
-//   reader that wants to see the blocks of other threads has synchronised with them by other means
-//   before.
+// LOCKS none.
+// ORDERING all relaxed but sample_at and who has a slot: a counter orders nothing, and a reader who
+//   wants to see the blocks of other threads has synchronised with them by other means before.
 // REJECTED counters hashed by thread into shared slots with fetch_add: two locked instructions for
 //   each allocation. A thread_local with a destructor: to register it allocates, and takes the
 //   loader's lock.

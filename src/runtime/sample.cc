@@ -355,9 +355,9 @@ bool sampler::has_ended(record const& r) noexcept {
   return ::syscall(SYS_tgkill, ::getpid(), tid, 0) != 0 && errno == ESRCH;
 }
 
-// list_threads adds those that nobody announced, and counts those that find no record. The kernel's list may leave out one that lives,
-// when the one before it ends meanwhile, and there is none without a descriptor: so it decides
-// nothing about those that are known. Returns 0, or an errno.
+// list_threads adds those that nobody announced, and counts those that find no record. The kernel's
+// list may leave out one that lives, when the one before it ends meanwhile, and there is none
+// without a descriptor: so it decides nothing about those that are known. Returns 0, or an errno.
 int sampler::list_threads(std::size_t& without_record) noexcept {
   DIR* const tasks = ::opendir("/proc/self/task");
   if (tasks == nullptr) return errno;
