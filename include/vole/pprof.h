@@ -63,6 +63,9 @@ class [[nodiscard]] cpu_profile {
 
 // start_cpu begins to capture where processor time is spent: every thread is looked at for each 10
 // ms that it uses.
+// What could not be seen is a comment of the profile (go tool pprof -comments): threads without a
+// timer, a handler of SIGPROF that somebody had put in.
+// Blocks:  until the first look; the goroutine's processor is handed over.
 // Errors:  the system gives no timer or no thread (system_error).  Safety: any goroutine or thread.
 // Cost:    a signal and 20 ns a frame for each sample, 100 samples a second for each busy core. The
 //          first capture reads the unwind tables of all modules, which are kept: 20 ms and 2.5 MB

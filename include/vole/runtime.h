@@ -88,6 +88,9 @@ struct stats {
   std::size_t threads_idle;
   std::size_t threads_spinning;  // that look for work
   std::size_t threads_max;       // see set_max_threads
+  // That the last look of a CPU profile could give no timer: ulimit -i, or more than 16,384
+  // threads. What they use is in no profile.
+  std::size_t threads_unprofiled;
 
   std::uint64_t schedules_total;  // times a goroutine was given a processor
   std::uint64_t parks_total;      // times one waited, by way of what was scheduled since

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include <chrono>
 #include <cstdint>
 #include <gtest/gtest.h>
 #include <optional>
@@ -8,6 +9,7 @@
 #include "vole/chan.h"
 #include "vole/go.h"
 #include "vole/internal/annotations.h"
+#include "vole/internal/clock.h"
 #include "vole/pprof.h"
 #include "vole/select.h"
 #include "vole/sync.h"
@@ -219,6 +221,41 @@ TEST(pprof_block, few_samples_stand_for_all_waits) {
   // Each round parks once or twice on each side, as the two happen to meet.
   EXPECT_GT(seen, rounds / 10);
   EXPECT_LT(seen, 3 * rounds);
+}
+
+[[gnu::noinline]] void receive_seldom(chan<int> const& c) {
+  c.recv();
+  asm volatile("");
+}
+
+TEST(pprof_block, few_long_waits_among_many_short_ones_count_as_what_they_are) {
+  constexpr int waits = 4;
+  constexpr duration each = std::chrono::milliseconds(150);
+  chan<int> const seldom(0);
+  chan<int> const there(0);
+  chan<int> const back(0);
+  sync::wait_group ended;
+  ended.go([&] {
+    for (int i = 0; i < waits; ++i) receive_seldom(seldom);
+  });
+  ended.go([&] {
+    while (there.recv()) back.send(0);
+  });
+  std::int64_t rounds = 0;
+  for (int i = 0; i < waits; ++i) {
+    for (time_point const end = internal::monotonic_now() + each;
+         internal::monotonic_now() < end;) {
+      there.send(0);
+      back.recv();
+      ++rounds;
+    }
+    seldom.send(1);
+  }
+  there.close();
+  ended.wait();
+  read_profile const p = profile_now("block");
+  EXPECT_EQ(p.value_of("receive_seldom", contentions), waits) << "among " << rounds;
+  EXPECT_GE(p.value_of("receive_seldom", delay_ns), waits * each.count() / 2);
 }
 
 TEST(pprof_block, sleep_waits_for_nobody) {

@@ -29,6 +29,12 @@ std::vector<row> rows_of(std::vector<std::uintptr_t> const& pcs) {
   std::vector<symbol::symbolized> const named = symbol::symbolize(calls);
   std::vector<row> rows;
   for (std::size_t i = 0; i < pcs.size(); ++i) {
+    if (calls[i] == left_out_pc) {
+      rows.push_back({.pc = fmt::format("{:#x}", pcs[i]),
+                      .function = std::string(left_out_name),
+                      .place = {}});
+      continue;
+    }
     for (symbol::source_frame const& f : named[i].frames) {
       std::uintptr_t const start = named[i].function_start;
       rows.push_back(

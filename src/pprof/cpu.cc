@@ -17,6 +17,7 @@
 #include "vole/errors.h"
 #include "vole/go.h"
 #include "vole/internal/clock.h"
+#include "vole/internal/format.h"
 #include "vole/pprof.h"
 
 #include "pprof/profile.h"
@@ -54,6 +55,23 @@ stack into_calls(sample::cpu_sample const& taken) {
   return moved;
 }
 
+std::vector<std::string> comments_on(sample::capture_gaps const& gaps) {
+  std::vector<std::string> comments;
+  if (gaps.threads_unarmed > 0) {
+    comments.push_back(
+        fmt::format("threads without a timer: {}; what they used is missing. ulimit -i is too low, "
+                    "or there are "
+                    "more than 16384 threads",
+                    gaps.threads_unarmed));
+  }
+  if (gaps.handler_replaced) {
+    comments.push_back(
+        "somebody had put in a handler of SIGPROF (another profiler in this process?): vole's was "
+        "put back, samples may be missing");
+  }
+  return comments;
+}
+
 }  // namespace
 
 struct cpu_profile::state {
@@ -63,6 +81,10 @@ struct cpu_profile::state {
   sample::cpu_capture capture{
       [](void* self, sample::cpu_sample const& taken) { static_cast<state*>(self)->count(taken); },
       this};
+
+  ~state() {
+    blocking([this] { capture.stop(); });
+  }
 
   void count(sample::cpu_sample const& taken) {
     auto const [at, fresh] = stacks.try_emplace({into_calls(taken), taken.labels_id});
@@ -77,7 +99,8 @@ struct cpu_profile::state {
                      .period = period_ns,
                      .begun = begun,
                      .lasted = internal::now() - begun_monotonic,
-                     .samples = {}};
+                     .samples = {},
+                     .comments = comments_on(capture.gaps())};
     for (auto const& [at, counted] : stacks) {
       all.samples.push_back({.pcs = at.pcs,
                              .values = {counted.weight, counted.weight * period_ns},
@@ -96,7 +119,9 @@ result<cpu_profile> start_cpu() {
   auto own = std::make_unique<cpu_profile::state>();
   own->begun = std::chrono::system_clock::now();
   own->begun_monotonic = internal::now();
-  if (int const failure = own->capture.start(); failure != 0) {
+  // The first one reads unwind tables for 20 ms.
+  int const failure = blocking([&own] { return own->capture.start(); });
+  if (failure != 0) {
     return errors::from_errno(failure, "start the processor-time timers of the profiler");
   }
   return cpu_profile(std::move(own));
@@ -105,9 +130,9 @@ result<cpu_profile> start_cpu() {
 std::string cpu_profile::stop() {
   if (state_ == nullptr) return {};
   std::unique_ptr<state> const own = std::move(state_);
-  own->capture.stop();
-  profile_data all = own->data();
-  return blocking([&] {
+  return blocking([&own] {
+    own->capture.stop();
+    profile_data all = own->data();
     add_up_equal(all);
     return gzip(encode(all));
   });

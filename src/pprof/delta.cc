@@ -24,7 +24,7 @@ void forget_in_use(profile_data& seen) {
 std::pair<profile_data, profile_data> scrape_deltas::take(profile const& of,
                                                           std::string_view scraper) {
   sync::lock_guard const lock(mu_);
-  profile_data now = of.source().collect();
+  profile_data now = of.source().collect_apart();
   profile_data before{.sample_types = now.sample_types,
                       .period_type = now.period_type,
                       .period = now.period,

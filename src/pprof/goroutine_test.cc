@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <string>
+#include <time.h>
 #include <unistd.h>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "vole/sync.h"
 #include "vole/testing.h"
 
+#include "pprof/read_profile_test.h"
 #include "runtime/sanitizer.h"
 #include "symbol/symbolize.h"
 
@@ -25,6 +27,7 @@ namespace {
 
 using internal::goroutine_state;
 using internal::wait_reason;
+using ::testing::AllOf;
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -168,6 +171,81 @@ TEST(pprof_goroutine, has_a_place_for_each_even_for_those_that_move_meanwhile) {
   }
   enough.store(true);
   ended.recv();
+}
+
+// --- stacks that are deeper than a profile has room for ---
+
+[[gnu::noinline]] void go_down(int more, void (*at_the_bottom)(chan<unit> const&),
+                               chan<unit> const& until) {
+  if (more == 0) {
+    at_the_bottom(until);
+  } else {
+    go_down(more - 1, at_the_bottom, until);
+  }
+  asm volatile("");  // no tail call: this frame is looked for
+}
+
+[[gnu::noinline]] void where_all_begins(void (*at_the_bottom)(chan<unit> const&),
+                                        chan<unit> const& until) {
+  go_down(400, at_the_bottom, until);
+  asm volatile("");
+}
+
+[[gnu::noinline]] void wait_at_the_bottom(chan<unit> const& until) {
+  until.recv();
+  asm volatile("");
+}
+
+[[gnu::noinline]] void work_at_the_bottom(chan<unit> const& until) {
+  auto const used_ms = [] {
+    timespec t{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return t.tv_sec * 1000 + t.tv_nsec / 1'000'000;
+  };
+  for (auto const end = used_ms() + 200; used_ms() < end;) {
+  }
+  until.close();
+}
+
+// which: of the profile's values.
+void expect_both_ends(std::string const& profile, std::string const& innermost, std::size_t which) {
+  read_profile const p(gunzip(profile));
+  p.check();
+  std::int64_t const deep = p.value_of(innermost, which);
+  EXPECT_GE(deep, 1) << innermost;
+  for (char const* const place : {"go_down", "[frames left out]", "where_all_begins"}) {
+    EXPECT_EQ(p.value_of(place, which), deep) << place;
+  }
+}
+
+TEST(pprof_goroutine, a_stack_that_is_too_deep_keeps_both_its_ends) {
+  chan<unit> const over(0);
+  sync::wait_group ended;
+  ended.go([&over] { where_all_begins(&wait_at_the_bottom, over); });
+  testing::wait_until_parked(1);
+  profile const* const all = lookup("goroutine");
+  expect_both_ends(all->write(0), "wait_at_the_bottom", 0);
+  result<wall_profile> wall = start_wall();
+  ASSERT_TRUE(wall.has_value());
+  expect_both_ends(wall->stop(), "wait_at_the_bottom", 1);
+  EXPECT_THAT(all->write(1), AllOf(HasSubstr("[frames left out]"), HasSubstr("where_all_begins")));
+  std::string const dump = all->write(2);
+  std::size_t const cut = dump.find("\n...additional frames elided...\n");
+  ASSERT_NE(cut, dump.npos) << dump;
+  EXPECT_LT(dump.find("go_down"), cut);
+  std::size_t const root = dump.find("where_all_begins", cut);
+  EXPECT_LT(root, dump.find("created by ", cut)) << dump;
+  over.close();
+  ended.wait();
+}
+
+TEST(pprof_cpu, a_stack_that_is_too_deep_keeps_both_its_ends) {
+  chan<unit> const over(0);
+  result<cpu_profile> cpu = start_cpu();
+  ASSERT_TRUE(cpu.has_value());
+  go([&over] { where_all_begins(&work_at_the_bottom, over); });
+  over.recv();
+  expect_both_ends(cpu->stop(), "work_at_the_bottom", 0);
 }
 
 }  // namespace

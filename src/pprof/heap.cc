@@ -6,17 +6,32 @@
 
 #include <chrono>
 #include <cmath>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "vole/pprof.h"
 
 #include "pprof/prune.h"
 #include "runtime/heap_sample.h"
+#include "runtime/malloc_count.h"
 
 namespace vole::pprof {
 namespace {
 
 namespace heap = internal::heap;
+
+std::vector<std::string> comments_on(internal::malloc_count::hooked const& by_vole) {
+  if (!by_vole.malloc) {
+    return {
+        "nothing is sampled here: malloc and operator new of this program are not vole's, but "
+        "those of an allocator that is linked statically, or of a sanitizer"};
+  }
+  if (!by_vole.operator_new) {
+    return {"operator new is not sampled: the program has one of its own that calls no malloc"};
+  }
+  return {};
+}
 
 class heap_source : public profile_source {
  public:
@@ -35,7 +50,8 @@ class heap_source : public profile_source {
                      .lasted = {},
                      .samples = {},
                      .default_sample_type = default_type_,
-                     .drop_frames = allocator_frames};
+                     .drop_frames = allocator_frames,
+                     .comments = comments_on(internal::malloc_count::what_is_hooked())};
     for (heap::stack_counts const& at : heap::snapshot()) {
       if (at.objects_allocated <= 0) continue;
       heap_values const made = unsampled({at.objects_allocated, at.bytes_allocated}, at.rate);

@@ -308,6 +308,15 @@ TEST_F(heap_test, a_forked_child_goes_on_sampling) {
   std::free(before);
 }
 
+TEST(heap_comment, says_that_nothing_is_sampled_where_malloc_is_anothers) {
+  constexpr bool anothers = VOLE_ASAN || VOLE_TSAN;
+  read_profile const p(gunzip(lookup("heap")->write(0)));
+  EXPECT_EQ(p.has_comment("nothing is sampled here"), anothers);
+  EXPECT_EQ(p.comments.empty(), !anothers);
+  std::string const text = lookup("heap")->write(1);
+  EXPECT_EQ(text.find("\n# nothing is sampled here") != text.npos, anothers);
+}
+
 TEST(heap_scale, is_gos) {
   EXPECT_EQ(unsampled({0, 0}, 512 << 10).objects, 0);
   EXPECT_EQ(unsampled({3, 300}, 1).bytes, 300);

@@ -97,8 +97,7 @@ std::size_t profile::count() const {
 }
 std::string profile::write(int debug) const {
   if (debug > 0) return as_text(*this, debug);
-  profile_data const all = source_->collect();
-  return blocking([&] { return gzip(encode(all)); });
+  return blocking([this] { return gzip(encode(source_->collect())); });
 }
 bool profile::has_delta() const noexcept {
   return source_->has_delta();
@@ -124,24 +123,28 @@ delta::~delta() = default;
 delta profile::begin_delta() const {
   auto own = std::make_unique<delta::state>();
   own->of = this;
-  own->before = source_->collect();
+  own->before = source_->collect_apart();
   return delta(std::move(own));
 }
 
 std::string delta::finish() {
-  profile_data change = state_->of->source().collect();
-  change.lasted = internal::now() - state_->begun;
-  subtract(change, state_->before);
-  return blocking([&] { return gzip(encode(change)); });
+  return blocking([this] {
+    profile_data change = state_->of->source().collect();
+    change.lasted = internal::now() - state_->begun;
+    subtract(change, state_->before);
+    return gzip(encode(change));
+  });
 }
 
 std::string delta::next() {
-  profile_data change = state_->of->source().collect();
-  time_point const now = internal::now();
-  profile_data const before = std::exchange(state_->before, change);
-  change.lasted = now - std::exchange(state_->begun, now);
-  subtract(change, before);
-  return blocking([&] { return gzip(encode(change)); });
+  return blocking([this] {
+    profile_data change = state_->of->source().collect();
+    time_point const now = internal::now();
+    profile_data const before = std::exchange(state_->before, change);
+    change.lasted = now - std::exchange(state_->begun, now);
+    subtract(change, before);
+    return gzip(encode(change));
+  });
 }
 
 profile* lookup(std::string_view name) noexcept {

@@ -12,6 +12,7 @@
 #include "pprof/profile.h"
 #include "runtime/contention.h"
 #include "runtime/sample_ring.h"
+#include "runtime/scheduler.h"
 #include "runtime/stack_table.h"
 
 using namespace vole;
@@ -35,12 +36,13 @@ VOLE_BENCH(cpu_start_stop) {
 }
 
 VOLE_BENCH(ring_push_drain_32_frames) {
-  auto const ring = std::make_unique<internal::sample::ring>();
+  internal::sample::ring ring;
+  if (!ring.prepare()) return b.fail("no memory for a ring");
   std::vector<std::uintptr_t> const pcs(32, 4711);
   std::uint64_t seen = 0;
   while (b.loop()) {
-    if (!ring->push({.goroutine_id = 1, .weight = 1, .pcs = pcs})) {
-      ring->drain([&](internal::sample::cpu_sample const& s) { seen += s.weight; });
+    if (!ring.push({.goroutine_id = 1, .weight = 1, .pcs = pcs})) {
+      ring.drain([&](internal::sample::cpu_sample const& s) { seen += s.weight; });
     }
   }
   bench::keep(seen);
@@ -56,15 +58,18 @@ VOLE_BENCH(stack_table_known_32_frames) {
 
 // At the default budget nearly none of so many is chosen.
 VOLE_BENCH(wait_not_chosen) {
+  internal::atomic<std::int64_t> since{never.time_since_epoch().count() / 2};  // it was not long
   while (b.loop()) {
     internal::contention::wait_sample const wait(internal::wait_reason::chan_send);
-    wait.end(__builtin_return_address(0));
+    wait.end(__builtin_return_address(0),
+             internal::the_scheduler().coarse_now().time_since_epoch() -
+                 duration(since.load(internal::memory_order_relaxed)));
   }
 }
 VOLE_BENCH(unlock_not_chosen) {
   while (b.loop()) {
     internal::unlock_sample unlock;
-    unlock.add(time_point{});
+    unlock.add(never);
     unlock.charge();
   }
 }

@@ -7,19 +7,25 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <set>
+#include <signal.h>
 #include <string>
 #include <string_view>
+#include <sys/resource.h>
+#include <thread>
 #include <time.h>
 #include <vector>
 
 #include "vole/chan.h"
 #include "vole/go.h"
+#include "vole/internal/atomic.h"
+#include "vole/runtime.h"
 #include "vole/sync.h"
 #include "vole/testing.h"
 
 #include "pprof/counted_text.h"
 #include "pprof/profile.h"
 #include "pprof/read_profile_test.h"
+#include "runtime/sample.h"
 
 namespace vole::pprof {
 namespace {
@@ -146,6 +152,39 @@ TEST(pprof_cpu, the_stack_of_a_goroutine_ends_with_who_created_it) {
       EXPECT_EQ(i, s.locations.size() - 1);
     }
   }
+}
+
+// A thread that comes while the system gives no timers.
+std::size_t unprofiled_with_a_thread_more() {
+  rlimit before{};
+  EXPECT_EQ(::getrlimit(RLIMIT_SIGPENDING, &before), 0);
+  rlimit const none{.rlim_cur = 0, .rlim_max = before.rlim_max};
+  EXPECT_EQ(::setrlimit(RLIMIT_SIGPENDING, &none), 0);
+  std::size_t unprofiled = 0;
+  // tidy: std::thread, a thread that the sampler does not get a timer for
+  std::thread([&unprofiled] {
+    internal::sample::thread_started();
+    unprofiled = runtime::read_stats().threads_unprofiled;
+  }).join();
+  EXPECT_EQ(::setrlimit(RLIMIT_SIGPENDING, &before), 0);
+  return unprofiled;
+}
+
+TEST(pprof_cpu, says_what_it_could_not_see) {
+  result<cpu_profile> whole = start_cpu();
+  ASSERT_TRUE(whole.has_value());
+  EXPECT_TRUE(read_profile(gunzip(whole->stop())).comments.empty());
+  result<cpu_profile> cpu = start_cpu();
+  ASSERT_TRUE(cpu.has_value());
+  EXPECT_GE(unprofiled_with_a_thread_more(), 1U);
+  ::signal(SIGPROF, SIG_IGN);
+  result<cpu_profile> second = start_cpu();
+  ASSERT_TRUE(second.has_value());
+  EXPECT_TRUE(read_profile(gunzip(second->stop())).has_comment("handler of SIGPROF"));
+  read_profile const first(gunzip(cpu->stop()));
+  first.check();
+  EXPECT_TRUE(first.has_comment("handler of SIGPROF"));
+  EXPECT_TRUE(first.has_comment("threads without a timer: "));
 }
 
 TEST(pprof_goroutine, proto_counts_stacks_and_says_what_they_wait_for) {
@@ -364,6 +403,36 @@ TEST(pprof_threadcreate, counts_threads_by_name) {
   for (read_sample const& s : p.samples) sum += s.values[0];
   EXPECT_GE(sum, 1);
   EXPECT_THAT(lookup("threadcreate")->write(1), StartsWith("threadcreate profile: total "));
+}
+
+// What comes to a goroutine's processor goes on meanwhile: begin() hands it over.
+template <class Begin>
+void expect_others_go_on(char const* what, Begin begin) {
+  std::uint64_t const before = runtime::read_stats().handoffs_total;
+  auto const begun = begin();
+  EXPECT_GT(runtime::read_stats().handoffs_total, before) << what;
+}
+
+TEST(pprof_captures, give_their_processor_away_while_they_begin) {
+  int const procs = runtime::set_max_procs(1);
+  internal::atomic<bool> over{false};
+  sync::wait_group ended;
+  for (int i = 0; i < 4; ++i) {
+    ended.go([&over] {
+      while (!over.load()) runtime::yield();
+    });
+  }
+  while (runtime::read_stats().processors - runtime::read_stats().processors_spare > 1) {
+    runtime::yield();
+  }
+  expect_others_go_on("cpu", [] { return start_cpu(); });
+  expect_others_go_on("wall", [] { return start_wall(); });
+  for (char const* const name : {"heap", "block", "threadcreate"}) {
+    expect_others_go_on(name, [name] { return lookup(name)->begin_delta(); });
+  }
+  over.store(true);
+  ended.wait();
+  runtime::set_max_procs(procs);
 }
 
 TEST(pprof_proto, lost_samples_have_gos_name) {

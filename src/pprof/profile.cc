@@ -29,8 +29,12 @@
 #include "runtime/dump.h"
 #include "symbol/modules.h"
 #include "symbol/symbolize.h"
+#include "symbol/unwind.h"
 
 namespace vole::pprof {
+
+static_assert(left_out_pc == symbol::frames_left_out - 1);
+
 namespace {
 
 // Field numbers of the messages.
@@ -47,6 +51,7 @@ enum : protozero::pbf_tag_type {
   duration_nanos = 10,
   period_type = 11,
   period = 12,
+  comment = 13,
   default_sample_type = 14,
 };
 }
@@ -104,6 +109,11 @@ class encoder {
     if (!data_.drop_frames.empty()) {
       std::int64_t const frames = string_id(data_.drop_frames);
       to_.add_int64(profile_field::drop_frames, frames);
+    }
+    std::vector<std::int64_t> comments;
+    for (std::string const& text : data_.comments) comments.push_back(string_id(text));
+    if (!comments.empty()) {
+      to_.add_packed_int64(profile_field::comment, comments.begin(), comments.end());
     }
     if (!data_.default_sample_type.empty()) {
       std::int64_t const type = string_id(data_.default_sample_type);
@@ -175,7 +185,9 @@ class encoder {
     std::vector<symbol::symbolized> const named = symbol::symbolize(calls);
     for (std::size_t i = 0; i < pcs.size(); ++i) {
       if (pcs[i] == lost_samples_pc) {
-        write_location(pcs[i], lost_frames());
+        write_location(pcs[i], stand_in(lost_samples_name));
+      } else if (pcs[i] == left_out_pc) {
+        write_location(pcs[i], stand_in(left_out_name));
       } else if (pcs[i] != calls[i]) {
         write_location(pcs[i], creator_frames(named[i].frames));
       } else {
@@ -184,8 +196,8 @@ class encoder {
     }
   }
 
-  static std::vector<symbol::source_frame> lost_frames() {
-    std::string const name(lost_samples_name);
+  static std::vector<symbol::source_frame> stand_in(std::string_view for_what) {
+    std::string const name(for_what);
     return {{.function = name, .mangled = name, .file = {}, .line = 0, .inlined = false}};
   }
 

@@ -51,11 +51,18 @@ struct profile_data {
   std::string_view default_sample_type = {};  // what pprof shows first; empty: the last
   // A regular expression of functions that pprof hides at the end of a stack, with all they call.
   std::string_view drop_frames = {};
+  // What whoever reads the values must know: pprof -comments shows them.
+  std::vector<std::string> comments = {};
 };
 
 // A pc that stands for "samples were lost here"; shown under Go's name for that.
 inline constexpr std::uintptr_t lost_samples_pc = 1;
 inline constexpr std::string_view lost_samples_name = "runtime/pprof.lostProfileEvent";
+
+// A pc that stands for the middle of a stack that is too deep: symbol::frames_left_out, moved as
+// return addresses are.
+inline constexpr std::uintptr_t left_out_pc = 2;
+inline constexpr std::string_view left_out_name = "[frames left out]";
 
 // creator_pc stands, at the end of a goroutine's stack, for the go() that started it: pprof shows
 // "created by" and the function that called it. created_by is where that go() returned to.

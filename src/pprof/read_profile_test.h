@@ -97,6 +97,9 @@ struct read_profile {
         case 7:
           drop_frames = message.get_int64();
           break;
+        case 13:
+          for (std::int64_t const c : message.get_packed_int64()) comments.push_back(c);
+          break;
         case 14:
           default_sample_type = message.get_int64();
           break;
@@ -105,6 +108,11 @@ struct read_profile {
           message.skip();
       }
     }
+  }
+
+  bool has_comment(std::string_view part) const {
+    return std::ranges::any_of(
+        comments, [&](std::int64_t const c) { return text(c).find(part) != std::string::npos; });
   }
 
   static std::pair<std::int64_t, std::int64_t> pair_of(protozero::pbf_reader m) {
@@ -276,6 +284,7 @@ struct read_profile {
   std::int64_t time_nanos = 0;
   std::int64_t duration_nanos = 0;
   std::int64_t period = 0;
+  std::vector<std::int64_t> comments;
   std::int64_t drop_frames = 0;
   std::int64_t default_sample_type = 0;
 };

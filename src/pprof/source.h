@@ -4,6 +4,8 @@
 
 #include <cstddef>
 
+#include "vole/go.h"
+
 #include "pprof/profile.h"
 
 namespace vole::pprof {
@@ -16,8 +18,12 @@ class profile_source {
   profile_source& operator=(profile_source const&) = delete;
 
   virtual std::size_t count() const = 0;
-  // collect takes the profile as it stands; it may be called from a goroutine.
+  // collect takes the profile as it stands, which may take long: see collect_apart.
   virtual profile_data collect() const = 0;
+  // collect_apart does so while the processor of the calling goroutine runs others.
+  profile_data collect_apart() const {
+    return blocking([this] { return collect(); });
+  }
   virtual bool has_delta() const { return true; }
 
   // The program's own profiles; the others panic. caller: where profile::add returns to.

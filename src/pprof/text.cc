@@ -91,6 +91,7 @@ std::string heap_text(profile_data const& data) {
   std::string text = "heap profile: ";
   append_heap_values(text, total);
   text += " heap/2\n";  // readers halve it: a rate of 1, nothing to be multiplied up
+  for (std::string const& comment : data.comments) text += "# " + comment + '\n';
   auto const less = [](values const& a, values const& b) {
     return a[inuse_bytes] < b[inuse_bytes];
   };
@@ -136,8 +137,7 @@ std::string text_of(std::string_view name, profile_data const& data) {
 std::string as_text(profile const& p, int debug) {
   if (debug >= 2 && p.name() == "goroutine") return dump_of_goroutines();
   if (debug >= 2 && p.name() == "goroutineleak") return dump_of_leak_suspects();
-  profile_data const data = p.source().collect();
-  return blocking([&] { return text_of(p.name(), data); });
+  return blocking([&p] { return text_of(p.name(), p.source().collect()); });
 }
 
 }  // namespace vole::pprof

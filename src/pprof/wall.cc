@@ -57,6 +57,10 @@ struct wall_profile::state {
       [](void* self, wall::wall_sample const& taken) { static_cast<state*>(self)->add(taken); },
       this};
 
+  ~state() {
+    blocking([this] { capture.stop(); });
+  }
+
   void add(wall::wall_sample const& taken) {
     place at{.pcs = {taken.pcs.begin(), taken.pcs.end()},
              .reason = taken.reason,
@@ -97,7 +101,9 @@ wall_profile::~wall_profile() = default;
 result<wall_profile> start_wall() {
   auto own = std::make_unique<wall_profile::state>();
   own->begun = std::chrono::system_clock::now();
-  if (int const failure = own->capture.start(); failure != 0) {
+  // The first one reads unwind tables for 20 ms.
+  int const failure = blocking([&own] { return own->capture.start(); });
+  if (failure != 0) {
     return errors::from_errno(failure, "start the thread of the wall profiler");
   }
   return wall_profile(std::move(own));

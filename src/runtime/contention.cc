@@ -12,6 +12,7 @@
 #include "base/rand.h"
 #include "runtime/fork_locks.h"
 #include "runtime/own_stack.h"
+#include "runtime/scheduler.h"
 
 namespace vole::internal::contention {
 namespace {
@@ -22,6 +23,7 @@ constinit atomic<std::int64_t> interval_ns{1'000'000'000 / samples_per_second_de
 
 // How one thread chooses among the events of one kind.
 struct chooser {
+  std::uint32_t pause = 1024;  // events that pass without a look while all is off
   std::uint32_t countdown = 1;
   std::uint32_t period = 1;  // of how many one is taken now
   time_point taken{};
@@ -36,7 +38,7 @@ struct chooser {
   [[gnu::noinline]] std::uint32_t take(time_point* now) noexcept {
     std::int64_t const wanted = interval_ns.load(memory_order_relaxed);
     if (wanted == 0) {
-      countdown = 1024;  // until it looks again
+      countdown = pause;
       return 0;
     }
     std::uint32_t const weight = period;
@@ -55,6 +57,8 @@ struct chooser {
 // Initial-exec, and never kept over a switch: the functions that touch them are not inlined.
 [[gnu::tls_model("initial-exec")]] constinit thread_local chooser waits_here;
 [[gnu::tls_model("initial-exec")]] constinit thread_local chooser unlocks_here;
+[[gnu::tls_model("initial-exec")]] constinit thread_local chooser long_waits_here{.pause = 1};
+[[gnu::tls_model("initial-exec")]] constinit thread_local chooser long_unlocks_here{.pause = 1};
 
 class tally {
  public:
@@ -90,6 +94,9 @@ constinit tally unlocks;
 [[gnu::noinline]] std::uint32_t choose_unlock(time_point* now) noexcept {
   return unlocks_here.choose(now);
 }
+[[gnu::noinline]] std::uint32_t choose_long_unlock(time_point* now) noexcept {
+  return long_unlocks_here.choose(now);
+}
 
 }  // namespace
 
@@ -102,9 +109,17 @@ void set_samples_per_second(int most) noexcept {
 }
 
 [[gnu::noinline]] void wait_sample::record_wait(time_point begun, std::uint32_t weight,
-                                                void const* from) noexcept {
-  std::int64_t const ns = (internal::monotonic_now() - begun).count();
-  waits.count(weight, ns * weight, from);
+                                                duration waited, void const* from) noexcept {
+  if (waited < long_wait) {
+    std::int64_t const ns = (internal::monotonic_now() - begun).count();
+    waits.count(weight, ns * weight, from);
+    return;
+  }
+  time_point now;
+  std::uint32_t const among_long = long_waits_here.choose(&now);
+  if (among_long == 0) return;
+  if (weight != 0) waited = now - begun;
+  waits.count(among_long, waited.count() * among_long, from);
 }
 
 void before_fork() noexcept {
@@ -135,7 +150,11 @@ namespace vole::internal {
 
 void unlock_sample::charge_to(void const* from) const noexcept {
   time_point now;
-  std::uint32_t const weight = contention::choose_unlock(&now);
+  std::uint32_t weight = contention::choose_unlock(&now);
+  // The coarse clock may not have come to where the last of them began.
+  std::int64_t const coarse_ns = the_scheduler().coarse_now().time_since_epoch().count();
+  if (waiters_ * coarse_ns - since_ns_ >= contention::long_wait.count()) [[unlikely]]
+    weight = contention::choose_long_unlock(&now);
   if (weight == 0) return;
   std::int64_t const waited = waiters_ * now.time_since_epoch().count() - since_ns_;
   contention::unlocks.count(waiters_ * weight, std::max<std::int64_t>(waited, 0) * weight, from);

@@ -66,7 +66,8 @@ void await_departure(goroutine const& g) noexcept {
   symbol::registers const from{reinterpret_cast<std::uintptr_t>(frame.pc),
                                reinterpret_cast<std::uintptr_t>(frame.sp),
                                reinterpret_cast<std::uintptr_t>(frame.fp)};
-  std::size_t const depth = symbol::unwind_saved(from, {low, high}, {pcs, dump_depth_max});
+  std::size_t const depth = symbol::unwind_saved(from, {low, high}, {pcs, dump_depth_max},
+                                                 symbol::too_deep::leave_out_middle);
   bool const still = is_waiting(g.state.load(memory_order_relaxed)) && left_at(g) == sp;
   // pairs with scheduler.cc:leave: a stack pointer that was set again has been counted
   // tidy: std::atomic, a fence has no name behind the door yet
@@ -105,7 +106,8 @@ std::size_t walk_blocking(goroutine const& g, std::uintptr_t* pcs) noexcept {
                              .fp = g.blocking_fp.load(memory_order_relaxed)};
   };
   symbol::registers const from = place();
-  std::size_t const depth = symbol::unwind_saved(from, bounds_of(g), {pcs, dump_depth_max});
+  std::size_t const depth = symbol::unwind_saved(from, bounds_of(g), {pcs, dump_depth_max},
+                                                 symbol::too_deep::leave_out_middle);
   symbol::registers const now = place();
   bool const stayed = g.state.load(memory_order_relaxed) == goroutine_state::blocking &&
                       now.pc == from.pc && now.sp == from.sp && now.fp == from.fp;
@@ -114,7 +116,8 @@ std::size_t walk_blocking(goroutine const& g, std::uintptr_t* pcs) noexcept {
 
 // stack_of copies the stack of the goroutine that s tells of; 0: it moved meanwhile.
 std::size_t stack_of(visitor const& v, goroutine& g, goroutine_snapshot& s) noexcept {
-  if (&g == v.self) return symbol::unwind_here(bounds_of(g), s.pcs);
+  if (&g == v.self)
+    return symbol::unwind_here(bounds_of(g), s.pcs, symbol::too_deep::leave_out_middle);
   if (is_waiting(s.state)) {
     await_departure(g);
     return walk_parked(g, s.pcs);
@@ -237,6 +240,10 @@ void append_named(std::string& to, symbol::pc_names const& names, std::uintptr_t
     return;
   }
   for (std::size_t i = 0; i < depth; ++i) {
+    if (pcs[i] == symbol::frames_left_out) {
+      to += "...additional frames elided...\n";  // Go's words: readers of dumps know them
+      continue;
+    }
     symbol::symbolized const& s = names.of(call_at(pcs, i, first_is_exact));
     for (symbol::source_frame const& f : s.frames) {
       to += fmt::format("{}\n\t{}:{}", f.function, f.file.empty() ? "?" : f.file, f.line);
@@ -245,7 +252,6 @@ void append_named(std::string& to, symbol::pc_names const& names, std::uintptr_t
                 : fmt::format(" +{:#x}\n", pcs[i] - s.function_start);
     }
   }
-  if (depth == dump_depth_max) to += "\t... further frames left out\n";
 }
 
 void append_named_creator(std::string& to, symbol::symbolized const& call,

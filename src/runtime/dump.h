@@ -16,7 +16,8 @@
 
 namespace vole::internal {
 
-inline constexpr std::size_t dump_depth_max = 64;
+// As in all profiles; what is deeper loses its middle (symbol::frames_left_out).
+inline constexpr std::size_t dump_depth_max = 128;
 
 struct goroutine_snapshot {
   std::uint64_t id = 0;

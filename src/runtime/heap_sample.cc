@@ -248,15 +248,18 @@ std::size_t rate() noexcept {
 
 [[gnu::noinline]] bool draw() noexcept {
   malloc_count::slot& s = malloc_count::slot_of_caller();
-  for (;;) {
+  for (bool first = true;; first = false) {
     std::size_t const rate = rate_now.load(memory_order_relaxed);
-    bool const due = s.rate == rate || rate == 1;
-    s.rate = rate;
+    std::uint64_t due_at = s.sample_at.load(memory_order_relaxed);
+    std::uint64_t const bytes = s.bytes.load(memory_order_relaxed);
+    if (first && bytes < due_at) return false;  // in the shared slot another thread was faster
+    bool const due = rate == 1 || s.rate.load(memory_order_relaxed) == rate;
     std::uint64_t next = std::numeric_limits<std::uint64_t>::max();
     if (rate == 1) next = 0;
-    if (rate > 1) next = s.bytes.load(memory_order_relaxed) + distance(rate);
+    if (rate > 1) next = bytes + distance(rate);
     // seq_cst, both: pairs with malloc_count.cc:look_again
-    s.sample_at.store(next);
+    if (!s.sample_at.compare_exchange_strong(due_at, next)) continue;
+    s.rate.store(rate, memory_order_relaxed);
     if (rate_now.load() == rate) return due && rate > 0 && !recording && !this_thread_forks();
   }
 }

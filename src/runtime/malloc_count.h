@@ -3,6 +3,8 @@
 // How much memory the process has taken from malloc, summed per thread, and which block is the next
 // to be sampled for the heap profile. The hooks (runtime/malloc_hooks.cc, runtime/new_hooks.cc)
 // call count() for every block; under a sanitizer, which has a malloc of its own, nobody does.
+//
+// A thread has a slot from its first block to its end; another one goes on counting in it.
 
 #include <cstddef>
 #include <cstdint>
@@ -15,8 +17,12 @@ struct alignas(64) slot {
   atomic<std::uint64_t> blocks;
   atomic<std::uint64_t> bytes;
   atomic<std::uint64_t> sample_at;  // of bytes: when it gets there, runtime/heap_sample.h looks
-  std::uint64_t rate = 0;           // for which sample_at was drawn; the owner's
+  atomic<std::uint64_t> rate;       // for which sample_at was drawn
 };
+
+// slots_max is how many threads count apart at the same time, the last slot left out: all others
+// share that one.
+inline constexpr std::size_t slots_max = 1024;
 
 // Initial-exec: the first touch of another model may call malloc.
 [[gnu::tls_model("initial-exec")]] extern constinit thread_local slot* own_slot;
@@ -24,8 +30,8 @@ struct alignas(64) slot {
 // count counts one block. True: this may be a block to sample, or has not been counted yet; ask
 // count_again. Safety: any thread, at any time after the start of the loader; allocates nothing.
 // Cost: with heap::maybe_sampled a tenth of what a pair of malloc and free takes in libc, 1.0 to
-// 1.3 ns of 11 (malloc_free_hooks_add in pprof/heap_bench.cc); a locked instruction more for the
-// threads after the first 1,023.
+// 1.3 ns of 11 (malloc_free_hooks_add in pprof/heap_bench.cc); two locked instructions and a call
+// more for those threads that find 1,023 others at work.
 inline bool count(std::size_t bytes) noexcept {
   slot* const s = own_slot;
   if (s == nullptr) [[unlikely]]
@@ -46,6 +52,15 @@ bool count_again(std::size_t bytes) noexcept;
 slot& slot_of_caller() noexcept;
 // look_again makes count() return true for the next block of every thread.
 void look_again() noexcept;
+
+// What the hooks see of the program's allocations: an allocator that is linked statically replaces
+// them by names of its own, a sanitizer likewise.
+struct hooked {
+  bool malloc = false;
+  bool operator_new = false;
+};
+// what_is_hooked tries both on the calling thread. Cost: four allocations.
+hooked what_is_hooked() noexcept;
 
 struct totals {
   std::uint64_t blocks = 0;

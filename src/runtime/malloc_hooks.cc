@@ -48,7 +48,7 @@ bool is_early(void const* block) noexcept {
 
 void* early_malloc(std::size_t align, std::size_t bytes) noexcept {
   std::size_t const from = (early_used + align - 1) / align * align;
-  if (bytes > sizeof early_room - from) return nullptr;
+  if (from > sizeof early_room || bytes > sizeof early_room - from) return nullptr;
   early_used = from + bytes;
   return &early_room[from];
 }
@@ -88,8 +88,11 @@ void first_free(void* block) noexcept {
   real_allocator.free.load(memory_order_relaxed)(block);
 }
 void* first_calloc(std::size_t count, std::size_t bytes) noexcept {
-  if (!find_real_allocator())
-    return early_malloc(word_align, count * bytes);  // zero from the start
+  if (!find_real_allocator()) {
+    std::size_t all = 0;
+    if (__builtin_mul_overflow(count, bytes, &all)) return nullptr;
+    return early_malloc(word_align, all);  // zero from the start
+  }
   return real_allocator.calloc.load(memory_order_relaxed)(count, bytes);
 }
 void* first_realloc(void* block, std::size_t bytes) noexcept {

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdlib>
+#include <limits>
 #include <new>
 
 #include "runtime/malloc_hooks.h"
@@ -28,7 +29,10 @@ inline constexpr std::size_t no_align = 0;
 constexpr std::size_t at_least_one(std::size_t bytes) {
   return bytes == 0 ? 1 : bytes;
 }
+// What no multiple of align holds becomes the largest one, to which every allocator says no.
 constexpr std::size_t round_up(std::size_t bytes, std::size_t align) {
+  constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
+  if (bytes > most - (align - 1)) return most / align * align;
   return (at_least_one(bytes) + align - 1) / align * align;
 }
 

@@ -45,6 +45,12 @@ struct park_access {
       in->blocked();
   }
 
+  // How long the wait of g took that it has come out of just now, by the coarse clock.
+  static duration waited(goroutine const& g) noexcept {
+    return the_scheduler().coarse_now().time_since_epoch() -
+           duration(g.since.load(memory_order_relaxed));
+  }
+
   // The bubble when g begins a wait that its bubble must know of, else null.
   static bubble* begin_durable_wait(goroutine& g) noexcept {
     if (!bubble::durable(g.why.load(memory_order_relaxed))) return nullptr;
@@ -137,14 +143,14 @@ void park_ticket::park_holding(wait_reason why, held_lock& lock) noexcept {
     lock.release(lock.arg);
     contention::wait_sample const sample(why);
     park_thread();
-    sample.end(__builtin_return_address(0));
+    sample.end(__builtin_return_address(0), duration::zero());
     return;
   }
   contention::wait_sample const sample(why);
   mark_parked(why);
   park_access::held_by held{lock, *goroutine_};
   the_scheduler().switch_away(*goroutine_, &park_access::after_park_holding, &held);
-  sample.end(__builtin_return_address(0));
+  sample.end(__builtin_return_address(0), park_access::waited(*goroutine_));
 }
 
 void park_ticket::wake_parked() noexcept {
@@ -165,13 +171,15 @@ wake_reason park_ticket::park_unlimited(wait_reason why) noexcept {
   // pairs with park.cc:park_ticket::finish
   if ((word_.load(memory_order_acquire) & finished) == 0) {
     contention::wait_sample const sample(why);
+    duration waited{};
     if (goroutine_ == nullptr) {
       park_thread();
     } else {
       mark_parked(why);
       the_scheduler().switch_away(*goroutine_, &park_access::after_park, this);
+      waited = park_access::waited(*goroutine_);
     }
-    sample.end(__builtin_return_address(0));
+    sample.end(__builtin_return_address(0), waited);
   }
   // pairs with park.cc:park_ticket::finish: what the waker wrote before it is visible
   return static_cast<wake_reason>(word_.load(memory_order_acquire) & claim_mask);

@@ -4,22 +4,25 @@
 // it finds, and a collector that hands the samples to all captures.
 //
 // INVARIANTS
-//   - While captures_ is not empty, every known thread has a timer (or is counted in unarmed_), and
+//   - While captures_ is not empty, every known thread has a timer (or is counted in unarmed), and
 //     one collector thread lives; otherwise there is neither. The handler stays installed for ever
-//     after the first capture: a signal may come late.
+//     after the first capture: a signal may come late. A library may put its own in its place;
+//     that is looked for at each start and with each look of the collector, and undone: what came
+//     meanwhile is lost, and a default action would end the process.
 //   - A record belongs to one thread, tid, from add() to forget(). Records and their rings are
 //     never freed, since a late signal still names them; a record may be given to another thread,
-//     so the handler holds tid against its own.
+//     so the handler holds tid against its own. Between captures no memory lies behind the rings.
 //   - The handler reads memory only from the red zone below the interrupted stack pointer, where an
 //     epilogue's rules look, to the end of the stack it belongs to: that of the goroutine on this
-//     worker, or of the thread. A stack pointer in neither (between two fibers, on a foreign stack)
-//     gives a sample of one frame.
+//     worker, or of the thread, or what can be read of one that is not the runtime's. On a worker a
+//     stack pointer in neither (between two fibers, on a foreign stack) gives a sample of one
+//     frame.
 //   - The unwind tables that the handler reads are refreshed before the first timer is armed and
 //     then with every look of the collector: code that was loaded since is walked by frame
 //     pointers.
 // LOCKS  sampler::mu_ (leaf) guards all but the records' atomics. The handler takes no lock,
 //        allocates nothing, calls neither loader nor libgcc and touches no thread-local variable
-//        but errno.
+//        but errno and passing_on, which needs no making.
 // ORDERING a record's atomics are written before the timer is armed; the kernel orders that with
 //        the handler. In the ring: sample_ring.h.
 // REJECTED  setitimer: one timer for all threads gives up to 80/20 between two that work equally
@@ -79,13 +82,13 @@ struct record {
   atomic<worker*> owner{nullptr};  // null: not a thread of the runtime
   atomic<std::uintptr_t> stack_low{0};
   atomic<std::uintptr_t> stack_high{0};  // 0: not known
-  atomic<ring*> samples{nullptr};        // null: never armed
   atomic<bool> armed{false};
 
   // Written by the handler.
-  atomic<std::uint64_t> lost{0};          // samples without room, since the last drain
-  atomic<std::uintptr_t> unknown_sp{0};   // a stack pointer outside the stack we know
-  atomic<std::uintptr_t> thread_area{0};  // this thread's thread pointer
+  atomic<std::uint64_t> lost{0};  // samples without room, since the last drain
+
+  // Prepared and drained under sampler::mu_, filled by the handler.
+  ring samples;
 
   // Under sampler::mu_.
   timer_t timer{};
@@ -97,7 +100,15 @@ constinit record records[records_max];
 constinit atomic<std::uint64_t> signals_total{0};
 constinit atomic<std::uint64_t> lost_total{0};
 constinit atomic<std::uint64_t> foreign_total{0};
-constinit struct sigaction previous_action{};
+// Threads without a timer at the last look. Written under sampler::mu_.
+constinit atomic<std::size_t> unarmed{0};
+
+// Those whose place ours took, each once: what is known is never changed, the handler reads it.
+constexpr std::size_t previous_max = 8;
+constinit struct sigaction previous_actions[previous_max] = {};
+constinit atomic<struct sigaction const*> previous_action{&previous_actions[0]};
+
+[[gnu::tls_model("initial-exec")]] constinit thread_local bool passing_on = false;
 
 // --- the handler: async-signal-safe from here ---
 
@@ -111,23 +122,31 @@ record* record_of(siginfo_t const* info) noexcept {
   return &records[(at - first) / sizeof(record)];
 }
 
+// The one that stood here before, if it is a library's that came after our first capture, may pass
+// on to the one that it has found: to ours.
 void pass_on(int signal, siginfo_t* info, void* machine) noexcept {
+  if (passing_on) return;
+  passing_on = true;
   foreign_total.fetch_add(1, memory_order_relaxed);
-  if ((previous_action.sa_flags & SA_SIGINFO) != 0) {
-    previous_action.sa_sigaction(signal, info, machine);
-  } else if (previous_action.sa_handler != SIG_DFL && previous_action.sa_handler != SIG_IGN) {
-    previous_action.sa_handler(signal);
+  // pairs with sample.cc:remember_previous
+  struct sigaction const& to = *previous_action.load(memory_order_acquire);
+  if ((to.sa_flags & SA_SIGINFO) != 0) {
+    to.sa_sigaction(signal, info, machine);
+  } else if (to.sa_handler != SIG_DFL && to.sa_handler != SIG_IGN) {
+    to.sa_handler(signal);
   }
+  passing_on = false;
 }
 
 bool within(std::uintptr_t at, std::uintptr_t low, std::uintptr_t high) noexcept {
   return at >= low && at < high;
 }
 
-// The 128 bytes below the stack pointer are the interrupted function's, too: a signal leaves them.
+// What lies below the stack pointer is the interrupted function's, too: a signal leaves it.
+constexpr std::uintptr_t red_zone_bytes = 128;
+
 symbol::stack_bounds from_red_zone(std::uintptr_t sp, std::uintptr_t low,
                                    std::uintptr_t high) noexcept {
-  constexpr std::uintptr_t red_zone_bytes = 128;
   return {sp - low > red_zone_bytes ? sp - red_zone_bytes : low, high};
 }
 
@@ -148,14 +167,11 @@ void take_sample(record& r, std::uint64_t weight, void const* machine) noexcept 
     bounds = from_red_zone(at.sp, r.stack_low.load(memory_order_relaxed),
                            r.stack_high.load(memory_order_relaxed));
   } else if (w == nullptr) {
-    r.thread_area.store(reinterpret_cast<std::uintptr_t>(__builtin_thread_pointer()),
-                        memory_order_relaxed);
-    r.unknown_sp.store(at.sp, memory_order_relaxed);
+    bounds = foreign_stack(at.sp - red_zone_bytes);
   }
   std::uintptr_t pcs[frames_max];
-  taken.pcs = {pcs, symbol::unwind_sampled(at, bounds, pcs)};
-  ring* const samples = r.samples.load(memory_order_acquire);  // pairs with sample.cc:arm
-  if (!samples->push(taken)) {
+  taken.pcs = {pcs, symbol::unwind_sampled(at, bounds, pcs, symbol::too_deep::leave_out_middle)};
+  if (!r.samples.push(taken)) {
     r.lost.fetch_add(weight, memory_order_relaxed);
     lost_total.fetch_add(weight, memory_order_relaxed);
   }
@@ -196,14 +212,15 @@ class sampler {
   void collect(std::uint32_t generation) noexcept;
   int start_collector() noexcept VOLE_REQUIRES_LOCK(mu_);
   void end_collector() noexcept VOLE_REQUIRES_LOCK(mu_);
+  void remember_previous(struct sigaction const& action) noexcept VOLE_REQUIRES_LOCK(mu_);
   int install_handler() noexcept VOLE_REQUIRES_LOCK(mu_);
+  void note_unarmed(std::size_t threads) noexcept VOLE_REQUIRES_LOCK(mu_);
 
   record* add(pid_t tid) noexcept VOLE_REQUIRES_LOCK(mu_);
   void forget(record& r) noexcept VOLE_REQUIRES_LOCK(mu_);
   static bool has_ended(record const& r) noexcept;
-  int list_threads() noexcept VOLE_REQUIRES_LOCK(mu_);
+  int list_threads(std::size_t& without_record) noexcept VOLE_REQUIRES_LOCK(mu_);
   int look_for_threads() noexcept VOLE_REQUIRES_LOCK(mu_);
-  void learn_stacks() noexcept VOLE_REQUIRES_LOCK(mu_);
   int arm(record& r) noexcept VOLE_REQUIRES_LOCK(mu_);
   void disarm(record& r) noexcept VOLE_REQUIRES_LOCK(mu_);
   bool timer_has_died(record const& r) noexcept VOLE_REQUIRES_LOCK(mu_);
@@ -217,8 +234,8 @@ class sampler {
   std::unordered_map<pid_t, record*> threads_ VOLE_GUARDED_BY(mu_);
   std::vector<record*> free_ VOLE_GUARDED_BY(mu_);
   std::size_t records_used_ VOLE_GUARDED_BY(mu_) = 0;
-  std::size_t unarmed_ VOLE_GUARDED_BY(mu_) = 0;
-  bool handler_installed_ VOLE_GUARDED_BY(mu_) = false;
+  std::size_t previous_known_ VOLE_GUARDED_BY(mu_) = 0;    // 0: ours was never installed
+  std::uint64_t replaced_total_ VOLE_GUARDED_BY(mu_) = 0;  // times that another stood there
   // Another value ends the collector that was started with this one.
   atomic<std::uint32_t> generation_{0};
 };
@@ -262,7 +279,6 @@ record* sampler::add(pid_t tid) noexcept {
   r->owner.store(nullptr, memory_order_relaxed);
   r->stack_low.store(0, memory_order_relaxed);
   r->stack_high.store(0, memory_order_relaxed);
-  r->unknown_sp.store(0, memory_order_relaxed);
   r->tid.store(tid, memory_order_relaxed);
   threads_[tid] = r;
   return r;
@@ -270,7 +286,8 @@ record* sampler::add(pid_t tid) noexcept {
 
 void sampler::forget(record& r) noexcept {
   disarm(r);
-  drain(r);
+  if (captures_ != nullptr) drain(r);  // else there is nothing but what came late
+  r.samples.give_back();
   threads_.erase(r.tid.load(memory_order_relaxed));
   r.tid.store(0, memory_order_relaxed);
   free_.push_back(&r);
@@ -288,14 +305,14 @@ void sampler::add_this_thread() noexcept {
   r->stack_low.store(stack.low, memory_order_relaxed);
   r->stack_high.store(stack.high, memory_order_relaxed);
   r->owner.store(current_worker(), memory_order_relaxed);
-  if (captures_ != nullptr && !r->armed.load(memory_order_relaxed) && arm(*r) != 0) ++unarmed_;
+  if (captures_ != nullptr && !r->armed.load(memory_order_relaxed) && arm(*r) != 0) {
+    note_unarmed(unarmed.load(memory_order_relaxed) + 1);
+  }
 }
 
 int sampler::arm(record& r) noexcept {
-  if (r.samples.load(memory_order_relaxed) == nullptr) {
-    r.samples.store(new ring, memory_order_release);  // pairs with sample.cc:take_sample
-  }
-  r.samples.load(memory_order_relaxed)->discard();
+  if (!r.samples.prepare()) return ENOMEM;
+  r.samples.discard();
   r.lost.store(0, memory_order_relaxed);
   pid_t const tid = r.tid.load(memory_order_relaxed);
   sigevent event{};
@@ -338,17 +355,17 @@ bool sampler::has_ended(record const& r) noexcept {
   return ::syscall(SYS_tgkill, ::getpid(), tid, 0) != 0 && errno == ESRCH;
 }
 
-// list_threads adds those that nobody announced. The kernel's list may leave out one that lives,
-// when the one before it ends meanwhile, and there is none without a descriptor: so it decides
-// nothing about those that are known. Returns 0, or an errno.
-int sampler::list_threads() noexcept {
+// list_threads adds those that nobody announced, and counts those that find no record. The kernel's
+// list may leave out one that lives, when the one before it ends meanwhile, and there is none
+// without a descriptor: so it decides nothing about those that are known. Returns 0, or an errno.
+int sampler::list_threads(std::size_t& without_record) noexcept {
   DIR* const tasks = ::opendir("/proc/self/task");
   if (tasks == nullptr) return errno;
   while (dirent const* const entry = ::readdir(tasks)) {
     pid_t tid = 0;
     char const* const end = entry->d_name + std::strlen(entry->d_name);
     if (std::from_chars(entry->d_name, end, tid).ptr != end || tid <= 0) continue;
-    if (!threads_.contains(tid) && add(tid) == nullptr) ++unarmed_;
+    if (!threads_.contains(tid) && add(tid) == nullptr) ++without_record;
   }
   ::closedir(tasks);
   return 0;
@@ -357,8 +374,8 @@ int sampler::list_threads() noexcept {
 // look_for_threads arms all that live, and forgets those that are gone. Returns 0, or why one
 // could not be armed or found.
 int sampler::look_for_threads() noexcept {
-  unarmed_ = 0;
-  int failure = list_threads();
+  std::size_t without_timer = 0;
+  int failure = list_threads(without_timer);
   std::vector<record*> gone;
   for (auto const& [tid, r] : threads_) {
     if (has_ended(*r)) {
@@ -369,24 +386,18 @@ int sampler::look_for_threads() noexcept {
     if (r->armed.load(memory_order_relaxed)) continue;
     if (int const why = arm(*r); why != 0) {
       failure = why;
-      ++unarmed_;
+      ++without_timer;
     }
   }
   for (record* const r : gone) forget(*r);
+  note_unarmed(without_timer);
   return failure;
 }
 
-// learn_stacks finds the stacks of foreign threads from where the handler saw them.
-void sampler::learn_stacks() noexcept {
-  std::vector<thread_stack> mappings;
-  for (auto const& [tid, r] : threads_) {
-    std::uintptr_t const sp = r->unknown_sp.exchange(0, memory_order_relaxed);
-    if (sp == 0) continue;
-    if (mappings.empty()) mappings = writable_mappings();
-    thread_stack const found =
-        stack_around(mappings, sp, r->thread_area.load(memory_order_relaxed));
-    r->stack_low.store(found.low, memory_order_relaxed);
-    r->stack_high.store(found.high, memory_order_relaxed);
+void sampler::note_unarmed(std::size_t threads) noexcept {
+  unarmed.store(threads, memory_order_relaxed);
+  for (cpu_capture* c = captures_; c != nullptr; c = c->next_) {
+    c->gaps_.threads_unarmed = std::max(c->gaps_.threads_unarmed, threads);
   }
 }
 
@@ -395,10 +406,8 @@ void sampler::deliver(cpu_sample const& taken) noexcept {
 }
 
 void sampler::drain(record& r) noexcept {
-  ring* const samples = r.samples.load(memory_order_relaxed);
-  if (samples == nullptr) return;
-  samples->drain([this](cpu_sample const& taken)
-                     VOLE_NO_THREAD_SAFETY_ANALYSIS { deliver(taken); });
+  r.samples.drain([this](cpu_sample const& taken)
+                      VOLE_NO_THREAD_SAFETY_ANALYSIS { deliver(taken); });
   if (std::uint64_t const lost = r.lost.exchange(0, memory_order_relaxed); lost > 0) {
     deliver({.goroutine_id = 0, .weight = lost, .pcs = {}});
   }
@@ -408,16 +417,35 @@ void sampler::drain_all() noexcept {
   for (auto const& [tid, r] : threads_) drain(*r);
 }
 
+bool is_same_handler(struct sigaction const& a, struct sigaction const& b) noexcept {
+  // One place holds either kind of pointer.
+  return a.sa_handler == b.sa_handler && (a.sa_flags & SA_SIGINFO) == (b.sa_flags & SA_SIGINFO);
+}
+
+void sampler::remember_previous(struct sigaction const& action) noexcept {
+  std::size_t at = 0;
+  while (at < previous_known_ && !is_same_handler(previous_actions[at], action)) ++at;
+  if (at == previous_max) return;  // its signals go to the one before
+  if (at == previous_known_) previous_actions[previous_known_++] = action;
+  previous_action.store(&previous_actions[at],
+                        memory_order_release);  // pairs with sample.cc:pass_on
+}
+
+// install_handler puts ours in, the first time or again where another one stands. 0, or an errno.
 int sampler::install_handler() noexcept {
-  if (handler_installed_) return 0;
   struct sigaction action{};
   action.sa_sigaction = &on_sigprof;
   action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
   ::sigemptyset(&action.sa_mask);
-  // Read first: a foreign signal may come as soon as ours stands.
-  if (::sigaction(SIGPROF, nullptr, &previous_action) != 0) return errno;
+  struct sigaction found{};
+  if (::sigaction(SIGPROF, nullptr, &found) != 0) return errno;
+  if (is_same_handler(found, action)) return 0;
+  if (previous_known_ > 0) {
+    ++replaced_total_;
+    for (cpu_capture* c = captures_; c != nullptr; c = c->next_) c->gaps_.handler_replaced = true;
+  }
+  remember_previous(found);  // first: a foreign signal may come as soon as ours stands
   if (::sigaction(SIGPROF, &action, nullptr) != 0) return errno;
-  handler_installed_ = true;
   return 0;
 }
 
@@ -446,7 +474,7 @@ void sampler::collect(std::uint32_t generation) noexcept {
     raw_lock const lock(mu_);
     if (generation_.load(memory_order_relaxed) != generation) return;
     drain_all();
-    learn_stacks();
+    static_cast<void>(install_handler());
     static_cast<void>(look_for_threads());
   }
 }
@@ -454,8 +482,9 @@ void sampler::collect(std::uint32_t generation) noexcept {
 int sampler::start(cpu_capture& capture) noexcept {
   learn_modules();
   raw_lock const lock(mu_);
+  std::uint64_t const replaced = replaced_total_;
+  if (int const failure = install_handler(); failure != 0) return failure;
   if (captures_ == nullptr) {
-    if (int const failure = install_handler(); failure != 0) return failure;
     if (int const failure = start_collector(); failure != 0) return failure;
     int const failure = look_for_threads();
     if (!any_armed()) {
@@ -466,6 +495,8 @@ int sampler::start(cpu_capture& capture) noexcept {
     drain_all();  // what was taken before belongs to the others
   }
   capture.active_ = true;
+  capture.gaps_ = {.threads_unarmed = unarmed.load(memory_order_relaxed),
+                   .handler_replaced = replaced_total_ != replaced};
   capture.next_ = captures_;
   captures_ = &capture;
   return 0;
@@ -484,7 +515,9 @@ void sampler::stop(cpu_capture& capture) noexcept {
   *link = capture.next_;
   capture.next_ = nullptr;
   capture.active_ = false;
-  if (last) end_collector();
+  if (!last) return;
+  end_collector();
+  for (auto const& [tid, r] : threads_) r->samples.give_back();
 }
 
 counters sampler::read() noexcept {
@@ -497,7 +530,7 @@ counters sampler::read() noexcept {
   for (auto const& [tid, r] : threads_) {
     now.threads_armed += r->armed.load(memory_order_relaxed) ? 1 : 0;
   }
-  now.threads_unarmed = unarmed_;
+  now.threads_unarmed = threads_unarmed();
   return now;
 }
 
@@ -512,6 +545,9 @@ void cpu_capture::stop() noexcept {
 }
 counters read_counters() noexcept {
   return the_sampler().read();
+}
+std::size_t threads_unarmed() noexcept {
+  return unarmed.load(memory_order_relaxed);
 }
 
 }  // namespace vole::internal::sample

@@ -13,7 +13,8 @@
 namespace vole::internal::sample {
 
 inline constexpr int cpu_hz = 100;
-inline constexpr std::size_t frames_max = 128;  // of one sample; outer frames are left out
+// Of one sample; what is deeper loses its middle (symbol::frames_left_out).
+inline constexpr std::size_t frames_max = 128;
 
 // One place where a thread was found, as given to a capture.
 struct cpu_sample {
@@ -43,6 +44,12 @@ void learn_modules() noexcept;
 // cpu_clock_of is the kernel's name for the processor-time clock of a thread of this process.
 clockid_t cpu_clock_of(pid_t tid) noexcept;
 
+// What a capture could not see.
+struct capture_gaps {
+  std::size_t threads_unarmed = 0;  // that got no timer, at the look that gave it to the fewest
+  bool handler_replaced = false;    // somebody had put in a handler of SIGPROF instead of ours
+};
+
 // cpu_capture receives all samples taken between start() and stop().
 // Safety: one goroutine or thread at a time.
 class cpu_capture {
@@ -60,6 +67,8 @@ class cpu_capture {
   [[nodiscard]] int start() noexcept;
   // stop delivers what was taken so far, and then nothing more. No effect when not started.
   void stop() noexcept;
+  // gaps of one that was stopped.
+  capture_gaps gaps() const noexcept { return gaps_; }
 
  private:
   friend class sampler;
@@ -67,6 +76,7 @@ class cpu_capture {
   deliver_fn deliver_;
   void* arg_;
   bool active_ = false;
+  capture_gaps gaps_;
   cpu_capture* next_ = nullptr;  // in sampler::captures_
 };
 
@@ -78,5 +88,7 @@ struct counters {
   std::uint64_t threads_unarmed = 0;  // threads for which the last capture got no timer
 };
 counters read_counters() noexcept;
+// threads_unarmed is that counter alone. Cost: a load.
+std::size_t threads_unarmed() noexcept;
 
 }  // namespace vole::internal::sample

@@ -320,6 +320,15 @@ void scheduler::note_slice(processor& p) noexcept {
   time_point const t = internal::monotonic_now();
   p.slices_short.store(t - p.slice_mark < slice_short * slice_group, memory_order_relaxed);
   p.slice_mark = t;
+  note_time(t);
+}
+
+// note_time keeps the coarse clock going, also where the monitor has no core; seldom, since the
+// others read it.
+void scheduler::note_time(time_point t) noexcept {
+  constexpr duration behind_max = std::chrono::milliseconds(1);
+  if (t - coarse_now() < behind_max) return;
+  coarse_now_.store(t.time_since_epoch().count(), memory_order_relaxed);
 }
 
 void scheduler::run_after(worker& w) noexcept {

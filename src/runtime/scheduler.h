@@ -162,6 +162,7 @@ class scheduler {
   void queue_for_all(goroutine* g, bool wake = true) noexcept;
   void push_local(processor& p, goroutine* g) noexcept;
   void note_slice(processor& p) noexcept;
+  void note_time(time_point t) noexcept;
   void wait_wired(worker& w) noexcept;
   void pass_processor(worker& from, worker& to) noexcept;
   bool retire_if_surplus(worker& w) noexcept;

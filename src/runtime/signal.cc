@@ -72,8 +72,9 @@ void answer_dump(void const* context) {
   goroutine* const g = w->on_cpu.load(memory_order_relaxed);
   capture.count = 0;
   if (g != nullptr && g->id.load(memory_order_relaxed) == capture.goroutine_id) {
-    capture.count = symbol::unwind_interrupted(symbol::interrupted(context), bounds_of(*g),
-                                               {capture.pcs, capture.most});
+    capture.count =
+        symbol::unwind_interrupted(symbol::interrupted(context), bounds_of(*g),
+                                   {capture.pcs, capture.most}, symbol::too_deep::leave_out_middle);
   }
   // pairs with signal.cc:capture_running
   capture.state.store(at_stage(tid, stage::written), memory_order_release);
@@ -117,8 +118,8 @@ void forward(int signal, siginfo_t* info, void* context, struct sigaction const&
 // its own code, seldom inside malloc.
 [[noreturn]] void report_overflow(goroutine& g, void* context) {
   std::uintptr_t pcs[dump_depth_max];
-  std::size_t const depth =
-      symbol::unwind_interrupted(symbol::interrupted(context), bounds_of(g), pcs);
+  std::size_t const depth = symbol::unwind_interrupted(symbol::interrupted(context), bounds_of(g),
+                                                       pcs, symbol::too_deep::leave_out_middle);
   std::string text = fmt::format(
       "panic: stack overflow: goroutine {} used up its {} KiB; spawn_options::stack_bytes asks for "
       "more\n\n"

@@ -7,6 +7,7 @@
 
 #include "vole/internal/format.h"
 
+#include "runtime/sample.h"
 #include "runtime/scheduler.h"
 
 namespace vole::internal {
@@ -45,6 +46,7 @@ runtime::stats scheduler::stats() noexcept {
   }
   s.threads = worker_count_.load(memory_order_relaxed);
   s.threads_max = workers_limit_.load(memory_order_relaxed);
+  s.threads_unprofiled = sample::threads_unarmed();
   s.threads_spinning = spinning_.load(memory_order_relaxed);
   s.processors = processor_count_.load(memory_order_relaxed);
   s.processors_idle = idle_count_.load(memory_order_relaxed);

@@ -4,8 +4,6 @@
 #include "runtime/thread_stack.h"
 
 #include <cstddef>
-#include <cstdio>
-#include <pthread.h>
 
 #include "vole/go.h"
 
@@ -35,7 +33,11 @@ struct roomy_call {
   fiber_switch(call.own, call.caller, true);
 }
 
+// Asked outside of malloc: the C library may be asked, once for each plain thread.
 stack_range own_stack() noexcept {
+  if (!own_stack_is_known() && current_goroutine() == nullptr) {
+    announce_own_stack(this_thread_stack());
+  }
   symbol::stack_bounds const bounds = own_stack_bounds(__builtin_frame_address(0));
   return {bounds.low, bounds.high};
 }
@@ -91,34 +93,6 @@ void install_stack_host() noexcept {
 thread_stack this_thread_stack() noexcept {
   stack_range const of_thread = thread_stack_here();
   return {.low = of_thread.low, .high = of_thread.high};
-}
-
-std::vector<thread_stack> writable_mappings() noexcept {
-  std::vector<thread_stack> mappings;
-  std::FILE* const maps = std::fopen("/proc/self/maps", "re");
-  if (maps == nullptr) return mappings;
-  char line[512];
-  while (std::fgets(line, sizeof line, maps) != nullptr) {
-    unsigned long low = 0;
-    unsigned long high = 0;
-    char mode[5] = {};
-    // A path longer than the line is read as another line, which does not have this form.
-    if (std::sscanf(line, "%lx-%lx %4s", &low, &high, mode) == 3 && mode[1] == 'w') {
-      mappings.push_back({.low = low, .high = high});
-    }
-  }
-  std::fclose(maps);
-  return mappings;
-}
-
-thread_stack stack_around(std::span<thread_stack const> mappings, std::uintptr_t sp,
-                          std::uintptr_t thread_area) noexcept {
-  for (thread_stack const& m : mappings) {
-    if (sp < m.low || sp >= m.high) continue;
-    bool const area_above = thread_area > sp && thread_area < m.high;
-    return {.low = m.low, .high = area_above ? thread_area : m.high};
-  }
-  return {};
 }
 
 }  // namespace vole::internal

@@ -4,8 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
-#include <vector>
 
 namespace vole::internal {
 
@@ -26,14 +24,5 @@ inline constexpr std::size_t thread_stack_bytes_min = std::size_t{2} << 20;
 
 // install_stack_host tells the rooms below about the stacks of goroutines.
 void install_stack_host() noexcept;
-
-// writable_mappings reads this process's memory map: what a stack can lie in, sorted.
-std::vector<thread_stack> writable_mappings() noexcept;
-
-// stack_around is what can be said about the stack that sp points into, of a thread whose thread
-// pointer is thread_area: the C library keeps its thread area at the high end of the stacks it
-// makes, so all between is the stack.
-thread_stack stack_around(std::span<thread_stack const> mappings, std::uintptr_t sp,
-                          std::uintptr_t thread_area) noexcept;
 
 }  // namespace vole::internal

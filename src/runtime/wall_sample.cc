@@ -132,7 +132,7 @@ void answer(worker& w, void const* machine) noexcept {
   m->depth = 0;
   symbol::stack_bounds const bounds = g == nullptr ? symbol::stack_bounds() : bounds_of(*g);
   if (at.sp >= bounds.low && at.sp < bounds.high) {
-    m->depth = symbol::unwind_sampled(at, bounds, m->pcs);
+    m->depth = symbol::unwind_sampled(at, bounds, m->pcs, symbol::too_deep::leave_out_middle);
     for (std::size_t i = 1; i < m->depth; ++i) --m->pcs[i];
   }
   if (g != nullptr) {

@@ -193,6 +193,7 @@ void scheduler::wait_for_processor(worker& w) noexcept {
   // pairs with worker.cc:start_worker
   while (w.wake_word.load(memory_order_acquire) == 0) futex_wait(w.wake_word, 0);
   w.wake_word.store(0, memory_order_relaxed);
+  note_time(internal::monotonic_now());  // nobody may have looked at the clock while all slept
   processor* const p = w.given;
   w.given = nullptr;
   hold(w, p);

@@ -36,6 +36,18 @@ struct registers {
   void const* machine = nullptr;
 };
 
+// What a walk does with a stack deeper than its room.
+enum class too_deep {
+  leave_out_outermost,
+  // Keeps the innermost frames and the root_frames outermost, and writes frames_left_out between
+  // them; at the end if even walked_max frames do not reach the root.
+  leave_out_middle,
+};
+inline constexpr std::size_t root_frames = 32;  // of so many at least is the room three times
+inline constexpr std::size_t walked_max = 4096;
+// No return address.
+inline constexpr std::uintptr_t frames_left_out = 3;
+
 // interrupted reads the registers of the code that a signal stopped from the handler's third
 // argument.
 registers interrupted(void const* ucontext) noexcept;
@@ -46,21 +58,23 @@ registers interrupted(void const* ucontext) noexcept;
 // Safety:  async-signal-safe, by glibc's word for _dl_find_object; no module may be unloaded
 //          meanwhile that the stack leads through.
 std::size_t unwind_interrupted(registers const& from, stack_bounds bounds,
-                               std::span<std::uintptr_t> to) noexcept;
+                               std::span<std::uintptr_t> to,
+                               too_deep when = too_deep::leave_out_outermost) noexcept;
 
 // unwind_sampled is the same for a profile: it reads the published tables and the stack, and calls
 // nothing. Code of a module that came after the last refresh_unwind_tables is walked by frame
 // pointers.
 // Safety:  async-signal-safe.
-std::size_t unwind_sampled(registers const& from, stack_bounds bounds,
-                           std::span<std::uintptr_t> to) noexcept;
+std::size_t unwind_sampled(registers const& from, stack_bounds bounds, std::span<std::uintptr_t> to,
+                           too_deep when = too_deep::leave_out_outermost) noexcept;
 
 // unwind_saved walks from the registers of a stack that has been switched away from.
-std::size_t unwind_saved(registers const& from, stack_bounds bounds,
-                         std::span<std::uintptr_t> to) noexcept;
+std::size_t unwind_saved(registers const& from, stack_bounds bounds, std::span<std::uintptr_t> to,
+                         too_deep when = too_deep::leave_out_outermost) noexcept;
 
 // unwind_here walks the stack it is called on; the first pc is in the function that called
 // unwind_here.
-std::size_t unwind_here(stack_bounds bounds, std::span<std::uintptr_t> to) noexcept;
+std::size_t unwind_here(stack_bounds bounds, std::span<std::uintptr_t> to,
+                        too_deep when = too_deep::leave_out_outermost) noexcept;
 
 }  // namespace vole::symbol

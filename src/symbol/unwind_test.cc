@@ -253,5 +253,44 @@ TEST_F(unwind, garbage_never_leads_out_of_the_bounds) {
   }
 }
 
+std::array<std::uintptr_t, 128> deep;
+
+[[gnu::noipa]] std::size_t walk_from_the_depth(int more, too_deep when) {
+  std::size_t const depth =
+      more == 0 ? unwind_here(seen_bounds, deep, when) : walk_from_the_depth(more - 1, when);
+  asm volatile("");
+  return depth;
+}
+
+TEST_F(unwind, keeps_both_ends_of_a_stack_that_is_too_deep) {
+  for (int const more : {130, 131, 161, 162, 500}) {
+    std::size_t const depth = walk_from_the_depth(more, too_deep::leave_out_middle);
+    ASSERT_EQ(depth, deep.size()) << more;
+    std::size_t const cut = deep.size() - root_frames - 1;
+    EXPECT_EQ(deep[cut], frames_left_out) << more;
+    EXPECT_EQ(std::ranges::count(deep, frames_left_out), 1) << more;
+    auto const outermost = std::span(deep).last(root_frames);
+    std::array<std::uintptr_t, 4096> all;
+    std::size_t const whole = unwind_here(seen_bounds, all);
+    // Below this test both stacks are the same.
+    std::size_t const shared = std::min<std::size_t>(whole - 1, root_frames - 1);
+    EXPECT_TRUE(
+        std::ranges::equal(outermost.last(shared), std::span(all).first(whole).last(shared)))
+        << more;
+  }
+}
+
+TEST_F(unwind, ends_where_it_leaves_frames_out_if_the_root_is_too_far) {
+  std::size_t const depth = walk_from_the_depth(6'000, too_deep::leave_out_middle);
+  ASSERT_EQ(depth, deep.size() - root_frames);
+  EXPECT_EQ(deep[depth - 1], frames_left_out);
+}
+
+TEST_F(unwind, fills_its_room_with_the_innermost_where_that_is_wanted) {
+  EXPECT_EQ(walk_from_the_depth(500, too_deep::leave_out_outermost), deep.size());
+  EXPECT_EQ(std::ranges::count(deep, frames_left_out), 0);
+  EXPECT_NE(symbol_name(deep.back() - 1).find("walk_from_the_depth"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace vole::symbol

@@ -149,7 +149,8 @@ bool netpoll_collect(goroutine*) noexcept {
 std::uint32_t contention::wait_sample::choose_wait(time_point*) noexcept {
   return 0;
 }
-void contention::wait_sample::record_wait(time_point, std::uint32_t, void const*) noexcept {}
+void contention::wait_sample::record_wait(time_point, std::uint32_t, duration,
+                                          void const*) noexcept {}
 void unlock_sample::charge_to(void const*) const noexcept {}
 
 // --- timers

@@ -235,6 +235,7 @@ TEST_P(allocators, serve_the_program_and_are_sampled) {
   } else {
     EXPECT_EQ(profile.value_of("deflateInit2_", inuse_bytes), 0);
   }
+  EXPECT_EQ(profile.has_comment("nothing is sampled here"), !how.sampled);
 }
 
 INSTANTIATE_TEST_SUITE_P(profiled, allocators, ::testing::ValuesIn(linkings),
