@@ -362,6 +362,45 @@ TEST(clock, what_is_left_until_a_deadline_does_not_overflow) {
   EXPECT_EQ(left_until(never, t), never - t);
 }
 
+// A processor with one goroutine in its ring and another that is made ready again and again.
+struct pair_beside_another {
+  processor p;
+  goroutine twin;
+  goroutine other;
+
+  explicit pair_beside_another(time_point t) {
+    EXPECT_EQ(take_local(p, t), nullptr);  // the ring was served: a slice begins
+    goroutine_chain overflow;
+    p.queue.push(&other, overflow);
+  }
+  goroutine* next(time_point t) {
+    p.queue.put_next(&twin);
+    goroutine* const g = take_local(p, t);
+    if (g != &twin) {
+      EXPECT_EQ(p.queue.take_next(), &twin);
+    }
+    return g;
+  }
+};
+
+TEST(fairness, a_slice_that_is_inherited_ends_after_ten_milliseconds) {
+  time_point const t{std::chrono::hours(1)};
+  pair_beside_another q(t);
+  EXPECT_EQ(q.next(t), &q.twin);
+  EXPECT_EQ(q.next(t + milliseconds(9)), &q.twin);
+  EXPECT_EQ(q.next(t + milliseconds(10)), &q.other);
+  // Nobody else waits now: the pair goes on, whatever the time.
+  EXPECT_EQ(q.next(t + milliseconds(30)), &q.twin);
+  EXPECT_EQ(q.next(t + milliseconds(60)), &q.twin);
+}
+
+TEST(fairness, a_slice_is_inherited_64_times_in_a_row) {
+  time_point const t{std::chrono::hours(1)};
+  pair_beside_another q(t);
+  for (int i = 0; i < 64; ++i) EXPECT_EQ(q.next(t), &q.twin) << i;
+  EXPECT_EQ(q.next(t), &q.other);
+}
+
 // A pair that wakes each other for ever keeps taking the next slot of its processor.
 TEST(fairness, a_ping_pong_pair_starves_neither_timers_nor_descriptors_nor_queues) {
   run([] {
