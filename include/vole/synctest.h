@@ -15,7 +15,8 @@
 // another of them, or a timer, can end. Durable: channels and selects, sleep, cond, wait_group,
 // semaphore, task, errgroup, net::pipe and io::pipe. Not durable, since somebody outside may end
 // it: mutex, rw_mutex, once, other input and output, blocking(). So use channels and pipes that
-// were made inside. The wall clock (std::chrono::system_clock) is not the bubble's.
+// were made inside. Of what is due at one instant, any may come first. The wall clock
+// (std::chrono::system_clock) is not the bubble's.
 
 #include <memory>
 #include <type_traits>

@@ -6,8 +6,9 @@
 //   running_ counts its goroutines that are not in a durable wait: one that only a goroutine or a
 //   timer of the bubble ends. It may be one too many for a moment (a goroutine that is woken while
 //   it parks), never too few: whoever wakes one counts before it may itself wait.
-//   The clock moves, and timers fire, only in the driver: the goroutine that made the bubble and is
-//   not in it, and only while running_ is 0.
+//   The clock moves only in the driver: the goroutine that made the bubble and is not in it, and
+//   only while running_ is 0. Timers fire there, or in the goroutine of the bubble that arms one
+//   which is due already (timer.cc:changed).
 //   refs_ counts the driver, the goroutines, and each worker that has yet to say blocked(): the
 //   last one leaves it to be used again. No bubble is freed: timers may be stopped from outside.
 // LOCKS  mu_ guards the counts and the two tickets; a leaf but for the scheduler's locks.

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <time.h>
 #include <unistd.h>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -281,6 +282,51 @@ void append_creator(std::string& to, std::uintptr_t created_by, std::uint64_t pa
   append_named_creator(to, symbol::symbolize(created_by - 1), parent_id);
 }
 
+namespace {
+
+void append_quoted(std::string& to, std::string_view text) {
+  to += '"';
+  for (char const c : text) {
+    auto const byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      to += '\\';
+      to += c;
+    } else if (byte < 0x20 || byte == 0x7f || c == ']') {
+      to += fmt::format("\\x{:02x}", byte);
+    } else {
+      to += c;
+    }
+  }
+  to += '"';
+}
+
+// The text of each set of labels among these goroutines.
+std::unordered_map<std::uint64_t, std::string> labels_of(
+    std::vector<goroutine_snapshot> const& all) {
+  std::vector<std::uint64_t> ids;
+  for (goroutine_snapshot const& g : all) {
+    if (g.labels_id != 0) ids.push_back(g.labels_id);
+  }
+  std::unordered_map<std::uint64_t, std::string> texts;
+  if (ids.empty()) return texts;
+  for (auto const& [id, pairs] : labels::find_at_panic(ids)) texts[id] = labels_text(pairs);
+  return texts;
+}
+
+}  // namespace
+
+std::string labels_text(labels::pair_list const& pairs) {
+  if (pairs.empty()) return {};
+  std::string text = " labels:{";
+  for (auto const& [key, value] : pairs) {
+    if (text.back() != '{') text += ", ";
+    append_quoted(text, key);
+    text += ": ";
+    append_quoted(text, value);
+  }
+  return text += '}';
+}
+
 std::string dump_text(std::vector<goroutine_snapshot> all, std::size_t bytes_max) {
   std::sort(all.begin(), all.end(), [](auto const& a, auto const& b) { return a.id < b.id; });
   std::vector<std::uintptr_t> calls;
@@ -291,14 +337,16 @@ std::string dump_text(std::vector<goroutine_snapshot> all, std::size_t bytes_max
     if (g.created_by != 0) calls.push_back(g.created_by - 1);
   }
   symbol::pc_names const names(std::move(calls));
+  auto label_texts = labels_of(all);
   std::string text;
   for (goroutine_snapshot const& g : all) {
     if (text.size() >= bytes_max) {
       text += "... further goroutines left out\n";
       break;
     }
-    text += fmt::format("goroutine {} [{}{}{}]:\n", g.id, state_text(g), age(g.waiting),
-                        g.background ? ", background" : "");
+    std::string const label = g.labels_id == 0 ? std::string() : label_texts[g.labels_id];
+    text += fmt::format("goroutine {} [{}{}{}{}]:\n", g.id, state_text(g), age(g.waiting),
+                        g.background ? ", background" : "", label);
     append_named(text, names, g.pcs, g.depth, begins_exactly(g));
     if (g.created_by != 0) append_named_creator(text, names.of(g.created_by - 1), g.parent_id);
     text += '\n';

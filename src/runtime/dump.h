@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "runtime/goroutine.h"
+#include "runtime/labels.h"
 #include "symbol/symbolize.h"
 
 namespace vole::internal {
@@ -60,8 +61,12 @@ bool look_at_blocking(goroutine& g, goroutine_snapshot& to) noexcept;
 // state_text is what a dump says of its state: "running", "chan receive".
 char const* state_text(goroutine_snapshot const& g);
 
+// labels_text is what the brackets of a goroutine's header end with, as Go's do:
+// ` labels:{"tenant": "acme"}`; empty for none. A closing bracket and control characters are escaped.
+std::string labels_text(labels::pair_list const& pairs);
+
 // dump_text writes them in the order of their ids; it ends with the goroutine that reaches
-// bytes_max.
+// bytes_max. Waits for no lock that a thread that panics may hold.
 std::string dump_text(std::vector<goroutine_snapshot> all,
                       std::size_t bytes_max = std::numeric_limits<std::size_t>::max());
 

@@ -7,13 +7,18 @@
 #include <poll.h>
 #include <signal.h>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 
+#include "vole/assert.h"
 #include "vole/go.h"
 #include "vole/internal/park.h"
 #include "vole/runtime.h"
 
+#include "runtime/fork_locks.h"
+#include "runtime/labels.h"
 #include "runtime/latch_test.h"
 #include "runtime/sanitizer.h"
 #include "runtime/scheduler.h"
@@ -77,6 +82,72 @@ TEST(dump, looks_only_at_those_that_are_wanted) {
     while (!g.wake_one()) runtime::yield();
     done.wait();
   });
+}
+
+void label_caller(std::string_view key, std::string_view value) {
+  std::pair<std::string_view, std::string_view> const label{key, value};
+  goroutine& self = *current_goroutine();
+  labels::put(self, labels::make(nullptr, {&label, 1}));  // its end releases them
+}
+
+// Starts one that has a label and waits at g; returns when a dump shows it so.
+void park_with_label(gate& g, latch& done) {
+  go([&] {
+    label_caller("tenant", "acme");
+    g.wait();
+    done.count_down();
+  });
+  while (runtime::dump_goroutines().find("[chan receive labels:{\"tenant\": \"acme\"}]:\n") ==
+         std::string::npos) {
+    runtime::yield();
+  }
+}
+
+TEST(dump, says_the_labels_of_a_goroutine_in_gos_form) {
+  run([] {
+    gate g;
+    latch done(1);
+    park_with_label(g, done);
+    while (!g.wake_one()) runtime::yield();
+    done.wait();
+  });
+  EXPECT_EQ(labels_text({}), "");
+  EXPECT_EQ(labels_text({{"a", "b"}, {"c", "d e"}}), " labels:{\"a\": \"b\", \"c\": \"d e\"}");
+  EXPECT_EQ(labels_text({{"k", "\"\\]\n\xc3\xa9"}}),
+            " labels:{\"k\": \"\\\"\\\\\\x5d\\x0a\xc3\xa9\"}");
+}
+
+TEST(dump_death, at_a_sigquit_says_the_labels) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(run([] {
+                gate g;
+                latch done(1);
+                park_with_label(g, done);
+                ::kill(::getpid(), SIGQUIT);
+                while (true) runtime::yield();
+              }),
+              testing::ExitedWithCode(2),
+              "SIGQUIT: quit(.|\n)*goroutine [0-9]+ "
+              "\\[chan receive labels:\\{\"tenant\": \"acme\"\\}\\]:");
+}
+
+TEST(dump_death, at_a_panic_says_the_labels) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(run([] {
+                 label_caller("job", "7");
+                 panic("on purpose");
+               }),
+               "panic: on purpose(.|\n)*goroutine 1 \\[running labels:\\{\"job\": \"7\"\\}\\]:");
+}
+
+TEST(dump_death, at_a_panic_does_not_wait_for_the_labels_lock_that_the_thread_itself_holds) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(run([] {
+                 label_caller("job", "7");
+                 labels::before_fork();
+                 panic("with the lock held");
+               }),
+               "panic: with the lock held(.|\n)*goroutine 1 \\[running\\]:");
 }
 
 int question() noexcept {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <time.h>
 #include <unordered_map>
 
 #include "vole/internal/annotations.h"
@@ -114,6 +115,24 @@ pair_list find(std::uint64_t id) {
   raw_lock const lock(r.mu);
   auto const at = r.known.find(id);
   return at == r.known.end() ? pair_list{} : at->second->pairs;
+}
+
+std::unordered_map<std::uint64_t, pair_list> find_at_panic(std::span<std::uint64_t const> ids) {
+  std::unordered_map<std::uint64_t, pair_list> found;
+  registry& r = the_registry();
+  timespec const pause{0, 1'000'000};
+  for (int attempt = 0; attempt < 20; ++attempt) {
+    if (!r.mu.try_lock()) {
+      ::nanosleep(&pause, nullptr);
+      continue;
+    }
+    for (std::uint64_t const id : ids) {
+      if (auto const at = r.known.find(id); at != r.known.end()) found[id] = at->second->pairs;
+    }
+    r.mu.unlock();
+    break;
+  }
+  return found;
 }
 
 set* set_of(goroutine const& g) noexcept {

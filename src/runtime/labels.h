@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -37,6 +38,10 @@ pair_list const& pairs_of(set const& s) noexcept;
 
 // find is what the id means, or meant within the last seconds; empty when that is forgotten.
 pair_list find(std::uint64_t id);
+
+// find_at_panic is find() of many, for a dump of a process that may be broken: nothing at all when
+// the lock is not to be had for 20 ms, since the thread that panics may hold it.
+std::unordered_map<std::uint64_t, pair_list> find_at_panic(std::span<std::uint64_t const> ids);
 
 // set_of is g's own set or null; put makes `now` g's set. Only by who owns g.
 set* set_of(goroutine const& g) noexcept;

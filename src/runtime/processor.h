@@ -48,6 +48,7 @@ struct alignas(64) processor {
 
   // Owner only.
   std::uint32_t next_streak = 0;       // how often next_ was preferred to the ring in a row
+  time_point streak_began{};           // when the ring was served last; by the coarse clock
   time_point slice_mark{};             // when the current group of 16 schedules began
   goroutine* cached_stacks = nullptr;  // dead control blocks of the default class
   std::uint32_t cached_count = 0;
@@ -83,18 +84,21 @@ struct alignas(64) processor {
   std::uint64_t reported_tick = 0;  // the stall that was reported last
 };
 
-// take_local takes what runs next on a processor: what was made ready last, but after 64 of these
-// in a row the ring comes first, so that a pair that wakes each other does not keep the others from
-// running. Owner only.
-inline goroutine* take_local(processor& p) noexcept {
+// take_local takes what runs next on a processor: what was made ready last, which inherits the time
+// slice. After 64 of these in a row, or 10 ms, the ring comes first, so that a pair that wakes each
+// other does not keep the others from running. The time is the monitor's coarse clock: some ms late
+// while goroutines run. Owner only.
+inline goroutine* take_local(processor& p, time_point coarse_now) noexcept {
   constexpr std::uint32_t next_streak_max = 64;
-  if (p.next_streak < next_streak_max) {
+  constexpr duration slice_max = std::chrono::milliseconds(10);
+  if (p.next_streak < next_streak_max && coarse_now - p.streak_began < slice_max) {
     if (goroutine* const g = p.queue.take_next()) {
       ++p.next_streak;
       return g;
     }
   }
   p.next_streak = 0;
+  p.streak_began = coarse_now;
   goroutine* const g = p.queue.take();
   return g != nullptr ? g : p.queue.take_next();
 }

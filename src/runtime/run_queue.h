@@ -13,8 +13,8 @@
 //           overwrite it while head_ has not passed it. tail_ release pairs with its acquire in
 //           steal_into; head_ release
 //           in take/steal pairs with its acquire in push (the slot is free again).
-// Source: Go runtime/proc.go runqput, runqget, runqgrab. Differs: runnext is bounded by a streak,
-// not by preemption.
+// Source: Go runtime/proc.go runqput, runqget, runqgrab. Differs: runnext is bounded by a streak
+// (processor.h:take_local), not by preemption.
 
 #include <cstdint>
 

@@ -289,7 +289,7 @@ goroutine* scheduler::next_local(worker& w) noexcept {
     return nullptr;
   }
   if (tick % timer_tick == 0 && p->timers.next_when() != never) return nullptr;
-  goroutine* const g = take_local(*p);
+  goroutine* const g = take_local(*p, coarse_now());
   if (g == nullptr) return nullptr;
   p->tick.store(tick, memory_order_relaxed);
   if (g->wired != nullptr) {

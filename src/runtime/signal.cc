@@ -18,6 +18,7 @@
 
 #include "base/futex.h"
 #include "runtime/dump.h"
+#include "runtime/labels.h"
 #include "runtime/monitor.h"
 #include "runtime/own_stack.h"
 #include "runtime/sanitizer.h"
@@ -113,6 +114,12 @@ void forward(int signal, siginfo_t* info, void* context, struct sigaction const&
   ::sigaction(signal, &standard, nullptr);
 }
 
+// The labels of the goroutine on this thread: its own set needs no lock.
+std::string own_labels(goroutine const& g) {
+  labels::set const* const own = labels::set_of(g);
+  return own == nullptr ? std::string() : labels_text(labels::pairs_of(*own));
+}
+
 // The overflow report may allocate and take locks: the process ends with it, and the goroutine that
 // overflowed was in
 // its own code, seldom inside malloc.
@@ -123,9 +130,9 @@ void forward(int signal, siginfo_t* info, void* context, struct sigaction const&
   std::string text = fmt::format(
       "panic: stack overflow: goroutine {} used up its {} KiB; spawn_options::stack_bytes asks for "
       "more\n\n"
-      "goroutine {} [running]:\n",
+      "goroutine {} [running{}]:\n",
       g.id.load(memory_order_relaxed), stack_class_bytes[g.size_class] >> 10,
-      g.id.load(memory_order_relaxed));
+      g.id.load(memory_order_relaxed), own_labels(g));
   append_frames(text, pcs, depth);
   append_creator(text, reinterpret_cast<std::uintptr_t>(g.created_by.load(memory_order_relaxed)),
                  g.parent_id.load(memory_order_relaxed));

@@ -10,6 +10,7 @@
 #include "vole/internal/format.h"
 
 #include "runtime/dump.h"
+#include "runtime/labels.h"
 #include "runtime/signal.h"
 
 namespace vole::internal {
@@ -25,6 +26,7 @@ struct stall {
   std::uint64_t id;
   std::uint32_t switches;
   std::uint64_t parent_id;
+  std::uint64_t labels_id;
   std::uintptr_t created_by;
   duration ran;
   bool asleep;
@@ -49,11 +51,11 @@ void print(stall const& s) {
   auto const ms = std::chrono::duration_cast<std::chrono::milliseconds>(s.ran).count();
   std::string text = fmt::format(
       "vole: stall: {}goroutine {} has kept its processor for {} ms: {}\n\ngoroutine {} "
-      "[running]:\n",
+      "[running{}]:\n",
       s.background ? "background " : "", s.id, ms,
       s.asleep ? "its thread sleeps in the kernel; blocking(fn) would say so at once"
                : "it computes; runtime::yield() would let others go first",
-      s.id);
+      s.id, labels_text(labels::find(s.labels_id)));
   append_frames(text, pcs, depth);
   append_creator(text, s.created_by, s.parent_id);
   text += '\n';
@@ -71,6 +73,7 @@ bool report_stall(worker& w, processor const& p, duration ran, bool asleep) noex
                 g->id.load(memory_order_acquire),
                 g->switches.load(memory_order_acquire),
                 g->parent_id.load(memory_order_acquire),
+                g->labels_id.load(memory_order_acquire),
                 reinterpret_cast<std::uintptr_t>(g->created_by.load(memory_order_acquire)),
                 ran,
                 asleep,

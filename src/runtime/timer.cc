@@ -4,6 +4,9 @@
 
 #include "runtime/timer.h"
 
+#include "base/rand.h"
+#include "runtime/bubble.h"
+#include "runtime/goroutine.h"
 #include "runtime/scheduler.h"
 
 namespace vole::internal {
@@ -25,14 +28,18 @@ void timer_heap::publish() noexcept {
 
 void timer_heap::place(std::size_t i, entry e) noexcept {
   entries_[i] = e;
-  e.node->index_ = i;
+  e.node->index_ = static_cast<std::uint32_t>(i);
+}
+
+bool timer_heap::before(entry const& a, entry const& b) const noexcept {
+  return a.when < b.when || (of_bubble_ && a.when == b.when && a.node->lot_ < b.node->lot_);
 }
 
 void timer_heap::sift_up(std::size_t i) noexcept {
   entry const e = entries_[i];
   while (i > 0) {
     std::size_t const parent = (i - 1) / arity;
-    if (entries_[parent].when <= e.when) break;
+    if (!before(e, entries_[parent])) break;
     place(i, entries_[parent]);
     i = parent;
   }
@@ -48,9 +55,9 @@ void timer_heap::sift_down(std::size_t i) noexcept {
     std::size_t least = first;
     std::size_t const end = first + arity < n ? first + arity : n;
     for (std::size_t c = first + 1; c < end; ++c) {
-      if (entries_[c].when < entries_[least].when) least = c;
+      if (before(entries_[c], entries_[least])) least = c;
     }
-    if (e.when <= entries_[least].when) break;
+    if (!before(entries_[least], e)) break;
     place(i, entries_[least]);
     i = least;
   }
@@ -60,6 +67,8 @@ void timer_heap::sift_down(std::size_t i) noexcept {
 void timer_heap::link(timer_node& node, time_point when) noexcept {
   node.when = when;
   node.key_ = when;
+  if (of_bubble_) [[unlikely]]
+    node.lot_ = static_cast<std::uint32_t>(fast_rand());
   // pairs with timer.cc:timer_delete, timer_move, timer_advance
   node.heap_.store(this, memory_order_release);
   entries_.push_back({when, &node});
@@ -157,7 +166,15 @@ std::size_t timer_heap::size() noexcept {
 }
 
 void timer_heap::changed(time_point earliest) noexcept {
-  if (!of_bubble_) the_scheduler().timer_changed(earliest);
+  if (!of_bubble_) {
+    the_scheduler().timer_changed(earliest);
+    return;
+  }
+  // Who arms it is not at rest, so the bubble's clock stands: what is due need not wait for it.
+  goroutine const* const g = current_goroutine();
+  bubble* const in = g == nullptr ? nullptr : g->bubble;
+  if (in == nullptr || &in->timers() != this) return;
+  if (time_point const t = in->now(); earliest <= t) run(t);
 }
 
 void timer_add(timer_node& node, time_point when) noexcept {

@@ -6,6 +6,8 @@
 //             under that heap's lock; from null by one step, for two may arm it at once.
 //             An entry's time, which its node knows as key_, is at most its node's: one that is
 //             moved to later keeps its place until it comes to the front. The front's is exact.
+//             Of those due at one instant a bubble's come in an order that is drawn when they are
+//             armed: no test may rest on it.
 // LOCKS       timer_heap::mu_ is above chan and poll_handle locks: fire() runs under it, so that
 //             timer_delete() returning
 //             means fire() is not running. fire() may claim tickets, send on a channel, make
@@ -13,6 +15,7 @@
 //             it must not add or delete timers (it re-arms by its return value) and must not block.
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "vole/internal/atomic.h"
@@ -39,7 +42,8 @@ struct timer_node {
   friend void timer_advance(timer_node& node, time_point when) noexcept;
 
   atomic<timer_heap*> heap_{nullptr};
-  std::size_t index_ = 0;
+  std::uint32_t index_ = 0;
+  std::uint32_t lot_ = 0;  // drawn in a bubble: the order among equal times
   time_point key_ = never;
 };
 
@@ -77,7 +81,8 @@ class timer_heap {
 
   std::size_t size() noexcept;
 
-  // leave_to_bubble has no poller woken for it: a bubble looks at it by itself.
+  // leave_to_bubble has no poller woken for it: a bubble looks at it by itself. What is due when a
+  // goroutine of the bubble arms it fires at once.
   void leave_to_bubble() noexcept { of_bubble_ = true; }
 
  private:
@@ -100,6 +105,7 @@ class timer_heap {
   std::size_t run_some(time_point now) noexcept VOLE_REQUIRES_LOCK(mu_);
   void move(timer_node& node, time_point when) noexcept VOLE_REQUIRES_LOCK(mu_);
   void settle_front() noexcept VOLE_REQUIRES_LOCK(mu_);
+  bool before(entry const& a, entry const& b) const noexcept;
   void sift_up(std::size_t i) noexcept VOLE_REQUIRES_LOCK(mu_);
   void sift_down(std::size_t i) noexcept VOLE_REQUIRES_LOCK(mu_);
   void place(std::size_t i, entry e) noexcept VOLE_REQUIRES_LOCK(mu_);

@@ -315,7 +315,7 @@ goroutine* scheduler::find_here(worker& w) noexcept {
   if (fair && the_netpoller().handles() > 0) {
     if (goroutine* const g = poll_net(w)) return g;
   }
-  if (goroutine* const g = take_local(p)) return g;
+  if (goroutine* const g = take_local(p, coarse_now())) return g;
   if (global_size_.load(memory_order_relaxed) > 0) {
     raw_lock const lock(mu_);
     if (goroutine* const g = take_global(p, global_batch_max)) return g;

@@ -21,6 +21,10 @@ semaphore::semaphore(std::int64_t size) : size_(size), word_(size * one) {
   VOLE_REQUIRE(size >= 0 && size <= INT64_MAX / one, "a semaphore of {} units", size);
 }
 
+void semaphore::require_units(std::int64_t n) {
+  VOLE_REQUIRE(n >= 0, "{} units of a semaphore", n);
+}
+
 void semaphore::acquire(std::int64_t n) {
   if (try_acquire(n)) return;
   VOLE_REQUIRE(n <= size_, "{} units of a semaphore that has {}", n, size_);
@@ -28,13 +32,13 @@ void semaphore::acquire(std::int64_t n) {
 }
 
 wake_reason semaphore::acquire_until(std::int64_t n, internal::park_limit const& limit) {
+  require_units(n);
   if (limit.cancel != nullptr && limit.cancel->canceled()) return wake_reason::canceled;
   if (limit.deadline != never && limit.deadline <= internal::now()) return wake_reason::deadline;
   return try_acquire(n) ? wake_reason::ready : acquire_slow(n, limit);
 }
 
 wake_reason semaphore::acquire_slow(std::int64_t n, internal::park_limit const& limit) {
-  VOLE_REQUIRE(n >= 0, "{} units of a semaphore", n);
   waiter self;
   self.units = n;
   if (n > size_) return self.ticket.park(internal::wait_reason::semaphore_acquire, limit);

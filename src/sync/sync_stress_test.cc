@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The primitives under load, with waits that end early: nobody is forgotten, nothing is counted
 // twice.
+#include <array>
+#include <functional>
 #include <gtest/gtest.h>
+#include <numeric>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -189,6 +193,96 @@ TEST(sync_stress, once_by_goroutines_and_threads) {
     wg.wait();
   }
 }
+
+// --- plain threads and goroutines that wait for one another
+
+constexpr int of_each_kind = 3;
+constexpr int parties = 2 * of_each_kind;
+constexpr int meetings = 200;
+
+// The even parties are threads, the odd ones goroutines.
+void by_threads_and_goroutines(std::function<void(int party)> const& body) {
+  sync::wait_group goroutines;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < of_each_kind; ++i) {
+    threads.emplace_back([&body, i] { body(2 * i); });
+    goroutines.go([&body, i] { body(2 * i + 1); });
+  }
+  goroutines.wait();
+  blocking([&] {
+    for (std::thread& t : threads) t.join();
+  });
+}
+
+// Each waits for its turn, which one of the other kind hands on.
+void meet_by_cond() {
+  sync::mutex mu;
+  sync::cond changed(mu);
+  int turn = 0;
+  by_threads_and_goroutines([&](int party) {
+    for (int i = 0; i < meetings; ++i) {
+      std::lock_guard<sync::mutex> const lock(mu);
+      changed.wait([&] { return turn % parties == party; });
+      ++turn;
+      changed.broadcast();
+    }
+  });
+  EXPECT_EQ(turn, parties * meetings);
+}
+
+// Each waits until all have written, and reads what they wrote.
+void meet_by_wait_group() {
+  std::vector<sync::wait_group> groups(meetings);
+  std::vector<std::array<int, parties>> written(meetings);
+  for (sync::wait_group& g : groups) g.add(parties);
+  by_threads_and_goroutines([&](int party) {
+    for (std::size_t i = 0; i < meetings; ++i) {
+      written[i][static_cast<std::size_t>(party)] = party + 1;
+      groups[i].done();
+      groups[i].wait();
+      EXPECT_EQ(std::accumulate(written[i].begin(), written[i].end(), 0),
+                parties * (parties + 1) / 2);
+    }
+  });
+}
+
+// Who has all units is alone.
+void meet_by_semaphore() {
+  constexpr int all = 3;
+  sync::semaphore sem(all);
+  internal::atomic<int> out{0};
+  int alone = 0;
+  by_threads_and_goroutines([&](int party) {
+    for (int i = 0; i < meetings; ++i) {
+      int const n = (party + i) % all + 1;
+      sem.acquire(n);
+      EXPECT_LE(out.fetch_add(n) + n, all);
+      if (n == all) ++alone;
+      if (i % 5 == 0) runtime::yield();
+      out.fetch_sub(n);
+      sem.release(n);
+    }
+  });
+  EXPECT_EQ(alone, parties * meetings / all);
+  EXPECT_TRUE(sem.try_acquire(all));
+}
+
+struct meeting {
+  char const* name;
+  void (*run)();
+};
+
+class sync_of_threads_and_goroutines : public ::testing::TestWithParam<meeting> {};
+
+TEST_P(sync_of_threads_and_goroutines, wakes_both) {
+  GetParam().run();
+}
+
+INSTANTIATE_TEST_SUITE_P(each, sync_of_threads_and_goroutines,
+                         ::testing::Values(meeting{"cond", &meet_by_cond},
+                                           meeting{"wait_group", &meet_by_wait_group},
+                                           meeting{"semaphore", &meet_by_semaphore}),
+                         [](auto const& info) { return std::string(info.param.name); });
 
 }  // namespace
 }  // namespace vole

@@ -3,6 +3,7 @@
 // docs/internals/conformance.md.
 #include <algorithm>
 #include <gtest/gtest.h>
+#include <memory>
 #include <vector>
 
 #include "vole/chan.h"
@@ -43,6 +44,25 @@ TEST(go_semaphore, TestWeighted) {
 
 TEST(go_semaphore, TestWeightedPanic) {
   EXPECT_DEATH(sync::semaphore(1).release(1), "given back to a semaphore");
+}
+
+TEST(go_semaphore, TestWeightedNegativeSizePanic) {
+  EXPECT_DEATH(sync::semaphore(-1), "a semaphore of -1 units");
+}
+
+TEST(go_semaphore, TestWeightedZeroSize) {
+  sync::semaphore none(0);
+  EXPECT_TRUE(none.try_acquire(0));
+  EXPECT_FALSE(none.try_acquire(1));
+}
+
+TEST(go_semaphore, TestWeightedNegativeWeightPanic) {
+  EXPECT_DEATH(sync::semaphore(1).acquire(-1), "-1 units of a semaphore");
+  EXPECT_DEATH(
+      static_cast<void>(acquire(context::background(), *std::make_unique<sync::semaphore>(1), -1)),
+      "-1 units of a semaphore");
+  EXPECT_DEATH(static_cast<void>(sync::semaphore(1).try_acquire(-1)), "-1 units of a semaphore");
+  EXPECT_DEATH(sync::semaphore(1).release(-1), "-1 units given back to a semaphore");
 }
 
 TEST(go_semaphore, TestWeightedTryAcquire) {

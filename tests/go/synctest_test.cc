@@ -4,9 +4,12 @@
 #include "vole/synctest.h"
 
 #include <algorithm>
+#include <functional>
 #include <gtest/gtest.h>
+#include <memory>
 #include <numeric>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "vole/chan.h"
@@ -20,6 +23,8 @@
 #include "vole/task.h"
 #include "vole/testing.h"
 #include "vole/time.h"
+
+#include "runtime/sanitizer.h"
 
 namespace vole {
 namespace {
@@ -149,6 +154,103 @@ TEST(go_synctest, TestTimerAfterBubbleExit) {
   EXPECT_TRUE(left.recv().has_value());
 }
 
+// Goes round until both outcomes have been seen; the bubble makes no promise of either.
+void expect_both(std::function<int()> const& zero_or_one) {
+  bool seen[2] = {false, false};
+  for (int i = 0; i < 1000 && !(seen[0] && seen[1]); ++i) {
+    int const outcome = zero_or_one();
+    ASSERT_TRUE(outcome == 0 || outcome == 1) << outcome;
+    seen[outcome] = true;
+    synctest::wait();
+  }
+  EXPECT_TRUE(seen[0]) << "the first of two at one instant never came first";
+  EXPECT_TRUE(seen[1]) << "the second of two at one instant never came first";
+}
+
+TEST(go_synctest, TestTimerNondeterminism) {
+  synctest::test([] {
+    expect_both([] {
+      time::timer const first(1ns);
+      time::timer const second(1ns);
+      return select(recv(first.c()), recv(second.c()));
+    });
+  });
+}
+
+TEST(go_synctest, TestSleepNondeterminism) {
+  synctest::test([] {
+    expect_both([] {
+      atomic<int> awake{-1};
+      sync::wait_group both;
+      for (int i = 0; i < 2; ++i) {
+        both.go([&awake, i] {
+          time::sleep(1ns);
+          int nobody = -1;
+          awake.compare_exchange_strong(nobody, i);
+        });
+      }
+      both.wait();
+      return awake.load();
+    });
+  });
+}
+
+// A timer without a delay has its value at once, not when the others have come to rest.
+TEST(go_synctest, TestTimerRunsImmediately) {
+  synctest::test([] {
+    time_point const start = time::now();
+    time::timer const t(0ns);
+    time_point sent{};
+    EXPECT_EQ(select(recv(t.c(), &sent), otherwise()), 0);
+    EXPECT_EQ(sent, start);
+  });
+}
+
+TEST(go_synctest, TestTimerRanInPast) {
+  synctest::test([] {
+    time_point const due = time::now() + 1s;
+    time::timer const t(1s);
+    time::sleep(2s);
+    time_point sent{};
+    EXPECT_EQ(select(recv(t.c(), &sent), otherwise()), 0);
+    EXPECT_EQ(sent, due);
+  });
+}
+
+// Neither does a function without a delay wait for the one that asks for it to rest.
+TEST(go_synctest, TestAfterFuncRunsImmediately) {
+  synctest::test([] {
+    time_point const start = time::now();
+    atomic<bool> armed_so{false};
+    time::after_func(0ns, [&] { armed_so.store(true); });
+    while (!armed_so.load()) runtime::yield();
+
+    atomic<bool> moved_so{false};
+    auto const late = time::after_func(1h, [&] { moved_so.store(true); });
+    EXPECT_TRUE(late.reset(0ns));
+    while (!moved_so.load()) runtime::yield();
+    EXPECT_EQ(time::now(), start);
+  });
+}
+
+TEST(go_synctest, TestTimerResetZeroDoNotHang) {
+  synctest::test([] {
+    time::timer const timer(0ns);
+    auto [ctx, cancel] = context::with_cancel(context::background());
+    atomic<int> fired{0};
+    go([&, done = ctx.done()] {
+      while (select(recv(done), recv(timer.c())) == 1) ++fired;
+    });
+    synctest::wait();
+    EXPECT_EQ(fired.load(), 1);
+    timer.reset(0ns);
+    synctest::wait();
+    EXPECT_EQ(fired.load(), 2);
+    cancel();
+    synctest::wait();
+  });
+}
+
 TEST(go_synctest, TestTicker) {
   synctest::test([] {
     time_point const start = time::now();
@@ -225,6 +327,105 @@ TEST(go_synctest, TestWaitGroupInBubble) {
     wg.wait();
     EXPECT_EQ(time::since(start), 1s);
   });
+}
+
+TEST(go_synctest, TestWaitGroupRacingAdds) {
+  synctest::test([] {
+    sync::wait_group wg;
+    atomic<int> ended{0};
+    for (int i = 0; i < 100; ++i) wg.go([&] { ++ended; });
+    wg.wait();
+    EXPECT_EQ(ended.load(), 100);
+  });
+}
+
+sync::wait_group of_the_program;
+
+// Whether it stands among the program's objects or on the heap, and for several bubbles in turn: a
+// wait in a bubble is a rest.
+TEST(go_synctest, TestWaitGroupLinkerAllocated) {
+  for (int bubble = 0; bubble < 2; ++bubble) {
+    synctest::test([] {
+      time_point const start = time::now();
+      of_the_program.go([] { time::sleep(1s); });
+      of_the_program.wait();
+      EXPECT_EQ(time::since(start), 1s);
+    });
+  }
+}
+
+TEST(go_synctest, TestWaitGroupHeapAllocated) {
+  auto const wg = std::make_unique<sync::wait_group>();
+  synctest::test([&] {
+    wg->add(1);
+    atomic<bool> over{false};
+    go([&] {
+      wg->wait();
+      over.store(true);
+    });
+    synctest::wait();
+    EXPECT_FALSE(over.load());
+    wg->done();
+    synctest::wait();
+    EXPECT_TRUE(over.load());
+  });
+}
+
+TEST(go_synctest, TestWaitGroupManyBubbles) {
+  // ThreadSanitizer knows 8,128 goroutines at most.
+  int const many = VOLE_ASAN || VOLE_TSAN ? 40 : 100;
+  sync::wait_group bubbles;
+  atomic<int> ended{0};
+  for (int i = 0; i < many; ++i) {
+    bubbles.go([&] {
+      synctest::test([&] {
+        chan<unit> const over(0);
+        sync::wait_group inside;
+        for (int k = 0; k < many; ++k) {
+          inside.go([&, over] {
+            over.recv();
+            ++ended;
+          });
+        }
+        synctest::wait();
+        over.close();
+        inside.wait();
+      });
+    });
+  }
+  bubbles.wait();
+  EXPECT_EQ(ended.load(), many * many);
+}
+
+// The example of the package.
+TEST(go_synctest, TestTime) {
+  synctest::test([] {
+    time_point const start = time::now();
+    duration seen{};
+    go([&] {
+      time::sleep(1ns);
+      seen = time::since(start);
+    });
+    time::sleep(2ns);
+    EXPECT_EQ(seen, 1ns);
+    EXPECT_EQ(time::since(start), 2ns);
+  });
+}
+
+// Go's test has a context of its own, canceled at its end; here the one that runs the test has.
+TEST(go_synctest, TestContext) {
+  std::string state = "not begun";
+  synctest::test([&] {
+    auto [ctx, cancel] = context::with_cancel(context::background());
+    go([&, done = ctx.done()] {
+      state = "waits for the context";
+      done.recv();
+      state = "over";
+    });
+    synctest::wait();
+    EXPECT_EQ(state, "waits for the context");
+  });
+  EXPECT_EQ(state, "over");
 }
 
 TEST(go_synctest, TestTaskAndErrgroupInBubble) {

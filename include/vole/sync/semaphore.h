@@ -31,10 +31,10 @@ class semaphore {
   // acquire takes n units, waiting for them. Panics: n < 0 or n > size (caller's bug).
   void acquire(std::int64_t n = 1);
   // acquire_until is acquire under a limit. One that has come already gives nothing, even if the
-  // units are free. More than size units never come: it waits for the limit.
+  // units are free. More than size units never come: it waits for the limit. Panics: n < 0.
   [[nodiscard]] internal::wake_reason acquire_until(std::int64_t n,
                                                     internal::park_limit const& limit);
-  // try_acquire takes n units if they are free now and nobody waits.
+  // try_acquire takes n units if they are free now and nobody waits. Panics: n < 0.
   [[nodiscard]] bool try_acquire(std::int64_t n = 1) {
     std::int64_t seen = word_.load(internal::memory_order_relaxed);
     while ((seen & has_waiters) == 0 && seen / one >= n && n >= 0) {
@@ -44,10 +44,12 @@ class semaphore {
         return true;
       }
     }
+    if (n < 0) [[unlikely]]
+      require_units(n);
     return false;
   }
 
-  // release gives n units back. Panics: more than were taken (caller's bug).
+  // release gives n units back. Panics: n < 0, or more than were taken (caller's bug).
   void release(std::int64_t n = 1) {
     std::int64_t seen = word_.load(internal::memory_order_relaxed);
     while ((seen & has_waiters) == 0 && n >= 0 && n <= size_ - seen / one) {
@@ -64,6 +66,7 @@ class semaphore {
   enum : std::int64_t { has_waiters = 1, one = 2 };
   struct waiter;
 
+  static void require_units(std::int64_t n);  // panics when n < 0
   internal::wake_reason acquire_slow(std::int64_t n, internal::park_limit const& limit);
   void release_slow(std::int64_t n);
   void grant(internal::waiter_list<waiter>& granted) VOLE_REQUIRES_LOCK(queue_lock_);
