@@ -214,8 +214,8 @@ TEST_F(fiber_switching, what_was_saved_leads_to_who_left) {
   saved_frame const fresh = fiber_saved_frame(fiber.sp);
   EXPECT_EQ(fresh.pc, reinterpret_cast<void*>(&vole_fiber_entry));
   fiber.enter();
-  ASSERT_EQ(here.depth, 2U);
-  EXPECT_EQ(symbol::symbol_name(here.pcs[1] - 1), "vole_fiber_entry");
+  ASSERT_GE(here.depth, 2U);
+  EXPECT_EQ(symbol::symbol_name(here.pcs[here.depth - 1] - 1), "vole_fiber_entry");
 
   saved_frame const frame = fiber_saved_frame(fiber.sp);
   symbol::registers const from{.pc = reinterpret_cast<std::uintptr_t>(frame.pc),

@@ -165,7 +165,7 @@ TEST_F(unwind, interrupted_in_a_leaf_without_a_frame_finds_its_caller) {
   ::munmap(unreadable, page);
   EXPECT_THAT(names().front(), ::testing::HasSubstr("vole_frameless_leaf"));
   expect_chain(names());
-  EXPECT_EQ(place_of(names(), "leaf_probe"), 2);
+  EXPECT_THAT(names().at(1), ::testing::HasSubstr("interrupted_in_a_leaf")) << "its caller";
   EXPECT_TRUE(std::ranges::equal(std::span(seen).first(seen_count),
                                  std::span(sampled).first(sampled_count)));
 }
