@@ -36,4 +36,14 @@ void fast_store(atomic<T>& word, T value) noexcept {
   }
 }
 
+// fast_barrier makes a fast_store of the read-modify-write that the caller has just done.
+inline void fast_barrier() noexcept {
+  asm volatile("" ::: "memory");
+#if !VOLE_TSAN
+  // pairs with asymmetric.cc:slow_barrier, on machines where a read-modify-write is less
+  // tidy: std::atomic, a fence has no name behind the door yet
+  if (!membarrier_registered()) __atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
 }  // namespace vole::internal

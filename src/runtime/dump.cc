@@ -57,7 +57,7 @@ void await_departure(goroutine const& g) noexcept {
 [[gnu::no_sanitize_address, gnu::no_sanitize_thread]] std::size_t walk_parked(goroutine& g,
                                                                               std::uintptr_t* pcs) {
   std::uint32_t const before =
-      g.switches.load(memory_order_acquire);  // pairs with scheduler.cc:leave
+      g.switches.load(memory_order_acquire);  // pairs with fiber.h:vole_fiber_switch
   void* const sp = left_at(g);
   auto const low = reinterpret_cast<std::uintptr_t>(g.stack_low);
   auto const high = reinterpret_cast<std::uintptr_t>(g.stack_high);
@@ -70,7 +70,8 @@ void await_departure(goroutine const& g) noexcept {
   std::size_t const depth = symbol::unwind_saved(from, {low, high}, {pcs, dump_depth_max},
                                                  symbol::too_deep::leave_out_middle);
   bool const still = is_waiting(g.state.load(memory_order_relaxed)) && left_at(g) == sp;
-  // pairs with scheduler.cc:leave: a stack pointer that was set again has been counted
+  // pairs with fiber.h:vole_fiber_switch: a stack pointer that was set again has been counted, and
+  // one that was taken away was so before its stack changed
   // tidy: std::atomic, a fence has no name behind the door yet
   __atomic_thread_fence(__ATOMIC_ACQUIRE);
   return still && g.switches.load(memory_order_relaxed) == before ? depth : 0;
@@ -104,7 +105,8 @@ std::size_t walk_blocking(goroutine const& g, std::uintptr_t* pcs) noexcept {
   auto const place = [&g] {
     return symbol::registers{.pc = g.blocking_pc.load(memory_order_relaxed),
                              .sp = g.blocking_sp.load(memory_order_relaxed),
-                             .fp = g.blocking_fp.load(memory_order_relaxed)};
+                             .fp = g.blocking_fp.load(memory_order_relaxed),
+                             .sp_known = blocking_sp_is_exact};
   };
   symbol::registers const from = place();
   std::size_t const depth = symbol::unwind_saved(from, bounds_of(g), {pcs, dump_depth_max},

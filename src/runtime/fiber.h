@@ -16,7 +16,8 @@
 
 extern "C" {
 // Saves the caller's registers and stack pointer to *from, then continues the fiber whose pointer
-// is to.
+// is to. What the caller stored before is seen by others before *from is, and before what the
+// continued fiber stores (x86-64: in any case).
 void vole_fiber_switch(void** from, void* to) noexcept;
 // The first frame of each fiber: calls its function with its argument; the function does not
 // return.

@@ -75,6 +75,7 @@ struct alignas(64) goroutine {
   atomic<std::uint32_t> switches{
       0};  // a dump that sees it change between two looks drops that stack
   // Where it entered blocking(), for the unwinder: what lies above stands still until it leaves.
+  // As a frame record tells it: symbol/unwind.h, sp_known.
   atomic<std::uintptr_t> blocking_pc{0};
   atomic<std::uintptr_t> blocking_sp{0};
   atomic<std::uintptr_t> blocking_fp{0};
@@ -83,6 +84,12 @@ struct alignas(64) goroutine {
   labels::set* labels = nullptr;  // owned by the goroutine, which counts it
   atomic<std::uint64_t> labels_id{0};
 };
+
+#if defined(__x86_64__)
+inline constexpr bool blocking_sp_is_exact = true;
+#else
+inline constexpr bool blocking_sp_is_exact = false;
+#endif
 
 // The largest closure that fits a stack is what leaves its goroutine this much to run on.
 inline constexpr std::size_t stack_bytes_min_free = 16 << 10;

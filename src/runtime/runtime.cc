@@ -18,6 +18,7 @@
 #include "runtime/labels.h"
 #include "runtime/scheduler.h"
 #include "runtime/stall.h"
+#include "symbol/stack_word.h"
 
 namespace vole {
 namespace internal {
@@ -36,8 +37,7 @@ constexpr std::size_t main_stack_bytes = 8 << 20;  // as a process's first threa
   s.start();
   spawn_slot slot;
   int const size_class = stack_class_for(options.stack_bytes);
-  if (size_class < 0 ||
-      closure_bytes + align + stack_bytes_min_free > stack_class_bytes[size_class] - 4096) {
+  if (size_class < 0 || !stack_holds(size_class, closure_bytes + align + stack_bytes_min_free)) {
     slot.failure = std::errc::value_too_large;
     return slot;
   }
@@ -130,7 +130,7 @@ int run_main(int (*invoke)(void*), void* fn) {
   if (g == nullptr) return;
   if (g->blocking_depth == 0) {
     auto const* const frame = static_cast<std::uintptr_t const*>(__builtin_frame_address(0));
-    g->blocking_pc.store(frame[1], memory_order_relaxed);
+    g->blocking_pc.store(symbol::code_address(frame[1]), memory_order_relaxed);
     g->blocking_sp.store(reinterpret_cast<std::uintptr_t>(frame + 2), memory_order_relaxed);
     g->blocking_fp.store(frame[0], memory_order_relaxed);
   }

@@ -17,7 +17,7 @@
 namespace vole::internal {
 namespace {
 
-constexpr std::size_t page_bytes = 4096;
+constexpr std::size_t page_bytes_min = 4096;
 constexpr std::size_t slab_bytes = 16 << 20;
 constexpr std::size_t slots_max = 64;      // of a slab
 constexpr std::uint64_t depth_every = 16;  // of the stacks given back, one in so many is measured
@@ -32,6 +32,7 @@ std::size_t slots_of(int size_class) {
 bool probe_guard_advice() noexcept {
   // LeakSanitizer reads whole stacks and would stop at a guard that its map does not show.
   if (VOLE_ASAN || VOLE_TSAN) return false;
+  std::size_t const page_bytes = stack_guard_bytes();
   void* const page =
       ::mmap(nullptr, page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) return false;
@@ -62,7 +63,7 @@ goroutine* build_block(slab& owner, std::size_t slot) noexcept {
   char* const at = low + bytes - sizeof(goroutine) - colour_of(slot);
   auto* const g = ::new (at) goroutine;
   g->size_class = static_cast<std::uint8_t>(owner.size_class);
-  g->stack_low = low + page_bytes;
+  g->stack_low = low + stack_guard_bytes();
   g->stack_high = at;
   g->home = &owner;
   g->slot = slot;
@@ -86,9 +87,14 @@ void room_for(std::vector<T>& v, std::size_t more) {
 int stack_class_for(std::size_t bytes) noexcept {
   if (bytes == 0) return stack_class_default;
   for (int c = 0; c < stack_classes; ++c) {
-    if (bytes <= stack_class_bytes[c]) return c;
+    if (bytes <= stack_class_bytes[c] && 4 * stack_guard_bytes() <= stack_class_bytes[c]) return c;
   }
   return -1;
+}
+
+std::size_t stack_guard_bytes() noexcept {
+  static auto const page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  return page;
 }
 
 bool stack_guards_take_no_map_entry() noexcept {
@@ -97,6 +103,7 @@ bool stack_guards_take_no_map_entry() noexcept {
 }
 
 void stack_pool::guard(char* low) noexcept {
+  std::size_t const page_bytes = stack_guard_bytes();
   if (stack_guards_take_no_map_entry() && ::madvise(low, page_bytes, madv_guard_install) == 0)
     return;
   if (!map_limit_reached_) {
@@ -236,7 +243,7 @@ void stack_pool::release_one(int size_class) noexcept {
   cold_stack const cold{g->home, g->slot};
   char* const low = g->stack_low;
   cold.owner->occupied[cold.slot].store(false);
-  std::size_t const bytes = stack_class_bytes[size_class] - page_bytes;
+  std::size_t const bytes = stack_class_bytes[size_class] - stack_guard_bytes();
 #if VOLE_ASAN
   __asan_unpoison_memory_region(low, bytes);
 #endif
@@ -329,7 +336,8 @@ void stack_pool::set_limit(std::size_t blocks) noexcept {
 }
 
 void stack_pool::note_depth(goroutine const& g) noexcept {
-  constexpr std::size_t pages_max = stack_class_bytes[stack_classes - 1] / page_bytes;
+  constexpr std::size_t pages_max = stack_class_bytes[stack_classes - 1] / page_bytes_min;
+  std::size_t const page_bytes = stack_guard_bytes();
   auto const pages = stack_class_bytes[g.size_class] / page_bytes - 1;
   unsigned char resident[pages_max];
   if (::mincore(g.stack_low, pages * page_bytes, resident) != 0) return;

@@ -30,8 +30,18 @@ struct goroutine;
 inline constexpr std::size_t stack_class_bytes[] = {64 << 10, 256 << 10, 1 << 20, 8 << 20};
 inline constexpr int stack_classes = 4;
 inline constexpr int stack_class_default = 1;
-// -1: larger than any.
+// -1: larger than any. A class of which a guard would take more than a quarter is not used: on a
+// kernel with pages of 64 KiB, as some for aarch64 have, the smallest stack is one of 256 KiB.
 int stack_class_for(std::size_t bytes) noexcept;
+
+// stack_guard_bytes is the kernel's page.
+std::size_t stack_guard_bytes() noexcept;
+
+// stack_holds says whether so many bytes lie above the guard of a stack.
+inline bool stack_holds(int size_class, std::size_t bytes) noexcept {
+  std::size_t const all = stack_class_bytes[size_class];
+  return bytes <= all / 4 * 3 || bytes <= all - stack_guard_bytes();
+}
 
 // Whether the kernel guards a page without splitting its mapping (MADV_GUARD_INSTALL, Linux 6.13).
 bool stack_guards_take_no_map_entry() noexcept;

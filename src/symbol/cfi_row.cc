@@ -29,11 +29,16 @@ bool other_register(registers const& regs, std::uint64_t number, std::uint64_t* 
 
 bool register_value(registers const& regs, std::uint64_t number, std::uint64_t* value) {
   if (number == sp_number) {
+    if (!regs.sp_known) return false;
     *value = regs.sp;
   } else if (number == fp_number) {
     *value = regs.fp;
   } else if (number == return_number) {
-    *value = regs.pc;  // x86-64: the pc itself, which the tables of call stubs look at
+#if defined(__x86_64__)
+    *value = regs.pc;  // the pc itself, which the tables of call stubs look at
+#else
+    *value = regs.link;
+#endif
   } else {
     return other_register(regs, number, value);
   }
@@ -175,17 +180,20 @@ bool read_saved(saved_register const& saved, std::uint64_t cfa, registers const&
 
 }  // namespace
 
+bool climbs(registers const& regs, std::uintptr_t cfa, bool returns_by_link,
+            stack_bounds bounds) noexcept {
+  if (returns_by_link && regs.link == 0) return false;
+  return cfa <= bounds.high && (cfa > regs.sp || (returns_by_link && cfa == regs.sp));
+}
+
 cfi_step apply(cfi_row const& row, registers* regs, stack_bounds bounds) noexcept {
   if (row.return_pc.where == saved_register::place::undefined) return cfi_step::outermost;
   std::uint64_t cfa = 0;
   if (!find_cfa(row, *regs, bounds, &cfa)) return cfi_step::unknown;
-  // The caller's frame lies above this one: each step climbs.
-  if (cfa <= regs->sp || cfa > bounds.high) return cfi_step::unknown;
+  bool const returns_by_link = row.return_pc.where == saved_register::place::same;
+  if (!climbs(*regs, cfa, returns_by_link, bounds)) return cfi_step::unknown;
 
-  registers caller{
-      .pc = regs->link, .sp = cfa, .fp = regs->fp, .link = 0, .machine = regs->machine};
-  if (row.return_pc.where == saved_register::place::same && regs->link == 0)
-    return cfi_step::unknown;
+  registers caller{.pc = regs->link, .sp = cfa, .fp = regs->fp, .machine = regs->machine};
   if (!read_saved(row.return_pc, cfa, *regs, bounds, &caller.pc)) return cfi_step::unknown;
   if (row.fp.where == saved_register::place::undefined ||
       row.fp.where == saved_register::place::other) {

@@ -61,6 +61,12 @@ enum class cfi_step : std::uint8_t {
   unknown,                 // no row, or one beyond this reader; *regs are as they were
 };
 
+// climbs says whether the frame of a caller may begin at cfa: above that of the function itself, or
+// where that begins when it has none, which is so of the innermost function alone (aarch64: its
+// return address is in the link register).
+bool climbs(registers const& regs, std::uintptr_t cfa, bool returns_by_link,
+            stack_bounds bounds) noexcept;
+
 // apply replaces the registers of the function that stands at `row` by its caller's. Of the stack
 // only words inside the bounds are read.
 cfi_step apply(cfi_row const& row, registers* regs, stack_bounds bounds) noexcept;

@@ -12,11 +12,18 @@
 namespace vole::symbol {
 namespace {
 
+// Whether a frame record lies at the very top of its frame: the ABI of aarch64 leaves that open.
+#if defined(__x86_64__)
+constexpr bool record_is_on_top = true;
+#else
+constexpr bool record_is_on_top = false;
+#endif
+
 // step_by_frame follows a frame record, as the ABIs of x86-64 and aarch64 both lay it out: the
 // caller's frame pointer, then the return address. False when there is none at or above sp.
 bool step_by_frame(registers* regs, stack_bounds bounds) noexcept {
   if (regs->fp < regs->sp) return false;
-  registers caller{.pc = 0, .sp = regs->fp + 2 * word_size, .fp = 0, .link = 0};
+  registers caller{.sp = regs->fp + 2 * word_size, .sp_known = record_is_on_top};
   if (!read_stack(bounds, regs->fp, &caller.fp)) return false;
   if (!read_stack(bounds, regs->fp + word_size, &caller.pc)) return false;
   caller.pc = code_address(caller.pc);
@@ -83,7 +90,6 @@ registers interrupted(void const* ucontext) noexcept {
   return {.pc = static_cast<std::uintptr_t>(machine.gregs[REG_RIP]),
           .sp = static_cast<std::uintptr_t>(machine.gregs[REG_RSP]),
           .fp = static_cast<std::uintptr_t>(machine.gregs[REG_RBP]),
-          .link = 0,
           .machine = ucontext};
 #else
   return {.pc = machine.pc,
@@ -122,8 +128,13 @@ std::size_t unwind_saved(registers const& from, stack_bounds bounds, std::span<s
 std::size_t unwind_here(stack_bounds bounds, std::span<std::uintptr_t> to, too_deep when) noexcept {
   if (to.empty()) return 0;
   auto const fp = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
-  registers at{.pc = 0, .sp = fp, .fp = fp, .link = 0};
+  registers at{.sp = fp, .fp = fp};
+#if defined(__aarch64__)
+  asm volatile("adr %0, .\n\tmov %1, sp" : "=r"(at.pc), "=r"(at.sp));
+  if (step_by_cfi(&at, at.pc, bounds) != cfi_step::stepped && !step_by_frame(&at, bounds)) return 0;
+#else
   if (!step_by_frame(&at, bounds)) return 0;
+#endif
   to[0] = at.pc;
   return climb(at, true, bounds, to, when, &step_by_cfi);
 }

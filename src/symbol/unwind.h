@@ -34,6 +34,9 @@ struct registers {
   // The handler's third argument, or null: the tables of some functions name registers other than
   // the above, which are then taken to be as they were where the signal came.
   void const* machine = nullptr;
+  // False: sp is a lower bound only. A frame record of aarch64 lies anywhere in its frame, so what
+  // is found by it does not say where the caller's frame begins; a table that counts from fp does.
+  bool sp_known = true;
 };
 
 // What a walk does with a stack deeper than its room.

@@ -278,18 +278,14 @@ cfi_step module_table::step(registers* regs, std::uintptr_t lookup_pc,
   if (kind == outermost) return cfi_step::outermost;
   if (kind == wide) return apply(wide_[packed & ((1U << kind_shift) - 1)], regs, bounds);
 
+  if (kind == above_sp && !regs->sp_known) return cfi_step::unknown;
   std::uintptr_t const cfa_words = (packed >> cfa_shift) & cfa_words_max;
   std::uintptr_t const cfa = (kind == above_sp ? regs->sp : regs->fp) + cfa_words * word_size;
-  // The caller's frame lies above this one: each step climbs.
-  if (cfa <= regs->sp || cfa > bounds.high) return cfi_step::unknown;
-  registers caller{
-      .pc = regs->link, .sp = cfa, .fp = regs->fp, .link = 0, .machine = regs->machine};
   std::uintptr_t const return_words = packed & 0xff;
-  if (return_words == kept) {
-    if (regs->link == 0) return cfi_step::unknown;
-  } else if (!read_stack(bounds, cfa - return_words * word_size, &caller.pc)) {
+  if (!climbs(*regs, cfa, return_words == kept, bounds)) return cfi_step::unknown;
+  registers caller{.pc = regs->link, .sp = cfa, .fp = regs->fp, .machine = regs->machine};
+  if (return_words != kept && !read_stack(bounds, cfa - return_words * word_size, &caller.pc))
     return cfi_step::unknown;
-  }
   std::uintptr_t const fp_words = (packed >> fp_shift) & 0xff;
   if (fp_words == lost) {
     caller.fp = 0;

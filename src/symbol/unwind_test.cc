@@ -15,8 +15,11 @@
 #include <unistd.h>
 #include <vector>
 
+#include "symbol/cfi_row.h"
+#include "symbol/stack_word.h"
 #include "symbol/symbolize.h"
 #include "symbol/thread_bounds_test.h"
+#include "symbol/unwind_tables.h"
 
 namespace vole::symbol {
 namespace {
@@ -115,6 +118,78 @@ TEST_F(unwind, sees_through_a_library_without_frame_pointers) {
         });
   });
   expect_chain(names());
+}
+
+// A leaf that keeps no frame: of aarch64, where it returns to is in a register only.
+extern "C" int vole_frameless_leaf(int const* value);
+#if defined(__x86_64__)
+#define VOLE_LOAD_AND_RETURN "movl (%rdi), %eax\n ret\n"
+#else
+#define VOLE_LOAD_AND_RETURN "ldr w0, [x0]\n ret\n"
+#endif
+asm(".text\n"
+    ".globl vole_frameless_leaf\n"
+    ".type vole_frameless_leaf, %function\n"
+    ".balign 16\n"
+    "vole_frameless_leaf:\n"
+    ".cfi_startproc\n" VOLE_LOAD_AND_RETURN
+    ".cfi_endproc\n"
+    ".size vole_frameless_leaf, .-vole_frameless_leaf\n");
+
+void* unreadable = nullptr;
+std::array<std::uintptr_t, frames_max> sampled;
+std::size_t sampled_count = 0;
+
+void record_fault(int, siginfo_t*, void* context) {
+  registers const from = interrupted(context);
+  seen_count = unwind_interrupted(from, seen_bounds, seen);
+  sampled_count = unwind_sampled(from, seen_bounds, sampled);
+  ::mprotect(unreadable, static_cast<std::size_t>(::getpagesize()), PROT_READ);
+}
+
+TEST_F(unwind, interrupted_in_a_leaf_without_a_frame_finds_its_caller) {
+  auto const page = static_cast<std::size_t>(::getpagesize());
+  unreadable = ::mmap(nullptr, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(unreadable, MAP_FAILED);
+  refresh_unwind_tables();
+  struct sigaction action{};
+  struct sigaction before{};
+  action.sa_sigaction = &record_fault;
+  action.sa_flags = SA_SIGINFO;
+  ASSERT_EQ(::sigaction(SIGSEGV, &action, &before), 0);
+  root_probe(+[] {
+    EXPECT_EQ(vole_frameless_leaf(static_cast<int const*>(unreadable)), 0);
+    asm volatile("");
+  });
+  ::sigaction(SIGSEGV, &before, nullptr);
+  ::munmap(unreadable, page);
+  EXPECT_THAT(names().front(), ::testing::HasSubstr("vole_frameless_leaf"));
+  expect_chain(names());
+  EXPECT_THAT(names().at(1), ::testing::HasSubstr("interrupted_in_a_leaf")) << "its caller";
+  EXPECT_TRUE(std::ranges::equal(std::span(seen).first(seen_count),
+                                 std::span(sampled).first(sampled_count)));
+}
+
+// What found a frame by its record knows the caller's sp as a lower bound only.
+TEST_F(unwind, does_not_count_from_a_stack_pointer_that_is_not_known) {
+  cfi_row row;
+  row.cfa_register = sp_number;
+  row.cfa_offset = 4 * word_size;
+  row.return_pc = {-std::int64_t{word_size}, {}, saved_register::place::at_cfa_offset};
+  std::array<std::uintptr_t, 8> const stack{0, 0, 0, 0x2000, 0x3000, 0, 0, 0};
+  auto const low = reinterpret_cast<std::uintptr_t>(stack.data());
+  stack_bounds const bounds{low, low + sizeof stack};
+  registers known{.pc = 0x1000, .sp = low};
+  EXPECT_EQ(apply(row, &known, bounds), cfi_step::stepped);
+  EXPECT_EQ(known.pc, 0x2000U);
+  EXPECT_EQ(known.sp, low + 4 * word_size);
+  registers bound{.pc = 0x1000, .sp = low, .sp_known = false};
+  EXPECT_EQ(apply(row, &bound, bounds), cfi_step::unknown);
+  row.cfa_register = fp_number;
+  bound.fp = low + word_size;
+  EXPECT_EQ(apply(row, &bound, bounds), cfi_step::stepped);
+  EXPECT_EQ(bound.pc, 0x3000U);
+  EXPECT_TRUE(bound.sp_known);
 }
 
 #if defined(__x86_64__)

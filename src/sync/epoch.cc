@@ -55,7 +55,10 @@ epoch_slot& guest_slot(std::uint64_t epoch) noexcept {
     for (epoch_slot& slot : chunk->slots) {
       std::uint64_t expected = 0;
       // pairs with epoch.cc:oldest_pin
-      if (slot.pinned.compare_exchange_strong(expected, epoch, memory_order_seq_cst)) return slot;
+      if (slot.pinned.compare_exchange_strong(expected, epoch, memory_order_seq_cst)) {
+        fast_barrier();
+        return slot;
+      }
     }
     // Linked before it is pinned in. pairs with epoch.cc:oldest_pin
     slot_chunk* next = chunk->next.load(memory_order_acquire);

@@ -27,12 +27,13 @@ namespace vole::internal {
 template <class T>
 using atomic = std::atomic<T>;
 
-// spin_pause tells the processor that this is a spin-wait step.
+// spin_pause tells the processor that this is a spin-wait step. Most cores of aarch64 do nothing at
+// `yield`; `isb` makes them wait for as long as x86's `pause` does.
 inline void spin_pause() noexcept {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
 #else
-  asm volatile("yield");
+  asm volatile("isb" ::: "memory");
 #endif
 }
 
