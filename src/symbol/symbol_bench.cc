@@ -50,7 +50,8 @@ VOLE_BENCH(unwind_16_frames) {
 }
 
 // From a frame's registers, as a signal finds them: by published tables and by those in place.
-using walk_fn = std::size_t (*)(registers const&, stack_bounds, std::span<std::uintptr_t>) noexcept;
+using walk_fn = std::size_t (*)(registers const&, stack_bounds, std::span<std::uintptr_t>,
+                                too_deep) noexcept;
 void climb_16_frames(bench::benchmark& b, walk_fn walk) {
   std::array<std::uintptr_t, depth> pcs{};
   std::size_t frames = 0;
@@ -60,7 +61,9 @@ void climb_16_frames(bench::benchmark& b, walk_fn walk) {
     stack_bounds const bounds = around(&local);
     ucontext_t here;
     ::getcontext(&here);
-    while (b.loop()) frames = walk(interrupted(&here), bounds, pcs);
+    while (b.loop()) {
+      frames = walk(interrupted(&here), bounds, pcs, too_deep::leave_out_outermost);
+    }
   });
   bench::keep(levels);
   b.report_metric(static_cast<double>(frames), "frames");
