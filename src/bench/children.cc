@@ -136,6 +136,7 @@ std::vector<std::string> common_flags(flags const& f) {
   add(f.counters, "-counters");
   add(f.verbose, f.test2json ? "-v=test2json" : "-v");
   add(!f.profile_each.empty(), "-profile-each=" + f.profile_each);
+  add(f.mem_profile_rate > 0, fmt::format("-memprofilerate={}", f.mem_profile_rate));
   add(!f.output_dir.empty(), "-outputdir=" + f.output_dir);
   return args;
 }
@@ -183,8 +184,9 @@ int run_for_each_cpu(flags const& options, std::vector<registration const*> cons
       log, {.on = options.progress},
       {.parts = entries.size() * options.cpus.size(),
        .round_time = options.benchtime_n > 0 ? duration{} : options.benchtime * options.count});
-  time_point const deadline =
-      options.timeout.count() > 0 ? internal::monotonic_now() + options.timeout : never;
+  time_point const begun = internal::monotonic_now();
+  bool const bounded = options.timeout.count() > 0 && options.timeout < never - begun;
+  time_point const deadline = bounded ? begun + options.timeout : never;
   int worst = 0;
   bool first = true;
   for (registration const* e : entries) {
@@ -205,6 +207,7 @@ int run_for_each_cpu(flags const& options, std::vector<registration const*> cons
       auto const on_line = [&](std::string_view line) {
         shown.clear();
         out.write(line);
+        shown.show();
         learn(line, procs, seen);
         return out.lost() == 0;
       };

@@ -110,6 +110,13 @@ void progress::begin(std::string_view name, int round) {
   draw();
 }
 
+void progress::show() {
+  internal::raw_lock const lock(mu_);
+  if (!how_.on) return;
+  shown_ = true;
+  draw();
+}
+
 void progress::draw() {
   time_point const t = internal::monotonic_now();
   work_.gone = t - begun_;

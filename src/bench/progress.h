@@ -59,6 +59,8 @@ class progress {
 
   // begin says what is measured now.
   void begin(std::string_view name, int round);
+  // show is for after a clear, when the same goes on.
+  void show();
   // tick brings the line up to date, if it is there.
   void tick();
   // clear takes the line away, before something else is printed.
