@@ -715,8 +715,17 @@ TEST(bench_program, benchstat_reads_it_without_a_warning) {
   os::run_result const seen = run({*benchstat, to.path + "/old", to.path + "/new"});
   EXPECT_EQ(seen.status.code, 0);
   EXPECT_EQ(seen.errors, "");
-  for (char const* word : {"SevenBlocks-", "Sizes/n=100-", "sec/op", "allocs/op", "goos: linux"}) {
+  for (char const* word : {"SevenBlocks-", "Sizes/n=100-", "BothAtOnce-", "max-sec/op", "sec/op",
+                           "allocs/op", "goos: linux"}) {
     EXPECT_THAT(seen.output, HasSubstr(word));
+  }
+  EXPECT_THAT(seen.output, Not(HasSubstr("-ns/op")));  // as it leaves a unit that is always 0
+  std::string units;
+  std::istringstream lines(seen.output);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find("/op") != line.npos) units = line;
+    bool const no_mean = line.find("summaries must be >0") != line.npos;
+    EXPECT_FALSE(no_mean && units.find("sec/op") != units.npos) << units;
   }
 }
 

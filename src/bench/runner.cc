@@ -112,7 +112,7 @@ void runner::print_skip(benchmark_state const& b, std::string const& full) {
   if (options_.verbose) {
     print(fmt::format("{}--- SKIP: {}\n", mark(), full));
   } else if (prints_name_first()) {
-    print("\n");  // a name alone, which benchstat passes over
+    print("\n");  // the name stands there already
   }
   print_log(b, full);
 }
