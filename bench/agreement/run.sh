@@ -3,7 +3,8 @@
 # Holds vole's harness beside Google Benchmark on the same ten kernels, interleaved:
 #   bench/agreement/run.sh [-r rounds] [-t seconds] [-b build-dir]       2 rounds at the least
 # Prints for each kernel both medians, their ratio and the noise floor: how far vole's odd rounds are from its even
-# ones, and Google's from its own, whichever is more (1 % at least). Ends with 1 when a ratio is outside the floor.
+# ones, and Google's from its own, whichever is more (1 % at least). Ends with 1 when a ratio is outside the floor, with
+# 77 when Google Benchmark is not there.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -15,7 +16,7 @@ while getopts 'r:t:b:h' flag; do
     r) rounds=$OPTARG ;;
     t) seconds=$OPTARG ;;
     b) build=$OPTARG ;;
-    *) sed -n '3,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2 ;;
+    *) sed -n '3,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2 ;;
   esac
 done
 if ! [[ $rounds =~ ^[0-9]+$ ]] || ((10#$rounds < 2)); then
@@ -23,7 +24,7 @@ if ! [[ $rounds =~ ^[0-9]+$ ]] || ((10#$rounds < 2)); then
   exit 2
 fi
 [ -x "$build/bench/agreement/bench_agreement_google" ] ||
-  { echo "agreement: skipped: bench_agreement_google is not built (libbenchmark-dev)"; exit 0; }
+  { echo "agreement: skipped: bench_agreement_google is not built (libbenchmark-dev)" >&2; exit 77; }
 
 run_vole() { "$build/bench/agreement/bench_agreement_vole" -benchtime="${seconds}s" -cpu=1 2>/dev/null |
   awk -v r="$1" '/^Benchmark/ { name = tolower(substr($1, 10)); gsub(/_/, "", name); print "vole", name, r, $3 }'; }

@@ -84,7 +84,7 @@ class iterations {
   iterations& operator=(iterations const&) = delete;
 
   operator std::int64_t() const noexcept {  // NOLINT(google-explicit-constructor): b.n is a number
-    read_ = true;
+    if (!read_) read_ = true;               // run_parallel has read it: its bodies do not write
     return value_;
   }
 
@@ -145,7 +145,7 @@ class benchmark {
   }
 
   // reset_timer forgets the time, the allocations and the metrics so far; the timer goes on if it
-  // was on.
+  // was on. What a benchmark forgets again and again counts as left out (see stop_timer).
   void reset_timer() { reset(*state_); }
   // stop_timer and start_timer leave something out of the measure. Cost: two readings of the clock
   // and of the allocation counters; a stretch below ten readings is reported as too short. What is
@@ -196,24 +196,30 @@ class benchmark {
   }
 
   // run_parallel starts max_procs * parallelism goroutines that share the n iterations, and waits
-  // for them.
+  // for them. It stands in the place of loop(): within one the benchmark fails.
   //   b.run_parallel([&](bench::parallel& turns) { while (turns.next()) mu.lock(), mu.unlock(); });
   // ns/op is wall time; p50-ns/op, p99-ns/op and max-ns/op are of single iterations: each one that
-  // lasts 2.5 us or more is timed, of shorter ones one every 2.5 us.
+  // lasts 2.5 us or more is timed, of shorter ones one every 2.5 us. What is shorter than a reading
+  // of the clock is left out.
   // Blocks: parks the goroutine. The body must go on until next() is false (the benchmark fails
-  // otherwise).
-  void run_parallel(std::function<void(parallel&)> body) { run_bodies(*state_, n, body); }
+  // otherwise). It may call fail, fatal, skip and log, and nothing else of b.
+  void run_parallel(std::function<void(parallel&)> body) {
+    if (!run_bodies(*state_, n, body)) end_loop();
+  }
   // set_parallelism sets how many goroutines per processor run_parallel starts; 1 unless set.
   void set_parallelism(int goroutines_per_processor) {
     set_parallelism(*state_, goroutines_per_processor);
   }
 
+  // The four that follow may be called by any goroutine that ends before the body does.
+  //
   // fail lets the benchmark go on, but it has no result and the program ends with status 1.
   template <class... Args>
   void fail(fmt::format_string<Args...> text, Args&&... args) {
     add_failure(*state_, fmt::format(text, std::forward<Args>(args)...));
   }
-  // fatal is fail, and ends the loop: the next loop() is false. Elsewhere: `return b.fatal(...)`.
+  // fatal is fail, and ends the loop: the next loop() is false, and soon next() in all bodies of
+  // run_parallel. Elsewhere: `return b.fatal(...)`.
   template <class... Args>
   void fatal(fmt::format_string<Args...> text, Args&&... args) {
     add_failure(*state_, fmt::format(text, std::forward<Args>(args)...));
@@ -251,8 +257,7 @@ class benchmark {
   explicit benchmark(benchmark_state& state) : n(asked_n(state)), state_(&state) {}
 
   void end_loop() {
-    end(*state_);
-    loop_turn_ |= poison_bit;
+    if (end(*state_)) loop_turn_ |= poison_bit;
   }
   [[nodiscard, gnu::always_inline]] bool loop_slow() {
     stretch const next = next_stretch(*state_, loop_turn_);
@@ -277,12 +282,13 @@ class benchmark {
   static void add_cleanup(benchmark_state& s, std::function<void()> fn);
   static bool run_sub(benchmark_state& s, std::string_view sub,
                       std::function<void(benchmark_state&)> body);
-  static void run_bodies(benchmark_state& s, std::int64_t turns,
+  static bool run_bodies(benchmark_state& s, std::int64_t turns,
                          std::function<void(parallel&)> const& body);
   static void set_parallelism(benchmark_state& s, int goroutines_per_processor);
   static void add_failure(benchmark_state& s, std::string text);
   static void add_skip(benchmark_state& s, std::string text);
-  static void end(benchmark_state& s);  // the next loop() is false
+  // end has the next loop() be false; returns whether the caller is the goroutine that loops.
+  static bool end(benchmark_state& s);
   static void add_log(benchmark_state& s, std::string text);
   static bool failed(benchmark_state const& s);
   static std::string const& name(benchmark_state const& s);
@@ -296,25 +302,39 @@ class benchmark {
 // registration puts a benchmark on the program's list; made by VOLE_BENCH before main, in the order
 // of the source.
 struct registration {
-  registration(std::string_view snake_name, void (*body)(benchmark_state&));
+  registration(std::string_view snake_name, void (*body)(benchmark_state&),
+               std::string_view file = "unknown", int line = 0);
 
   std::string name;  // "ChanSend"
   void (*body)(benchmark_state&);
+  std::string place;  // "src/chan/chan_bench.cc:12"
   registration* next = nullptr;
 };
 
 // main reads Go's flags (-help lists them), runs the benchmarks of the program in a runtime and
-// returns the exit status: 0 all well, 1 a benchmark failed, 2 the flags are wrong, 130 Ctrl-C.
+// returns the exit status: 0 all well, 1 a benchmark failed or results are lost, 2 the flags or the
+// names are wrong or the time is out, 130 Ctrl-C.
 int main(int argc, char** argv);
 
 }  // namespace vole::bench
+
+// b.log("{}", b.n): as the number that it is.
+template <>
+struct fmt::formatter<vole::bench::iterations> : fmt::formatter<std::int64_t> {
+  template <class Context>
+  auto format(vole::bench::iterations const& n, Context& to) const {
+    return fmt::formatter<std::int64_t>::format(std::int64_t{n}, to);
+  }
+};
 
 // VOLE_BENCH(snake_name) { ... } defines a benchmark; the body sees `b`, a vole::bench::benchmark&.
 // It is printed in Go's spelling: chan_send is BenchmarkChanSend.
 #define VOLE_BENCH(snake_name)                                               \
   static void vole_bench_body_##snake_name(::vole::bench::benchmark& b);     \
   static ::vole::bench::registration vole_bench_entry_##snake_name{          \
-      #snake_name, [](::vole::bench::benchmark_state& state) {               \
+      #snake_name,                                                           \
+      [](::vole::bench::benchmark_state& state) {                            \
         ::vole::bench::benchmark::call(state, vole_bench_body_##snake_name); \
-      }};                                                                    \
+      },                                                                     \
+      __FILE__, __LINE__};                                                   \
   static void vole_bench_body_##snake_name([[maybe_unused]] ::vole::bench::benchmark& b)

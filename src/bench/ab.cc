@@ -23,12 +23,14 @@
 #include "bench/ab_slice.h"
 #include "bench/benchfmt_unit.h"
 #include "bench/output.h"
+#include "bench/progress.h"
 
 namespace vole::ab {
 namespace {
 
 constexpr int gate_status = 1;
 constexpr int failed_status = 2;
+constexpr int gone_status = 3;
 
 // One benchmark that both programs have.
 struct compared {
@@ -70,6 +72,7 @@ class session {
   std::string table() const;
   struct gate_result {
     bool tripped = false;
+    bool gone = false;  // a benchmark is
     std::string text;
   };
   gate_result gate();
@@ -77,6 +80,7 @@ class session {
 
  private:
   void match(report const& older, report const& newer);
+  void match_rest(report const& older, report const& newer);
   error compare(compared& one, limits const& by);
   void show_progress(compared const& one) const;
   std::string row(compared const& one, double p, std::size_t name_width) const;
@@ -93,7 +97,8 @@ class session {
   std::string old_labels_;
   std::string new_labels_;
   std::vector<compared> compared_;
-  std::vector<std::string> unmatched_;  // "Name: only in the old program"
+  std::vector<std::string> unmatched_;  // "Name: only in the new program"
+  std::vector<std::string> gone_;       // names of those that only the old program has a result of
   std::vector<std::string> failures_;   // "Name: fails in the new program: ..."
 };
 
@@ -135,20 +140,52 @@ void session::match(report const& older, report const& newer) {
     auto const same = [&](compared const& one) { return one.what.name == r.name; };
     if (has(newer, r)) {
       if (std::ranges::none_of(compared_, same)) compared_.push_back({.what = r});
+    } else if (names(newer.timeless, r.plain)) {
+      failures_.push_back(r.name + ": in the new program it reports no time (ns/op) above 0");
     } else if (!fails(newer, r)) {
-      unmatched_.push_back(r.name + ": only in the old program");
+      bool const skipped = names(newer.skipped, r.plain);
+      unmatched_.push_back(
+          r.name + (skipped ? ": skipped in the new program" : ": only in the old program"));
+      gone_.push_back(r.name);
     }
   }
   for (auto const& r : newer.results) {
-    if (!has(older, r) && !fails(older, r)) {
-      unmatched_.push_back(r.name + ": only in the new program");
-    }
+    if (has(older, r) || fails(older, r)) continue;
+    char const* const why = names(older.timeless, r.plain)
+                                ? ": in the old program it reports no time (ns/op) above 0"
+                            : names(older.skipped, r.plain) ? ": skipped in the old program"
+                                                            : ": only in the new program";
+    unmatched_.push_back(r.name + why);
   }
+  match_rest(older, newer);
   for (auto const& f : older.failures) {
     failures_.push_back(fmt::format("{}: in the old program {}", f.name, f.why));
   }
   for (auto const& f : newer.failures) {
     failures_.push_back(fmt::format("{}: in the new program {}", f.name, f.why));
+  }
+}
+
+// match_rest says of what has a time in neither program why there is no row.
+void session::match_rest(report const& older, report const& newer) {
+  auto const plain_in = [](report const& in, std::string const& name) {
+    return std::ranges::find(in.results, name, &reported::plain) != in.results.end();
+  };
+  for (auto const& name : older.timeless) {
+    if (names(newer.timeless, name)) {
+      unmatched_.push_back(name + ": reports no time (ns/op) above 0: nothing to compare");
+    } else if (!plain_in(newer, name)) {
+      unmatched_.push_back(name + ": only in the old program");
+      gone_.push_back(name);
+    }
+  }
+  for (auto const& name : newer.timeless) {
+    if (names(older.timeless, name) || plain_in(older, name)) continue;
+    unmatched_.push_back(name + ": only in the new program");
+  }
+  for (auto const& name : older.skipped) {
+    bool const both = names(newer.skipped, name);
+    if (both) unmatched_.push_back(name + ": skipped in both programs");
   }
 }
 
@@ -201,8 +238,12 @@ error session::compare(compared& one, limits const& by) {
 void session::show_progress(compared const& one) const {
   if (!terminal_) return;
   judgement const& now = one.by->result();
-  fmt::print(stderr, "\r\033[K{}: {} blocks", one.what.name, one.by->blocks());
-  if (now.p < 1) fmt::print(stderr, ", so far {}", percent(now.change));
+  std::string tail = fmt::format(": {} blocks", one.by->blocks());
+  if (now.p < 1) tail += fmt::format(", so far {}", percent(now.change));
+  std::size_t const columns = bench::terminal_columns(STDERR_FILENO);
+  // A full line would wrap.
+  fmt::print(stderr, "\r\033[K{}",
+             bench::fitted("", one.what.name, tail, columns > 1 ? columns - 1 : 0));
   std::fflush(stderr);
 }
 
@@ -318,6 +359,11 @@ session::gate_result session::gate() {
     made.text = fmt::format("\ngate: no slowdown beyond {} is proven{}\n", percent(gate),
                             complete() ? "" : ", but not all could be compared");
   }
+  made.gone = !gone_.empty();
+  if (made.gone) {
+    made.text += fmt::format("\ngate: the new program has no result for what the old one has: {}\n",
+                             fmt::join(gone_, ", "));
+  }
   return made;
 }
 
@@ -382,7 +428,8 @@ int run(std::vector<std::string> const& arguments) {
     print(gate.text);
   }
   note(all.write_files());
-  return gate.tripped ? gate_status : status;
+  if (gate.tripped) return gate_status;
+  return gate.gone ? gone_status : status;
 }
 
 }  // namespace vole::ab

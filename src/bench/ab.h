@@ -36,8 +36,9 @@ struct usage_end {
 std::variant<options, usage_end> parse_options(std::vector<std::string> const& arguments);
 
 // run compares and prints: results to stdout, progress to stderr where that is a terminal. The
-// status is 0; 1 when a gate is set and a slowdown beyond it is proven; else 2 when something could
-// not be compared, or its result not be written.
+// status is 0; 1 when a gate is set and a slowdown beyond it is proven; else 3 when a gate is set
+// and the new program has no result for a benchmark of the old one; else 2 when something could not
+// be compared, or its result not be written.
 int run(std::vector<std::string> const& arguments);
 
 }  // namespace vole::ab

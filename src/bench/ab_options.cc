@@ -29,6 +29,7 @@ faster, slower, no difference, or cannot tell.
   -alpha number      the chance of a false "slower" or "faster" among all verdicts (default 0.001)
   -margin percent    what is smaller is no difference (default 3%)
   -gate percent      end with status 1 when a slowdown beyond this is proven, and show what grew;
+                     with 3 when a benchmark of the old program has no result in the new one;
                      status 2 means that something could not be compared
   -disturbed word    what becomes of slices that others disturb: discard, or keep, where none would
                      be left (default discard)
@@ -47,6 +48,27 @@ std::optional<std::string> read_percent(std::string_view text, double& to) {
   bool const good = read.err == benchfmt::number_error::none && read.value >= 0 && read.value < 1e4;
   if (!good || number.size() == text.size()) return "want a percentage, such as 5%";
   to = read.value / 100;
+  return std::nullopt;
+}
+
+// What is wrong with flags for the programs, as far as we know those.
+std::optional<std::string> refuse(std::vector<std::string_view> const& theirs) {
+  auto const flags = bench::parse_flags(theirs);
+  if (!flags) return std::nullopt;
+  if (flags->cpus.size() > 1) {
+    return "-cpu with one number, please: ab runs one benchmark at a time in one process";
+  }
+  struct other {
+    bool given;
+    char const* name;
+  };
+  for (other const& o : {other{flags->json, "-json"}, other{!flags->list.empty(), "-list"},
+                         other{flags->callgrind, "-callgrind"}, other{flags->help, "-help"},
+                         other{flags->count == 0, "-count=0"}}) {
+    if (!o.given) continue;
+    return fmt::format("{} does not go with ab, which reads the programs' times from their text",
+                       o.name);
+  }
   return std::nullopt;
 }
 
@@ -106,9 +128,7 @@ std::variant<options, usage_end> parse_options(std::vector<std::string> const& a
     return wrong("-build and -program go together: how a revision is built, and what comes of it");
   }
   std::vector<std::string_view> const theirs(read.after_dashes.begin(), read.after_dashes.end());
-  if (auto const flags = bench::parse_flags(theirs); flags && flags->cpus.size() > 1) {
-    return wrong("-cpu with one number, please: ab runs one benchmark at a time in one process");
-  }
+  if (auto const why = refuse(theirs)) return wrong(*why);
   made.older.name = read.words[0];
   made.newer.name = read.words[1];
   made.program_flags = std::move(read.after_dashes);

@@ -99,8 +99,10 @@ class report_reader {
  public:
   error take(std::string_view line) {
     constexpr std::string_view failed = "--- FAIL: Benchmark";
+    constexpr std::string_view skipped = "--- SKIP: Benchmark";
     if (auto const plain = named_alone(line); !plain.empty()) under_way_ = plain;
     if (line.starts_with(failed)) failed_.emplace_back(line.substr(failed.size()));
+    if (line.starts_with(skipped)) made_.skipped.emplace_back(line.substr(skipped.size()));
     benchfmt::reader in(line, "output", "", notes_);
     auto const record = in.next();
     if (record == benchfmt::reader::record::syntax_error) return errors::make(in.error().what);
@@ -110,12 +112,12 @@ class report_reader {
     }
     auto const& values = in.current().values;
     auto const time = std::ranges::find(values, "sec/op", &benchfmt::measurement::unit);
-    if (time == values.end() || !(time->value > 0)) {
-      no_time_ = true;
-      return nullptr;
-    }
     std::string const& name = in.current().name;
     bool const known = under_way_ == name || under_way_ == without_procs(name);
+    if (time == values.end() || !(time->value > 0)) {
+      made_.timeless.push_back(known ? under_way_ : name);
+      return nullptr;
+    }
     made_.results.push_back({.name = name,
                              .plain = known ? under_way_ : name,
                              .known = known,
@@ -132,9 +134,11 @@ class report_reader {
           failed_, [&](auto const& other) { return other.starts_with(name + '/'); });
       if (!parent) made_.failures.push_back({name, why_failed(complaints, name)});
     }
-    if (!made_.results.empty() || !made_.failures.empty()) return std::move(made_);
-    return errors::make(no_time_ ? "no benchmark reports a time (ns/op) above 0"
-                                 : "no benchmark ran: see its -list and your -bench");
+    bool const has_any =
+        !made_.results.empty() || !made_.failures.empty() || !made_.skipped.empty();
+    if (has_any) return std::move(made_);
+    return errors::make(made_.timeless.empty() ? "no benchmark ran: see its -list and your -bench"
+                                               : "no benchmark reports a time (ns/op) above 0");
   }
 
  private:
@@ -142,7 +146,6 @@ class report_reader {
   benchfmt::unit_notes notes_;
   std::string under_way_;
   std::vector<std::string> failed_;
-  bool no_time_ = false;
 };
 
 // next_line takes the first line off the text.
@@ -154,6 +157,12 @@ std::string_view next_line(std::string_view& text) {
 }
 
 }  // namespace
+
+bool names(std::vector<std::string> const& list, std::string_view plain) {
+  return std::ranges::any_of(list, [&](std::string const& name) {
+    return plain == name || plain.starts_with(name + '/');
+  });
+}
 
 std::string pattern_for(std::string_view name) {
   std::string pattern = "^";
@@ -307,9 +316,11 @@ result<report> bench_programs::discover_apart(arm of, std::string const& pattern
       all.labels = one->labels;
       std::ranges::move(one->results, std::back_inserter(all.results));
       std::ranges::move(one->failures, std::back_inserter(all.failures));
+      std::ranges::move(one->skipped, std::back_inserter(all.skipped));
+      std::ranges::move(one->timeless, std::back_inserter(all.timeless));
     }
   }
-  if (all.results.empty() && all.failures.empty()) {
+  if (all.results.empty() && all.failures.empty() && all.skipped.empty()) {
     return errors::make("no benchmark ran: see its -list and your -bench");
   }
   return all;

@@ -82,10 +82,14 @@ struct report {
   std::string labels;  // goos, goarch, pkg, cpu
   std::vector<reported> results;
   std::vector<failure> failures;
+  std::vector<std::string> skipped;   // names of those that skip themselves
+  std::vector<std::string> timeless;  // of those that report other things than a time
 };
+// names says whether a list has this benchmark, or one that it is a part of.
+bool names(std::vector<std::string> const& list, std::string_view plain);
 // read_report reads what a program printed to standard output and, for the reasons, to standard
 // error.
-// Errors: neither a result nor a failure; names what is missing.
+// Errors: no result, no failure and nothing skipped; names what is missing.
 result<report> read_report(std::string_view output, std::string_view complaints = {});
 
 class bench_programs {

@@ -363,6 +363,18 @@ TEST(ab_programs, a_report_has_the_failures_and_their_reasons) {
   EXPECT_EQ(read->failures[1].why, "it fails");
 }
 
+TEST(ab_programs, a_report_has_those_without_a_time_and_those_that_skip) {
+  auto const read = read_report(
+      "BenchmarkA\nBenchmarkA-2 1 3 x\nBenchmarkB\n--- SKIP: BenchmarkB\nBenchmarkC-2 1 2 ns/op\n");
+  ASSERT_TRUE(read) << read.error().message();
+  EXPECT_THAT(read->timeless, ElementsAre("A"));
+  EXPECT_THAT(read->skipped, ElementsAre("B"));
+  EXPECT_EQ(read->results.size(), 1U);
+  EXPECT_TRUE(names(read->skipped, "B/part"));
+  EXPECT_FALSE(names(read->skipped, "Bu"));
+  EXPECT_TRUE(read_report("BenchmarkB\n--- SKIP: BenchmarkB\nPASS\n"));
+}
+
 TEST(ab_profile, what_grew_comes_first) {
   auto const list =
       grown({{"a", 1}, {"b", 2}, {"gone", 3}}, 10, {{"a", 6}, {"b", 3}, {"new", 8}}, 20);
@@ -394,6 +406,9 @@ TEST(ab_options, a_wrong_command_line_says_what_is_wanted) {
   EXPECT_EQ(complaint({"a", "-gate=5%", "b", "--", "-cpu", "1"}), "");
   EXPECT_THAT(complaint({"a", "b", "--", "-benchmem", "-test.cpu=1,2"}),
               HasSubstr("-cpu with one number, please"));
+  for (std::string flag : {"-json", "-list=.", "-callgrind", "-help", "-count=0"}) {
+    EXPECT_THAT(complaint({"a", "b", "--", flag}), HasSubstr("does not go with ab"));
+  }
 }
 
 TEST(ab_options, disturbed_slices_are_discarded_unless_asked_for) {

@@ -4,8 +4,9 @@
 //
 // INVARIANTS
 //   - measured holds what was timed up to the last stop; the open stretch begins at started.
-//   - hidden holds what stopped timers have left out since the round began.
-// LOCKS none; no shared state.
+//   - hidden holds what stopped timers have left out since the round began, and what resets have
+//     thrown away since the first one: what comes before that is set-up.
+// LOCKS none: only what was said is shared, and that has its own (remarks.h).
 // Source: Go testing/benchmark.go. Differs: stop_timer stops no world; a body cannot be left from
 //   inside loop(), so after fatal() the loop ends instead.
 
@@ -15,6 +16,7 @@
 
 #include "vole/assert.h"
 #include "vole/bench.h"
+#include "vole/runtime.h"
 
 #include "bench/callgrind.h"
 #include "bench/runner.h"
@@ -32,12 +34,12 @@ void benchmark::leave(benchmark_state& s, bool read_n) {
 // The clock is read, and callgrind asked, last here and first in stop_timer: the rest is not in the
 // measure.
 bool benchmark::start(benchmark_state& s) {
-  bool const goes_on = !s.ends;
+  bool const goes_on = !s.said.ended();
   if (s.timer_on) return goes_on;
   s.timer_on = true;
   s.blocks_at_start = internal::malloc_count::read();
   if (s.counted != nullptr) s.counts_at_start = s.counted->read();
-  s.started = internal::now();
+  s.started = internal::monotonic_now();
   s.hidden += s.started - s.stopped;
   if (!s.options->callgrind_dir.empty()) callgrind::toggle();
   return goes_on;
@@ -46,38 +48,46 @@ bool benchmark::start(benchmark_state& s) {
 void benchmark::stop(benchmark_state& s) {
   if (!s.timer_on) return;
   if (!s.options->callgrind_dir.empty()) callgrind::toggle();
-  s.stopped = internal::now();
+  s.stopped = internal::monotonic_now();
   s.measured += s.stopped - s.started;
   ++s.stretches;
   internal::malloc_count::totals const blocks = internal::malloc_count::read();
   s.blocks_measured.blocks += blocks.blocks - s.blocks_at_start.blocks;
   s.blocks_measured.bytes += blocks.bytes - s.blocks_at_start.bytes;
   if (s.counted != nullptr) {
-    counters::values const now = s.counted->read();
-    for (std::size_t i = 0; i < now.size(); ++i) {
-      s.counts_measured[i] += now[i] - s.counts_at_start[i];
-    }
+    counters::values const more = s.counted->between(s.counts_at_start, s.counted->read());
+    for (std::size_t i = 0; i < more.size(); ++i) s.counts_measured[i] += more[i];
   }
   s.timer_on = false;
 }
 
+void benchmark_state::clear_measure() {
+  extra.clear();
+  measured = {};
+  stretches = 0;
+  blocks_measured = {};
+  counts_measured = {};
+  if (!options->callgrind_dir.empty()) callgrind::forget();
+  if (!timer_on) return;
+  blocks_at_start = internal::malloc_count::read();
+  if (counted != nullptr) counts_at_start = counted->read();
+  started = internal::monotonic_now();
+}
+
 void benchmark::reset(benchmark_state& s) {
-  s.extra.clear();
-  s.measured = {};
-  s.hidden = {};
-  s.stretches = 0;
-  s.blocks_measured = {};
-  s.counts_measured = {};
-  if (!s.options->callgrind_dir.empty()) callgrind::forget();
-  if (s.timer_on) {
-    s.blocks_at_start = internal::malloc_count::read();
-    if (s.counted != nullptr) s.counts_at_start = s.counted->read();
-    s.started = internal::now();
+  bool const in_loop = s.loop_begun && !s.loop_done;
+  bool const first = s.resets++ == 0;
+  s.reset_within |= in_loop || !first;
+  if (first && !in_loop) {
+    s.hidden = {};
+  } else {
+    s.hidden += measured(s);
   }
+  s.clear_measure();
 }
 
 std::chrono::nanoseconds benchmark::measured(benchmark_state const& s) {
-  return s.timer_on ? s.measured + (internal::now() - s.started) : s.measured;
+  return s.timer_on ? s.measured + (internal::monotonic_now() - s.started) : s.measured;
 }
 
 benchmark::timer_pause::timer_pause(benchmark_state& of) : paused(of), was_on(of.timer_on) {
@@ -107,7 +117,7 @@ std::int64_t next_target(benchmark_state& s, std::chrono::nanoseconds so_far) {
 }  // namespace
 
 benchmark::stretch benchmark::next_stretch(benchmark_state& s, std::uint64_t turn) {
-  if (s.ends) return {0, s.n};
+  if (s.said.ended()) return {0, s.n};
   bool const stopped = !s.timer_on || (turn & poison_bit) != 0;
   if (s.loop_done || stopped) {
     add_failure(s, s.loop_done ? "b.loop() was called again after it was false"
@@ -117,8 +127,10 @@ benchmark::stretch benchmark::next_stretch(benchmark_state& s, std::uint64_t tur
   }
   if (!s.loop_begun) {
     s.loop_begun = true;
+    s.goroutine = runtime::goroutine_id();
     s.n = std::max<std::int64_t>(s.options->benchtime_n, 1);
-    reset(s);
+    s.hidden = {};
+    s.clear_measure();
     return {static_cast<std::uint64_t>(s.n), 0};
   }
   if (std::int64_t const target = next_target(s, measured(s)); target > 0) {
@@ -162,29 +174,39 @@ bool benchmark::run_sub(benchmark_state& s, std::string_view sub,
 }
 
 bool benchmark::failed(benchmark_state const& s) {
-  return s.failed;
+  return s.said.failed();
 }
 std::string const& benchmark::name(benchmark_state const& s) {
   return s.name;
 }
 
-void benchmark::add_failure(benchmark_state& s, std::string text) {
-  add_log(s, std::move(text));
-  s.failed = true;
+namespace {
+
+bool loops_here(benchmark_state const& s) {
+  return runtime::goroutine_id() == s.goroutine;
 }
 
-void benchmark::end(benchmark_state& s) {
-  s.ends = true;
+}  // namespace
+
+void benchmark::add_failure(benchmark_state& s, std::string text) {
+  add_log(s, std::move(text));
+  s.said.fail();
+}
+
+bool benchmark::end(benchmark_state& s) {
+  s.said.end();
+  return loops_here(s);
 }
 
 void benchmark::add_skip(benchmark_state& s, std::string text) {
-  add_log(s, std::move(text));
-  s.skipped = true;
+  s.said.skip(std::move(text));
 }
 
+// The timer is the looping goroutine's: others speak while it runs.
 void benchmark::add_log(benchmark_state& s, std::string text) {
+  if (!loops_here(s)) return s.said.log(std::move(text));
   timer_pause const pause(s);
-  s.log.push_back(std::move(text));
+  s.said.log(std::move(text));
 }
 
 std::int64_t predict_n(std::chrono::nanoseconds goal, std::int64_t prev_n,

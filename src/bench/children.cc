@@ -6,7 +6,9 @@
 #include "bench/children.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -14,6 +16,7 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <map>
+#include <poll.h>
 #include <spawn.h>
 #include <sstream>
 #include <string_view>
@@ -31,12 +34,13 @@ namespace vole::bench {
 namespace {
 
 constexpr int failed_start = 127;
+constexpr int lost_status = 1;  // results could not be written
 
 // spawn_with_pipe starts argv (argv[0] is a path or looked up in PATH); its standard output is the
-// returned stream, null when it could not be started.
-std::FILE* spawn_with_pipe(std::vector<std::string> const& args, pid_t& child, std::FILE* log) {
+// returned descriptor, -1 when it could not be started.
+int spawn_with_pipe(std::vector<std::string> const& args, pid_t& child, std::FILE* log) {
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return nullptr;
+  if (pipe2(ends, O_CLOEXEC) != 0) return -1;
   std::vector<char*> argv;
   for (std::string const& a : args) argv.push_back(const_cast<char*>(a.c_str()));
   argv.push_back(nullptr);
@@ -46,10 +50,10 @@ std::FILE* spawn_with_pipe(std::vector<std::string> const& args, pid_t& child, s
   int const code = posix_spawnp(&child, argv[0], &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   close(ends[1]);
-  if (code == 0) return fdopen(ends[0], "r");
+  if (code == 0) return ends[0];
   close(ends[0]);
   fmt::print(log, "cannot start {}: {}\n", args.front(), std::strerror(code));
-  return nullptr;
+  return -1;
 }
 
 struct child_end {
@@ -58,24 +62,41 @@ struct child_end {
   int signal = 0;             // that ended it
 };
 
-// run_child runs it to its end and hands each line of its output on, also one that it broke off.
-template <class OnLine>
-child_end run_child(std::vector<std::string> const& args, std::FILE* log, OnLine on_line) {
+// run_child runs it to its end and hands each line of its output on, also one that it broke off:
+// on_line returns whether to go on; else the child is ended. on_idle is called now and then while
+// it says nothing.
+template <class OnLine, class OnIdle>
+child_end run_child(std::vector<std::string> const& args, std::FILE* log, OnLine on_line,
+                    OnIdle on_idle) {
   pid_t child = 0;
-  std::FILE* const from = spawn_with_pipe(args, child, log);
-  if (from == nullptr) return {};
+  int const from = spawn_with_pipe(args, child, log);
+  if (from < 0) return {};
   interrupt::watch_child(child);
-  char* line = nullptr;
-  std::size_t room = 0;
-  bool open = false;
-  for (ssize_t got = 0; (got = getline(&line, &room, from)) > 0;) {
-    std::string_view const text(line, static_cast<std::size_t>(got));
-    on_line(text);
-    open = !text.ends_with('\n');
+  bool goes_on = true;
+  auto const hand_on = [&](std::string_view text) {
+    if (!goes_on) return;
+    goes_on = on_line(text);
+    if (!goes_on) kill(child, SIGKILL);
+  };
+  std::string open;
+  std::array<char, 4096> part{};
+  while (true) {
+    constexpr int idle_ms = 1'000;
+    pollfd wanted{from, POLLIN, 0};
+    if (poll(&wanted, 1, idle_ms) == 0) {
+      on_idle();
+      continue;
+    }
+    ssize_t const got = read(from, part.data(), part.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    open.append(part.data(), static_cast<std::size_t>(got));
+    for (std::size_t end = 0; (end = open.find('\n')) != open.npos; open.erase(0, end + 1)) {
+      hand_on(std::string_view(open).substr(0, end + 1));
+    }
   }
-  if (open) on_line("\n");
-  std::free(line);
-  std::fclose(from);
+  if (!open.empty()) hand_on(open + '\n');
+  close(from);
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
@@ -113,8 +134,9 @@ std::vector<std::string> common_flags(flags const& f) {
   add(!f.skip.empty(), "-skip=" + f.skip);
   add(f.benchmem, "-benchmem");
   add(f.counters, "-counters");
-  add(f.verbose, "-v");
+  add(f.verbose, f.test2json ? "-v=test2json" : "-v");
   add(!f.profile_each.empty(), "-profile-each=" + f.profile_each);
+  add(f.mem_profile_rate > 0, fmt::format("-memprofilerate={}", f.mem_profile_rate));
   add(!f.output_dir.empty(), "-outputdir=" + f.output_dir);
   return args;
 }
@@ -158,9 +180,13 @@ int run_for_each_cpu(flags const& options, std::vector<registration const*> cons
   int const width =
       name_width(entries, *std::max_element(options.cpus.begin(), options.cpus.end()));
   std::vector<std::string> const common = common_flags(options);
-  progress shown(log, options.progress, entries.size() * options.cpus.size());
-  time_point const deadline =
-      options.timeout.count() > 0 ? internal::deadline_after(options.timeout) : never;
+  progress shown(
+      log, {.on = options.progress},
+      {.parts = entries.size() * options.cpus.size(),
+       .round_time = options.benchtime_n > 0 ? duration{} : options.benchtime * options.count});
+  time_point const begun = internal::monotonic_now();
+  bool const bounded = options.timeout.count() > 0 && options.timeout < never - begun;
+  time_point const deadline = bounded ? begun + options.timeout : never;
   int worst = 0;
   bool first = true;
   for (registration const* e : entries) {
@@ -173,21 +199,31 @@ int run_for_each_cpu(flags const& options, std::vector<registration const*> cons
       args.push_back(fmt::format("-cpu={}", procs));
       if (std::exchange(first, false)) args.emplace_back("-child-labels");
       if (deadline != never) {
-        auto const left = std::max((deadline - internal::now()).count(), std::int64_t{1});
+        auto const left = std::max((deadline - internal::monotonic_now()).count(), std::int64_t{1});
         args.push_back(fmt::format("-timeout={}ns", left));
       }
       std::string const name = "Benchmark" + full_name(e->name, procs);
-      shown.begin(name, 1, 1);
-      child_end const end = run_child(args, log, [&](std::string_view line) {
+      shown.begin(name, 1);
+      auto const on_line = [&](std::string_view line) {
         shown.clear();
         out.write(line);
+        shown.show();
         learn(line, procs, seen);
-      });
-      shown.done();
+        return out.lost() == 0;
+      };
+      child_end const end = run_child(args, log, on_line, [&] { shown.tick(); });
       shown.clear();
+      if (out.lost() != 0) return lost_status;
       say_end(end, name, log);
       worst = std::max(worst, end.status);
-      if (ends_the_run(end.status)) return end.status;
+      if (ends_the_run(end.status)) {
+        fmt::print(log, "{} of {} benchmarks are complete, each value of -cpu counted by itself\n",
+                   shown.parts_done(), entries.size() * options.cpus.size());
+        say_scaling(seen, log);
+        return end.status;
+      }
+      shown.round_done();
+      shown.part_done();
     }
     say_scaling(seen, log);
   }
@@ -215,10 +251,14 @@ int run_under_callgrind(flags const& options, sink& out, std::FILE* log) {
   if (options.timeout.count() > 0) {
     args.push_back(fmt::format("-timeout={}ns", options.timeout.count()));
   }
-  child_end const end = run_child(callgrind::command(dir, std::move(args)), log,
-                                  [&](std::string_view line) { out.write(line); });
+  auto const on_line = [&](std::string_view line) {
+    out.write(line);
+    return out.lost() == 0;
+  };
+  child_end const end = run_child(callgrind::command(dir, std::move(args)), log, on_line, [] {});
   std::error_code ignored;
   std::filesystem::remove_all(dir, ignored);
+  if (out.lost() != 0) return lost_status;
   if (!end.started) {
     fmt::print(log, "-callgrind needs valgrind on the PATH: install the package valgrind\n");
     return 2;

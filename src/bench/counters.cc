@@ -5,9 +5,12 @@
 
 #include "bench/counters.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <linux/perf_event.h>
 #include <string>
 #include <sys/resource.h>
@@ -64,6 +67,14 @@ std::string cure_of(int code) {
 
 }  // namespace
 
+double counted_between(reading const& from, reading const& to) {
+  auto const value = static_cast<double>(to.value - from.value);
+  auto const enabled = static_cast<double>(to.enabled_ns - from.enabled_ns);
+  auto const running = static_cast<double>(to.running_ns - from.running_ns);
+  if (enabled == running) return value;
+  return running > 0 ? value * enabled / running : std::numeric_limits<double>::quiet_NaN();
+}
+
 perf_counter::~perf_counter() {
   for (int const fd : fds_) close(fd);
 }
@@ -74,6 +85,7 @@ int perf_counter::open(std::uint32_t type, std::uint64_t config, bool user_only)
   wanted.type = type;
   wanted.config = config;
   wanted.inherit = 1;
+  wanted.read_format = PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_TOTAL_TIME_RUNNING;
   wanted.exclude_kernel = user_only ? 1 : 0;
   wanted.exclude_hv = 1;
   for (pid_t const thread : threads_of_process()) {
@@ -90,11 +102,14 @@ int perf_counter::open(std::uint32_t type, std::uint64_t config, bool user_only)
   return 0;
 }
 
-std::uint64_t perf_counter::read() const {
-  std::uint64_t sum = 0;
+reading perf_counter::read() const {
+  reading sum;
   for (int const fd : fds_) {
-    std::uint64_t value = 0;
-    if (::read(fd, &value, sizeof value) == sizeof value) sum += value;
+    reading one;  // as the kernel writes it, by read_format
+    if (::read(fd, &one, sizeof one) != sizeof one) continue;
+    sum.value += one.value;
+    sum.enabled_ns += one.enabled_ns;
+    sum.running_ns += one.running_ns;
   }
   return sum;
 }
@@ -116,14 +131,28 @@ bool counters::available(which one) const {
   return one >= perf_events || events_[one].is_open();
 }
 
-counters::values counters::read() const {
-  values now{};
+counters::readings counters::read() const {
+  readings now{};
   for (std::size_t i = 0; i < perf_events; ++i) now[i] = events_[i].read();
   rusage used{};
   getrusage(RUSAGE_SELF, &used);
-  now[page_faults] = static_cast<std::uint64_t>(used.ru_minflt + used.ru_majflt);
-  now[context_switches] = static_cast<std::uint64_t>(used.ru_nvcsw + used.ru_nivcsw);
+  now[page_faults].value = static_cast<std::uint64_t>(used.ru_minflt + used.ru_majflt);
+  now[context_switches].value = static_cast<std::uint64_t>(used.ru_nvcsw + used.ru_nivcsw);
   return now;
+}
+
+counters::values counters::between(readings const& from, readings const& to) const {
+  values counted{};
+  for (std::size_t i = 0; i < how_many; ++i) {
+    double const all = counted_between(from[i], to[i]);
+    counted[i] = std::isnan(all) ? all : std::max(0.0, all - own_[i]);
+  }
+  return counted;
+}
+
+void counters::take_least(values& least, values const& other) {
+  for (std::size_t i = 0; i < how_many; ++i) least[i] = std::fmin(least[i], other[i]);
+  std::ranges::replace_if(least, [](double v) { return std::isnan(v); }, 0.0);
 }
 
 std::string counters::complaint() const {

@@ -5,11 +5,14 @@
 
 #include "bench/flags.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <system_error>
 
 #include "vole/errors.h"
+
+#include "runtime/env.h"
 
 namespace vole::bench {
 namespace {
@@ -44,22 +47,55 @@ error store(T& to, result<T> const& value) {
 
 error set_benchtime(flags& to, std::string_view value) {
   if (value.ends_with('x')) {
+    to.benchtime_given = false;
     return store(to.benchtime_n, parse_positive(value.substr(0, value.size() - 1)));
   }
   if (error err = store(to.benchtime, parse_duration(value))) return err;
+  to.benchtime_given = true;
   if (to.benchtime.count() <= 0) return errors::make("'{}' is not more than zero", value);
   to.benchtime_n = 0;
   return {};
 }
 
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view blanks = " \t";
+  std::size_t const from = std::min(text.find_first_not_of(blanks), text.size());
+  text.remove_prefix(from);
+  return text.substr(0, text.find_last_not_of(blanks) + 1);
+}
+
 error set_cpus(flags& to, std::string_view value) {
   to.cpus.clear();
   while (true) {
-    std::size_t const comma = value.find(',');
-    if (error err = store(to.cpus.emplace_back(), parse_small(value.substr(0, comma)))) return err;
-    if (comma == std::string_view::npos) return {};
+    std::size_t const comma = std::min(value.find(','), value.size());
+    if (std::string_view const one = trimmed(value.substr(0, comma)); !one.empty()) {
+      int& cpus = to.cpus.emplace_back();
+      if (error err = store(cpus, parse_small(one))) return err;
+      if (cpus > internal::procs_max) {
+        return errors::make("'{}' is more than the {} that a runtime has at the most", one,
+                            internal::procs_max);
+      }
+    }
+    if (comma == value.size()) return {};
     value.remove_prefix(comma + 1);
   }
+}
+
+error set_count(flags& to, std::string_view value) {
+  if (value != "0") return store(to.count, parse_small(value));
+  to.count = 0;
+  return {};
+}
+
+// Go's words for a switch.
+std::optional<bool> parse_switch(std::string_view text) {
+  for (char const* yes : {"1", "t", "T", "true", "TRUE", "True"}) {
+    if (text == yes) return true;
+  }
+  for (char const* no : {"0", "f", "F", "false", "FALSE", "False"}) {
+    if (text == no) return false;
+  }
+  return std::nullopt;
 }
 
 error set_shuffle(flags& to, std::string_view value) {
@@ -90,6 +126,16 @@ error not_empty(std::string_view value) {
   return value.empty() ? errors::make("the value is empty") : error();
 }
 
+template <std::int64_t flags::* Rate>
+error set_rate(flags& to, std::string_view value) {
+  return store(to.*Rate, parse_whole(value));
+}
+
+// Of `go test`, without effect: there are no tests in here.
+error ignore(flags&, std::string_view) {
+  return {};
+}
+
 struct text_flag {
   std::string_view name;
   std::string flags::* to;
@@ -112,13 +158,21 @@ constexpr text_flag text_flags[] = {
 
 struct switch_flag {
   std::string_view name;
-  bool flags::* to;
+  bool flags::* to;  // null: of `go test`, without effect
 };
 constexpr switch_flag switch_flags[] = {
-    {"benchmem", &flags::benchmem},   {"counters", &flags::counters},
-    {"callgrind", &flags::callgrind}, {"json", &flags::json},
-    {"v", &flags::verbose},           {"h", &flags::help},
-    {"help", &flags::help},           {"child-labels", &flags::child_labels},
+    {"benchmem", &flags::benchmem},
+    {"counters", &flags::counters},
+    {"callgrind", &flags::callgrind},
+    {"json", &flags::json},
+    {"v", &flags::verbose},
+    {"h", &flags::help},
+    {"help", &flags::help},
+    {"child-labels", &flags::child_labels},
+    {"short", nullptr},
+    {"failfast", nullptr},
+    {"fullpath", nullptr},
+    {"paniconexit0", nullptr},
 };
 
 struct other_flag {
@@ -128,7 +182,12 @@ struct other_flag {
 constexpr other_flag other_flags[] = {
     {"benchtime", set_benchtime},
     {"cpu", set_cpus},
-    {"count", [](flags& to, std::string_view v) { return store(to.count, parse_small(v)); }},
+    {"count", set_count},
+    {"memprofilerate", set_rate<&flags::mem_profile_rate>},
+    {"blockprofilerate", set_rate<&flags::block_profile_rate>},
+    {"mutexprofilefraction", set_rate<&flags::mutex_profile_fraction>},
+    {"parallel", ignore},
+    {"testlogfile", ignore},
     {"timeout", set_timeout},
     {"shuffle", set_shuffle},
     {"child-name-width",
@@ -158,6 +217,15 @@ error set_value(flags& to, std::string_view name, std::string_view value) {
   return find_flag(other_flags, name)->set(to, value);
 }
 
+error set_switch(flags& to, switch_flag const& flag, std::string_view value) {
+  bool const events = flag.name == "v" && value == "test2json";
+  std::optional<bool> const on = events ? true : parse_switch(value);
+  if (!on) return errors::make("flag -{}: '{}' is neither true nor false", flag.name, value);
+  if (flag.to != nullptr) to.*flag.to = *on;
+  if (flag.name == "v") to.test2json = events;
+  return {};
+}
+
 error check_together(flags const& f) {
   bool const whole_run = !f.cpu_profile.empty() || !f.mem_profile.empty() ||
                          !f.block_profile.empty() || !f.mutex_profile.empty();
@@ -168,6 +236,11 @@ error check_together(flags const& f) {
   }
   if (f.callgrind && (f.cpus.size() > 1 || (f.cpus.size() == 1 && f.cpus.front() != 1))) {
     return errors::make("-callgrind counts on one processor: leave -cpu out");
+  }
+  if (f.callgrind && f.benchtime_given) {
+    return errors::make(
+        "-callgrind counts so many iterations, not those of a time: -benchtime wants the form "
+        "100x with it");
   }
   if (f.callgrind && (whole_run || !f.profile_each.empty() || f.counters)) {
     return errors::make("-callgrind goes with no profile and no -counters");
@@ -213,6 +286,7 @@ result<flags> parse_flags(std::vector<std::string_view> const& args) {
   flags parsed;
   for (std::size_t i = 0; i < args.size(); ++i) {
     std::string_view name = args[i];
+    if (name == "--") break;
     if (name.size() < 2 || name.front() != '-') {
       return errors::make("'{}' is not a flag; -help lists them", name);
     }
@@ -223,10 +297,7 @@ result<flags> parse_flags(std::vector<std::string_view> const& args) {
     std::string_view value = has_value ? name.substr(equals + 1) : std::string_view{};
     name = name.substr(0, equals);
     if (auto const* const flag = find_flag(switch_flags, name)) {
-      if (has_value && value != "true" && value != "false") {
-        return errors::make("flag -{}: '{}' is neither true nor false", name, value);
-      }
-      parsed.*flag->to = value != "false";
+      if (error err = set_switch(parsed, *flag, has_value ? value : "true")) return err;
       continue;
     }
     if (!takes_value(name)) return errors::make("unknown flag -{}; -help lists them", name);
@@ -243,13 +314,15 @@ result<flags> parse_flags(std::vector<std::string_view> const& args) {
 std::string_view usage() {
   return R"(Runs the benchmarks of this program and prints them in Go's benchmark format: results on
 standard output, everything else on standard error. Flags may be written as Go's: -test.bench.
-  -bench regexp      which ones; a '/' divides the levels of sub-benchmarks (default ".": all;
-                     "": none)
+  -bench regexp      which ones, by ChanSend or by BenchmarkChanSend; a '/' divides the levels of
+                     sub-benchmarks; (?i) in front: capital letters are as small ones (default ".":
+                     all; "": none)
   -skip regexp       leave these out
   -list regexp       print the names that match, run nothing
   -benchtime t       measure each for t (1s, 100ms), or run it exactly N times (100x) (default 1s)
-  -count n           measure each n times (default 1; benchstat wants 6 or more)
-  -cpu list          measure each with this many processors: -cpu 1,2,4 (default: all there are)
+  -count n           measure each n times (default 1; benchstat wants 6 or more; 0: none)
+  -cpu list          measure each with this many processors: -cpu 1,2,4 (default: all there are;
+                     1024 at the most)
   -shuffle on|N      in random order; N repeats the order of an earlier run
   -timeout t         give up after t, with a dump of the goroutines and status 2 (default 0: never)
   -benchmem          print B/op and allocs/op for all
@@ -258,12 +331,20 @@ standard output, everything else on standard error. Flags may be written as Go's
   -callgrind         print exact instructions per operation instead of times (needs valgrind);
                      -benchtime Nx says of how many iterations (default 100x)
   -cpuprofile file   write a CPU profile; likewise -memprofile, -blockprofile, -mutexprofile
+  -memprofilerate n  sample a block for every n bytes (default: for every 512 KiB)
+  -blockprofilerate n
+                     of the two profiles of waits: sample once for n ns of each thread's time, and
+                     every wait with 1 (default 1)
   -profile-each dir  write dir/<benchmark>.cpu.pb.gz for each one, and .allocs.pb.gz
   -outputdir dir     where all of these go (default: the working directory)
   -json              one JSON event per line, as `go test -json` prints them
   -v                 print each name when it starts
-  -run regexp        accepted and without effect: there are no tests in here
-Status: 0 all well, 1 a benchmark failed, 2 the flags are wrong or the time is out, 130 Ctrl-C.
+  -v=test2json       -v with the marks that `go tool test2json` looks for
+  -run, -short, -parallel, -failfast, -fullpath
+                     accepted and without effect: there are no tests in here
+What follows -- is left to the benchmarks.
+Status: 0 all well, 1 a benchmark failed or results could not be written, 2 the flags are wrong or
+the time is out, 130 Ctrl-C.
 )";
 }
 

@@ -19,8 +19,9 @@ struct flags {
   std::string list;         // when set: print the names that match it, run nothing
   std::string run;          // of `go test`: which tests; there are none
   std::chrono::nanoseconds benchtime = std::chrono::seconds(1);
-  std::int64_t benchtime_n = 0;  // > 0: exactly so many iterations
-  int count = 1;
+  std::int64_t benchtime_n = 0;         // > 0: exactly so many iterations
+  bool benchtime_given = false;         // as a time
+  int count = 1;                        // 0: measure nothing
   std::vector<int> cpus;                // empty: as many as the runtime finds
   std::chrono::nanoseconds timeout{0};  // 0: none
   std::optional<std::uint64_t> shuffle_seed;
@@ -29,6 +30,7 @@ struct flags {
   bool callgrind = false;
   bool json = false;
   bool verbose = false;
+  bool test2json = false;  // -v=test2json: lines that are no result begin with Go's mark
   bool help = false;
 
   // Files and a folder, relative to output_dir; empty: none.
@@ -37,7 +39,10 @@ struct flags {
   std::string mem_profile;
   std::string block_profile;
   std::string mutex_profile;
-  std::string profile_each;  // a folder
+  std::string profile_each;           // a folder
+  std::int64_t mem_profile_rate = 0;  // bytes between two samples; 0: as it is
+  std::int64_t block_profile_rate = 1;
+  std::int64_t mutex_profile_fraction = 1;
 
   // Set by the program itself.
   bool progress = false;  // standard error is a terminal
@@ -51,6 +56,7 @@ struct flags {
 };
 
 // parse_flags reads -name=value, -name value and --name; the flags may carry Go's prefix "test.".
+// What follows "--" is left to the benchmarks.
 // Errors: unknown flag, missing or wrong value, flags that do not go together; the text names the
 // flag.
 result<flags> parse_flags(std::vector<std::string_view> const& args);

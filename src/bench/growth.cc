@@ -12,6 +12,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstddef>
+#include <map>
 #include <set>
 
 #include "vole/internal/format.h"
@@ -64,7 +65,8 @@ std::size_t different_sizes(std::vector<point> const& points) {
   return sizes.size();
 }
 
-std::vector<point> usable(std::vector<point> points) {
+std::vector<point> usable(std::vector<point> const& all) {
+  std::vector<point> points = medians(all);
   std::erase_if(points, [](point const& p) { return !(p.n > 0 && p.ns > 0); });
   return points;
 }
@@ -79,6 +81,18 @@ std::optional<std::pair<std::size_t, std::size_t>> value_of_n(std::string_view n
 
 }  // namespace
 
+std::vector<point> medians(std::vector<point> const& points) {
+  std::map<double, std::vector<double>> by_n;
+  for (point const& p : points) by_n[p.n].push_back(p.ns);
+  std::vector<point> made;
+  for (auto& [n, ns] : by_n) {
+    std::ranges::sort(ns);
+    std::size_t const middle = ns.size() / 2;
+    made.push_back({n, ns.size() % 2 == 1 ? ns[middle] : (ns[middle - 1] + ns[middle]) / 2});
+  }
+  return made;
+}
+
 std::vector<fit> fits(std::vector<point> const& points) {
   std::vector<point> const good = usable(points);
   if (different_sizes(good) < sizes_min) return {};
@@ -88,12 +102,12 @@ std::vector<fit> fits(std::vector<point> const& points) {
   return all;
 }
 
-std::string growth_text(std::vector<point> const& points) {
+std::string growth_text(std::vector<point> const& points, std::string_view unit) {
   std::vector<fit> const all = fits(points);
   if (all.empty()) return {};
   fit const& best = all.front();
-  std::string text = fmt::format("grows as {}: {:.4g} ns{}, rms {:.0f} %", best.form, best.factor,
-                                 unit_of(best.form), best.rms * 100);
+  std::string text = fmt::format("grows as {}: {:.4g} {}{}, rms {:.0f} %", best.form, best.factor,
+                                 unit, unit_of(best.form), best.rms * 100);
   for (std::size_t i = 1; i < all.size() && all[i].rms <= best.rms * nearly; ++i) {
     text += fmt::format("; {} fits nearly as well, rms {:.0f} %", all[i].form, all[i].rms * 100);
   }
@@ -125,7 +139,7 @@ std::string scaling_text(std::vector<point> const& ns_by_procs) {
   std::optional<double> const e = scaling_exponent(ns_by_procs);
   if (!e) return {};
   std::string list;
-  for (point const& p : ns_by_procs) {
+  for (point const& p : medians(ns_by_procs)) {
     list += fmt::format("{}{}: {:.4g} ns/op", list.empty() ? "" : ", ", p.n, p.ns);
   }
   return fmt::format("throughput grows as procs^{:.2f} ({})", *e, list);

@@ -13,8 +13,11 @@ namespace vole::bench {
 // point is one measurement: at n, so many ns/op.
 struct point {
   double n = 0;
-  double ns = 0;
+  double ns = 0;  // or what else grows
 };
+
+// medians has one point for each n, in their order.
+std::vector<point> medians(std::vector<point> const& points);
 
 struct fit {
   std::string_view form;  // "O(n log n)"
@@ -28,11 +31,12 @@ struct fit {
 std::vector<fit> fits(std::vector<point> const& points);
 
 // growth_text is "grows as O(n), 1.25 ns * n, rms 3 %", with what fits nearly as well; empty when
-// there is nothing to fit.
-std::string growth_text(std::vector<point> const& points);
+// there is nothing to fit. Several points of one n count as their median.
+std::string growth_text(std::vector<point> const& points, std::string_view unit = "ns");
 
 // scaling_exponent is e where throughput grows as procs^e: 1 is perfect, 0 nothing gained. Nothing
-// for fewer than two different numbers of processors.
+// for fewer than two different numbers of processors. Several points of one number count as their
+// median.
 std::optional<double> scaling_exponent(std::vector<point> const& ns_by_procs);
 
 // scaling_text is "throughput grows as procs^0.93 (1: 12.1 ns/op, 2: 6.3 ns/op)", or empty.

@@ -3,28 +3,56 @@
 // Handlers of SIGINT, SIGTERM and SIGALRM. Signals are the process's, and so is what stands here.
 //
 // INVARIANTS
-//   - The text that `doing` points to is not changed any more: now_doing writes into the other
-//     buffer and then turns the pointer round.
-// LOCKS none: handlers take none. ORDERING `doing` is released by now_doing and acquired by the
-//   handler; the rest is single words, relaxed.
+//   - The text that a words points to is not changed any more: set writes into the other buffer and
+//     then turns the pointer round.
+// LOCKS none: handlers take none. ORDERING a words is released by set and acquired by the handler;
+//   the rest is single words, relaxed.
 
 #include "bench/interrupt.h"
 
 #include <algorithm>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <ctime>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include "vole/internal/atomic.h"
+#include "vole/internal/clock.h"
 
 namespace vole::bench::interrupt {
 namespace {
 
-constexpr std::size_t text_max = 512;
-constinit char texts[2][text_max] = {};
-constinit internal::atomic<char const*> doing{texts[0]};
+constexpr std::size_t text_max = 1024;
+
+// words is a text for the handlers. One goroutine sets it.
+class words {
+ public:
+  void set(std::string_view text) {
+    // relaxed, no partner: only this goroutine sets it.
+    char* const next =
+        now_.load(internal::memory_order_relaxed) == texts_[0] ? texts_[1] : texts_[0];
+    std::size_t const length = std::min(text.size(), text_max - 1);
+    std::memcpy(next, text.data(), length);
+    next[length] = '\0';
+    now_.store(next, internal::memory_order_release);  // pairs with interrupt.cc:get
+  }
+  char const* get() const {
+    return now_.load(internal::memory_order_acquire);  // pairs with interrupt.cc:set
+  }
+
+ private:
+  char texts_[2][text_max] = {};
+  internal::atomic<char const*> now_{texts_[0]};
+};
+
+constinit words doing;
+constinit words known;
+constinit words event;
+constinit std::int64_t event_begun_ns = 0;  // set before the handlers are there
+constinit internal::atomic<bool> event_written{false};
 constinit internal::atomic<bool> in_line{false};
 constinit internal::atomic<pid_t> child_pid{0};
 constinit internal::atomic<int> received{0};
@@ -41,15 +69,88 @@ void say(int fd, char const* text) {
   }
 }
 
+// event_line puts together what fmt would, which a handler may not call.
+class event_line {
+ public:
+  void add(char const* text) {
+    while (*text != '\0' && size_ + 1 < sizeof text_) text_[size_++] = *text++;
+  }
+  void add(std::int64_t number, int digits) {
+    char reversed[24];
+    int count = 0;
+    for (; count < digits || number > 0; number /= 10) {
+      reversed[count++] = static_cast<char>('0' + number % 10);
+    }
+    while (count > 0 && size_ + 1 < sizeof text_) text_[size_++] = reversed[--count];
+  }
+  char const* text() {
+    text_[size_] = '\0';
+    return text_;
+  }
+
+ private:
+  char text_[text_max + 128];
+  std::size_t size_ = 0;
+};
+
+struct date {
+  std::int64_t year, month, day;
+};
+// Source: Howard Hinnant, "chrono-compatible low-level date algorithms", civil_from_days.
+date date_of(std::int64_t days) {
+  days += 719'468;
+  std::int64_t const era = days / 146'097;
+  std::int64_t const of_era = days % 146'097;
+  std::int64_t const year = (of_era - of_era / 1'460 + of_era / 36'524 - of_era / 146'096) / 365;
+  std::int64_t const of_year = of_era - (365 * year + year / 4 - year / 100);
+  std::int64_t const month = (5 * of_year + 2) / 153;
+  return {year + era * 400 + (month >= 10 ? 1 : 0), month < 10 ? month + 3 : month - 9,
+          of_year - (153 * month + 2) / 5 + 1};
+}
+
+void write_event() {
+  if (*event.get() == '\0') return;
+  // relaxed, no partner: a single word.
+  if (event_written.exchange(true, internal::memory_order_relaxed)) return;
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  date const day = date_of(now.tv_sec / 86'400);
+  std::int64_t const second = now.tv_sec % 86'400;
+  std::int64_t const ms =
+      (internal::monotonic_now().time_since_epoch().count() - event_begun_ns) / 1'000'000;
+  event_line line;
+  struct part {
+    char const* before;
+    std::int64_t number;
+    int digits;
+  };
+  for (part const& p :
+       {part{"{\"Time\":\"", day.year, 4}, part{"-", day.month, 2}, part{"-", day.day, 2},
+        part{"T", second / 3'600, 2}, part{":", second / 60 % 60, 2}, part{":", second % 60, 2},
+        part{".", now.tv_nsec, 9}}) {
+    line.add(p.before);
+    line.add(p.number, p.digits);
+  }
+  line.add("Z\",");
+  line.add(event.get());
+  line.add(",\"Elapsed\":");
+  line.add(ms / 1'000, 1);
+  line.add(".");
+  line.add(ms % 1'000, 3);
+  line.add("}\n");
+  say(STDOUT_FILENO, line.text());
+}
+
 // Ends the open line, so that what is complete can be read by benchstat.
 void say_where(char const* what) {
   // relaxed, no partner: a single word.
   if (in_line.load(internal::memory_order_relaxed)) say(STDOUT_FILENO, "\n");
+  write_event();
   if (isatty(STDERR_FILENO) != 0) say(STDERR_FILENO, "\r\x1b[K");
   say(STDERR_FILENO, what);
-  // pairs with now_doing
-  say(STDERR_FILENO, doing.load(internal::memory_order_acquire));
+  say(STDERR_FILENO, doing.get());
   say(STDERR_FILENO, "\n");
+  say(STDERR_FILENO, known.get());
 }
 
 void on_end(int signal) {
@@ -95,12 +196,20 @@ void watch(std::chrono::nanoseconds timeout, at_timeout then) {
 }
 
 void now_doing(std::string_view text) {
-  // relaxed, no partner: only one goroutine sets it.
-  char* const next = doing.load(internal::memory_order_relaxed) == texts[0] ? texts[1] : texts[0];
-  std::size_t const length = std::min(text.size(), text_max - 1);
-  std::memcpy(next, text.data(), length);
-  next[length] = '\0';
-  doing.store(next, internal::memory_order_release);  // pairs with say_where
+  doing.set(text);
+}
+
+void so_far(std::string_view text) {
+  known.set(text);
+}
+
+void last_event(std::string_view members) {
+  event_begun_ns = internal::monotonic_now().time_since_epoch().count();
+  event.set(members);
+}
+
+bool last_event_written() {
+  return event_written.load(internal::memory_order_relaxed);  // relaxed, no partner: a single word
 }
 
 void line_open(bool open) {

@@ -17,6 +17,13 @@ void watch(std::chrono::nanoseconds timeout, at_timeout then = at_timeout::dump)
 
 // now_doing sets what the handlers say is under way: "BenchmarkX, 3 of 12 benchmarks are complete".
 void now_doing(std::string_view text);
+// so_far sets what else they say: what is known of a benchmark that is not complete.
+void so_far(std::string_view text);
+// last_event has them write an event in JSON to standard output before the process ends: of these
+// members, the time and the seconds since now.
+void last_event(std::string_view members);
+// last_event_written: nothing may follow on standard output.
+bool last_event_written();
 // line_open says that standard output stands within a line; the handler ends it.
 void line_open(bool open);
 

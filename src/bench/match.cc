@@ -47,8 +47,12 @@ std::vector<std::vector<std::string>> split(std::string_view text) {
 }
 
 result<std::regex> compile(std::string const& text) {
+  constexpr std::string_view any_case = "(?i)";
+  bool const folds = text.starts_with(any_case);
+  auto how = std::regex::ECMAScript | std::regex::optimize;
+  if (folds) how |= std::regex::icase;
   try {
-    return std::regex(text, std::regex::ECMAScript | std::regex::optimize);
+    return std::regex(folds ? text.substr(any_case.size()) : text, how);
   } catch (std::regex_error const& failure) {
     return errors::make("'{}' is not a regular expression: {}", text, failure.what());
   }

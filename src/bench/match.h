@@ -31,7 +31,8 @@ class unique_names {
 };
 
 // pattern is Go's -bench argument: expressions divided by '/', one for each level of the name;
-// alternatives of such lists divided by '|'. As in names, a blank is '_' in it.
+// alternatives of such lists divided by '|'. As in names, a blank is '_' in it. An expression that
+// begins with (?i) does not tell capital letters from small ones.
 class pattern {
  public:
   // Errors: an expression that is not a regular expression (ECMAScript); the text says which.

@@ -114,6 +114,13 @@ TEST(bench_growth, scaling_is_the_exponent_of_throughput) {
             "throughput grows as procs^1.00 (1: 80 ns/op, 2: 40 ns/op)");
 }
 
+TEST(bench_growth, repetitions_count_as_their_median) {
+  EXPECT_EQ(scaling_text({{1, 80}, {1, 100}, {1, 90}, {2, 40}, {2, 900}, {2, 50}}),
+            "throughput grows as procs^0.85 (1: 90 ns/op, 2: 50 ns/op)");
+  EXPECT_EQ(growth_text({{1, 2}, {2, 4}, {2, 400}, {2, 3.9}, {4, 8}}, "instructions"),
+            "grows as O(n): 2 instructions * n, rms 0 %");
+}
+
 TEST(bench_sanity, a_figure_below_a_cycle_or_too_near_the_clock_is_doubted) {
   EXPECT_GT(clock_cost_ns(), 0);
   EXPECT_GT(cycle_ns(), 0);
@@ -142,7 +149,7 @@ TEST(bench_counters, a_perf_event_counts_in_threads_that_start_later) {
   perf_counter clock;
   int const code = clock.open(PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS, false);
   if (code != 0) GTEST_SKIP() << "perf_event_open gives errno " << code;
-  std::uint64_t const before = clock.read();
+  std::uint64_t const before = clock.read().value;
   std::thread([] {
     constexpr std::size_t bytes = 1 << 24;
     void* const pages =
@@ -152,7 +159,7 @@ TEST(bench_counters, a_perf_event_counts_in_threads_that_start_later) {
     for (std::size_t at = 0; at < bytes; at += 4096) static_cast<char volatile*>(pages)[at] = 1;
     munmap(pages, bytes);
   }).join();
-  EXPECT_GT(clock.read(), before + 1'000);
+  EXPECT_GT(clock.read().value, before + 1'000);
 }
 
 TEST(bench_counters, what_is_missing_is_said_with_a_reason) {
@@ -165,10 +172,58 @@ TEST(bench_counters, what_is_missing_is_said_with_a_reason) {
   EXPECT_TRUE(all.available(counters::page_faults));
 }
 
+TEST(bench_counters, what_ran_for_part_of_the_time_is_reckoned_up) {
+  EXPECT_EQ(counted_between({100, 0, 0}, {400, 0, 0}), 300);  // of getrusage, which has no times
+  EXPECT_EQ(counted_between({100, 50, 50}, {400, 90, 90}), 300);
+  EXPECT_EQ(counted_between({100, 50, 50}, {400, 90, 60}), 1200);
+  EXPECT_TRUE(std::isnan(counted_between({100, 50, 50}, {100, 90, 50})));
+}
+
+TEST(bench_counters, what_the_harness_does_is_left_out) {
+  counters all;
+  int stretch = 0;
+  all.calibrate([&] {
+    counters::values counted{};
+    counted[counters::syscalls] = stretch++ == 3 ? 5 : 9;  // something else disturbed the others
+    return counted;
+  });
+  counters::readings const from{};
+  counters::readings to{};
+  to[counters::syscalls].value = 12;
+  EXPECT_EQ(all.between(from, to)[counters::syscalls], 7);
+  to[counters::syscalls].value = 4;
+  EXPECT_EQ(all.between(from, to)[counters::syscalls], 0);
+}
+
 TEST(bench_progress, the_estimate_follows_what_is_done) {
-  EXPECT_EQ(estimate_text(12s, 0, 4), "12s gone");
-  EXPECT_EQ(estimate_text(12s, 1, 4), "12s gone, about 36s to go");
-  EXPECT_EQ(estimate_text(12s, 4, 4), "12s gone");
+  workload const idle{.parts = 4, .gone = 12s};
+  EXPECT_EQ(estimate_text(idle), "12s gone");
+  workload work = idle;
+  work.parts_done = work.rounds_done = work.rounds_in_done = 1;
+  EXPECT_EQ(estimate_text(work), "12s gone, about 36s to go");
+  work.parts_done = 4;
+  EXPECT_EQ(estimate_text(work), "12s gone");
+}
+
+TEST(bench_progress, the_rounds_of_one_benchmark_have_an_estimate) {
+  workload work{.parts = 1, .rounds = 10, .round_time = 2s, .gone = 1s, .gone_in_round = 1s};
+  EXPECT_EQ(estimate_text(work), "1s gone, about 19s to go");
+  work.rounds_done = 4;
+  work.round = 5;
+  work.gone = 13s;
+  EXPECT_EQ(estimate_text(work), "13s gone, about 17s to go");
+  // The part that is done had three sub-benchmarks of two rounds each.
+  workload const subs{
+      .parts = 3, .rounds = 2, .parts_done = 1, .rounds_done = 6, .rounds_in_done = 6, .gone = 6s};
+  EXPECT_EQ(estimate_text(subs), "6s gone, about 8s to go");
+}
+
+TEST(bench_progress, the_line_fits_the_terminal) {
+  EXPECT_EQ(fitted("[1/2] ", "BenchmarkLong", "  3s gone", 0), "[1/2] BenchmarkLong  3s gone");
+  EXPECT_EQ(fitted("[1/2] ", "BenchmarkLong", "  3s gone", 28), "[1/2] BenchmarkLong  3s gone");
+  EXPECT_EQ(fitted("[1/2] ", "BenchmarkLong", "  3s gone", 27), "[1/2] Benchmark...  3s gone");
+  EXPECT_EQ(fitted("[1/2] ", "BenchmarkLong", "  3s gone", 10), "[1/2] ... ");
+  EXPECT_EQ(fitted("", "\u00e9\u00e9\u00e9\u00e9\u00e9", "", 4), "\u00e9...");
 }
 
 }  // namespace

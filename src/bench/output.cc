@@ -10,11 +10,16 @@
 
 namespace vole::bench {
 
-error write_out(std::FILE* to, std::string_view text) {
+int write_all(std::FILE* to, std::string_view text) {
   errno = 0;
   bool const whole = std::fwrite(text.data(), 1, text.size(), to) == text.size();
-  if (whole && std::fflush(to) == 0 && std::ferror(to) == 0) return nullptr;
-  return errors::make("{}", internal::sys_error_text(errno != 0 ? errno : EIO));
+  if (whole && std::fflush(to) == 0 && std::ferror(to) == 0) return 0;
+  return errno != 0 ? errno : EIO;
+}
+
+error write_out(std::FILE* to, std::string_view text) {
+  int const code = write_all(to, text);
+  return code == 0 ? error() : errors::make("{}", internal::sys_error_text(code));
 }
 
 }  // namespace vole::bench

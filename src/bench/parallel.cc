@@ -42,6 +42,7 @@ struct parallel::shared {
   std::uint64_t turns;
   std::uint64_t grain;
   double clock_ns;  // what a timed iteration owes to the clock
+  remarks& said;
   internal::atomic<std::uint64_t> next_turn{0};
   internal::atomic<int> bodies_left;
   internal::atomic<bool> left_early{false};
@@ -50,6 +51,7 @@ struct parallel::shared {
 };
 
 bool parallel::take_grain() {
+  if (common_->said.ended()) return false;
   // relaxed, no partner: only the count is shared; the bodies meet in run_parallel's ticket.
   std::uint64_t const first =
       common_->next_turn.fetch_add(common_->grain, internal::memory_order_relaxed);
@@ -69,7 +71,7 @@ void parallel::plan_stretch(time_point now) {
 bool parallel::advance() {
   time_point now{};
   if (timing_) {
-    now = internal::now();
+    now = internal::monotonic_now();
     std::int64_t const ns = (now - stamp_).count();
     common_->latencies.add(ns - static_cast<std::int64_t>(common_->clock_ns));
     timing_ = false;
@@ -82,7 +84,7 @@ bool parallel::advance() {
       return true;
     }
   } else if (stretch_ > 0) {
-    now = internal::now();
+    now = internal::monotonic_now();
     plan_stretch(now);
   }
   if (grain_left_ == 0) {
@@ -92,7 +94,7 @@ bool parallel::advance() {
   timing_ = true;
   left_ = 1;
   --grain_left_;
-  stamp_ = now == time_point{} ? internal::now() : now;
+  stamp_ = now == time_point{} ? internal::monotonic_now() : now;
   return true;
 }
 
@@ -100,14 +102,40 @@ void benchmark::set_parallelism(benchmark_state& s, int goroutines_per_processor
   if (goroutines_per_processor >= 1) s.parallelism = goroutines_per_processor;
 }
 
-void benchmark::run_bodies(benchmark_state& s, std::int64_t turns,
+bool benchmark::run_bodies(benchmark_state& s, std::int64_t turns,
                            std::function<void(parallel&)> const& body) {
-  s.run_bodies(turns, body);
+  return s.run_bodies(turns, body);
 }
 
-void benchmark_state::run_bodies(std::int64_t turns,
+namespace {
+
+// show_latencies adds the percentiles that the clock can tell from nothing.
+void show_latencies(benchmark_state& s, latency_histogram const& seen, double clock_ns) {
+  if (seen.count() == 0) return;
+  auto const show = [&](char const* unit, double ns) {
+    if (ns >= clock_ns) {
+      s.extra.insert_or_assign(unit, ns);
+    } else {
+      s.below_clock += s.below_clock.empty() ? unit : std::string(", ") + unit;
+    }
+  };
+  s.below_clock.clear();
+  show("p50-ns/op", seen.percentile(50));
+  show("p99-ns/op", seen.percentile(99));
+  show("max-ns/op", static_cast<double>(seen.max()));
+}
+
+}  // namespace
+
+bool benchmark_state::run_bodies(std::int64_t turns,
                                  std::function<void(parallel&)> const& run_body) {
-  if (turns == 0) return;
+  if (loop_begun) {
+    fail(
+        "b.run_parallel() and b.loop() in one benchmark: run_parallel stands in the place of the "
+        "loop and shares its iterations");
+    return false;
+  }
+  if (turns == 0) return true;
   // So many iterations as take about 100 us: balances load, and the shared word is out of the
   // measure.
   std::uint64_t grain = 1;
@@ -123,6 +151,7 @@ void benchmark_state::run_bodies(std::int64_t turns,
     common.reset(new parallel::shared{.turns = static_cast<std::uint64_t>(turns),
                                       .grain = grain,
                                       .clock_ns = clock_cost_ns(),
+                                      .said = said,
                                       .next_turn{0},
                                       .bodies_left{bodies},
                                       .left_early{false},
@@ -131,7 +160,10 @@ void benchmark_state::run_bodies(std::int64_t turns,
   for (int i = 0; i < bodies; ++i) {
     go([&common = *common, &run_body] {
       parallel own(&common);
-      run_body(own);
+      if (error const err = caught([&] { run_body(own); })) {
+        common.said.fail(fmt::format("a body of run_parallel threw {}", err));
+        common.said.end();
+      }
       // relaxed, no partner: read when all bodies have ended.
       if (own.left_ + own.grain_left_ > 0) {
         common.left_early.store(true, internal::memory_order_relaxed);
@@ -150,16 +182,13 @@ void benchmark_state::run_bodies(std::int64_t turns,
   bool const all_taken =
       common->next_turn.load(internal::memory_order_relaxed) >= common->turns &&
       !common->left_early.load(internal::memory_order_relaxed);  // relaxed, no partner: as above
-  if (!all_taken && !failed) {
+  if (!all_taken && !said.failed() && !said.ended()) {
     fail("run_parallel: a body returned before turns.next() was false");
-    return;
+    return true;
   }
   parallel_bodies = bodies;
-  latency_histogram const& seen = common->latencies;
-  if (seen.count() == 0) return;
-  extra.insert_or_assign("p50-ns/op", seen.percentile(50));
-  extra.insert_or_assign("p99-ns/op", seen.percentile(99));
-  extra.insert_or_assign("max-ns/op", static_cast<double>(seen.max()));
+  show_latencies(*this, common->latencies, common->clock_ns);
+  return true;
 }
 
 }  // namespace vole::bench

@@ -18,7 +18,8 @@ namespace vole::bench {
 class run_profiles {
  public:
   explicit run_profiles(flags const& options) : options_(options) {}
-  // start begins the captures. Errors: this vole has no such profile; a folder that is not there.
+  // start begins the captures. Errors: this vole has no such profile; a file that could not be
+  // written in the end.
   error start();
   // finish writes the files.
   error finish();

@@ -3,6 +3,8 @@
 // A benchmark program: reads the flags, starts a runtime, runs, says PASS or FAIL. No shared state.
 
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <random>
@@ -16,9 +18,11 @@
 #include "vole/internal/clock.h"
 #include "vole/internal/format.h"
 
+#include "base/sys_error.h"
 #include "bench/children.h"
 #include "bench/flags.h"
 #include "bench/interrupt.h"
+#include "bench/output.h"
 #include "bench/profiles.h"
 #include "bench/runner.h"
 #include "bench/sink.h"
@@ -29,6 +33,18 @@ namespace {
 std::string program_name(char const* path) {
   std::string const whole = path == nullptr ? "" : path;
   return whole.substr(whole.find_last_of('/') + 1);
+}
+
+// end_lost ends a program whose results do not arrive: as a signal would where nobody reads them.
+int end_lost(std::string const& program, int code) {
+  if (code == EPIPE) {
+    std::signal(SIGPIPE, SIG_DFL);
+    std::raise(SIGPIPE);
+    return 128 + SIGPIPE;  // it is blocked
+  }
+  fmt::print(stderr, "{}: write the results to standard output: {}\n", program,
+             internal::sys_error_text(code));
+  return 1;
 }
 
 int usage_error(std::string const& program, error const& err) {
@@ -73,16 +89,21 @@ int run_here(flags const& options, selection const& which, std::string const& pa
 
 // run_all runs what is chosen in the right process and prints how it went.
 int run_all(flags const& options, selection const& which, std::string const& program) {
-  time_point const begun = internal::now();
+  time_point const begun = internal::monotonic_now();
   std::vector<registration const*> chosen;
-  if (!options.bench.empty()) chosen = matching(which);
+  if (!options.bench.empty() && options.count > 0) chosen = matching(which);
   if (!options.child_of.empty()) {
     std::erase_if(chosen, [&](registration const* e) { return e->name != options.child_of; });
   }
   sink out(stdout, options.json, program);
+  auto const seconds = [&] {
+    return std::chrono::duration<double>(internal::monotonic_now() - begun).count();
+  };
   if (options.callgrind) {
     interrupt::watch({});
-    return run_under_callgrind(options, out, stderr);
+    int const status = run_under_callgrind(options, out, stderr);
+    if (status >= 2) out.end(seconds());
+    return out.lost() != 0 ? end_lost(program, out.lost()) : status;
   }
   if (options.shuffle_seed) {
     shuffle(chosen, *options.shuffle_seed);
@@ -101,11 +122,19 @@ int run_all(flags const& options, selection const& which, std::string const& pro
                      in_valgrind ? interrupt::at_timeout::end : interrupt::at_timeout::dump);
     status = run_here(options, which, program, chosen, out);
   }
-  if (!options.child_of.empty() || status >= 2) return status;
-  double const seconds = std::chrono::duration<double>(internal::now() - begun).count();
-  out.write(fmt::format("{}\n", status == 0 ? "PASS" : "FAIL"));
-  out.write(fmt::format("{}\t{}\t{:.3f}s\n", status == 0 ? "ok  " : "FAIL", program, seconds));
-  return status;
+  if (status >= 2) out.end(seconds());
+  if (options.child_of.empty() && status < 2) {
+    char const* const mark = options.test2json && !options.json ? "\x16" : "";
+    out.write(fmt::format("{}{}\n", mark, status == 0 ? "PASS" : "FAIL"));
+    out.write(fmt::format("{}\t{}\t{:.3f}s\n", status == 0 ? "ok  " : "FAIL", program, seconds()));
+  }
+  return out.lost() != 0 ? end_lost(program, out.lost()) : status;
+}
+
+// print_text is for what is no result.
+int print_text(std::string const& program, std::string_view text) {
+  int const lost = write_all(stdout, text);
+  return lost != 0 ? end_lost(program, lost) : 0;
 }
 
 }  // namespace
@@ -115,17 +144,17 @@ int main(int argc, char** argv) {
   result<flags> parsed = parse_flags({argv + std::min(argc, 1), argv + argc});
   if (!parsed) return usage_error(program, parsed.error());
   flags& options = *parsed;
-  if (options.help) {
-    fmt::print("{}", usage());
-    return 0;
-  }
+  std::signal(SIGPIPE, SIG_IGN);  // what writes says so, and cleans up first
+  if (options.help) return print_text(program, usage());
+  if (error const err = check_names(registered())) return usage_error(program, err);
   options.verbose |= options.json;
   options.progress = !options.verbose && options.child_of.empty() && isatty(STDERR_FILENO) != 0;
   result<selection> const which = parse_selection(options);
   if (!which) return usage_error(program, which.error());
   if (options.list.empty()) return run_all(options, *which, program);
-  for (registration const* e : matching(*which)) fmt::print("Benchmark{}\n", e->name);
-  return 0;
+  std::string names;
+  for (registration const* e : matching(*which)) names += fmt::format("Benchmark{}\n", e->name);
+  return print_text(program, names);
 }
 
 }  // namespace vole::bench

@@ -6,6 +6,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <fstream>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "vole/errors.h"
+#include "vole/internal/format.h"
 
 #include "bench/runner.h"
 
@@ -17,8 +23,9 @@ constinit registration** last_link = &first_entry;
 
 }  // namespace
 
-registration::registration(std::string_view snake_name, void (*fn)(benchmark_state&))
-    : name(camel_case(snake_name)), body(fn) {
+registration::registration(std::string_view snake_name, void (*fn)(benchmark_state&),
+                           std::string_view file, int line)
+    : name(camel_case(snake_name)), body(fn), place(fmt::format("{}:{}", file, line)) {
   *last_link = this;
   last_link = &next;
 }
@@ -29,9 +36,22 @@ std::vector<registration const*> registered() {
   return entries;
 }
 
+error check_names(std::vector<registration const*> const& entries) {
+  std::map<std::string_view, registration const*> seen;
+  for (registration const* e : entries) {
+    auto const [other, is_new] = seen.emplace(e->name, e);
+    if (is_new) continue;
+    return errors::make("two benchmarks are called Benchmark{}: {} and {}", e->name,
+                        other->second->place, e->place);
+  }
+  return {};
+}
+
 match_kind selection::match(std::string_view name) const {
-  match_kind const kind = wanted.match(name);
-  bool const out = skipped && skipped->match(name) == match_kind::full;
+  std::string const printed = fmt::format("Benchmark{}", name);
+  auto const either = [&](pattern const& p) { return std::max(p.match(name), p.match(printed)); };
+  match_kind const kind = either(wanted);
+  bool const out = skipped && either(*skipped) == match_kind::full;
   return out ? match_kind::none : kind;
 }
 

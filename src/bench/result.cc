@@ -5,15 +5,32 @@
 
 #include "bench/result.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cmath>
 #include <cstddef>
+#include <iterator>
+#include <limits>
 #include <optional>
 
 #include "vole/internal/format.h"
 
 namespace vole::bench {
 namespace {
+
+// fixed is Go's %<width>.<digits>f.
+std::string fixed(double value, int width, int digits) {
+  if (std::isnan(value)) return fmt::format("{:>{}}", "NaN", width);
+  if (std::isinf(value)) return fmt::format("{:>{}}", value > 0 ? "+Inf" : "-Inf", width);
+  return fmt::format("{:{}.{}f}", value, width, digits);
+}
+
+// whole is Go's int64(value), which on amd64 is the least number where value is none.
+std::int64_t whole(double value) {
+  constexpr double limit = 0x1p63;
+  bool const fits = value >= -limit && value < limit;
+  return fits ? static_cast<std::int64_t>(value) : std::numeric_limits<std::int64_t>::min();
+}
 
 // number prints ten places before the point and four significant digits, all points in one column.
 std::string number(double value, std::string_view unit) {
@@ -27,11 +44,12 @@ std::string number(double value, std::string_view unit) {
       {0.099995, 15, 4}, {0.0099995, 16, 5}, {0.00099995, 17, 6},
   };
   double const magnitude = std::abs(value);
-  if (magnitude == 0) return fmt::format("{:10.0f} {}", value, unit);
-  for (step const& s : steps) {
-    if (magnitude >= s.from) return fmt::format("{:{}.{}f} {}", value, s.width, s.digits, unit);
-  }
-  return fmt::format("{:18.7f} {}", value, unit);
+  auto const* const format = std::ranges::find_if(steps, [&](step const& s) {
+    return magnitude >= s.from || (magnitude == 0 && s.digits == 0);
+  });
+  bool const found = format != std::end(steps);
+  return fixed(value, found ? format->width : 18, found ? format->digits : 7) + ' ' +
+         std::string(unit);
 }
 
 std::optional<double> overridden(measurement const& m, char const* unit) {
@@ -52,7 +70,7 @@ std::string per_op(measurement const& m, char const* unit, std::uint64_t total) 
   double value = m.n <= 0 ? 0 : static_cast<double>(total) / static_cast<double>(m.n);
   if (auto const given = overridden(m, unit)) value = *given;
   if (value > 0 && value < 1) return fmt::format("{:8.4g} {}", value, unit);
-  return fmt::format("{:8} {}", static_cast<std::int64_t>(value), unit);
+  return fmt::format("{:8} {}", whole(value), unit);
 }
 
 bool is_builtin(std::string_view unit) {
@@ -74,7 +92,7 @@ std::string to_line(measurement const& m) {
   std::string line = fmt::format("{:8}", m.n);
   double const ns = ns_per_op(m);
   if (ns != 0) line += '\t' + number(ns, "ns/op");
-  if (double const rate = mb_per_second(m); rate != 0) line += fmt::format("\t{:7.2f} MB/s", rate);
+  if (double const rate = mb_per_second(m); rate != 0) line += '\t' + fixed(rate, 7, 2) + " MB/s";
   for (auto const& [unit, value] : m.extra) {
     if (!is_builtin(unit)) line += '\t' + number(value, unit);
   }
@@ -83,21 +101,6 @@ std::string to_line(measurement const& m) {
 
 std::string to_memory_columns(measurement const& m) {
   return per_op(m, "B/op", m.block_bytes) + '\t' + per_op(m, "allocs/op", m.blocks);
-}
-
-std::string printable(std::string_view name) {
-  std::string word;
-  for (char const c : name) {
-    auto const byte = static_cast<unsigned char>(c);
-    if (c == ' ' || (c >= '\t' && c <= '\r')) {
-      word += '_';
-    } else if (byte < 0x20 || byte == 0x7f) {
-      word += fmt::format("\\x{:02x}", byte);
-    } else {
-      word += c;
-    }
-  }
-  return word;
 }
 
 std::string camel_case(std::string_view snake_case) {

@@ -23,6 +23,10 @@
 
 namespace vole::bench {
 
+// check_names refuses two benchmarks of one name: one could not be told from the other in results.
+// Errors: names both places.
+error check_names(std::vector<registration const*> const& entries);
+
 // registered lists the program's benchmarks in the order in which they were made.
 std::vector<registration const*> registered();
 
@@ -47,7 +51,8 @@ class runner {
   // printed as pkg:.
   runner(flags options, selection which, std::string package, sink& out, std::FILE* log);
 
-  // run measures entries, which match. Returns false when one failed.
+  // run measures entries, which match. Returns false when one failed, or results are lost: then it
+  // measures no more.
   bool run(std::vector<registration const*> const& entries);
 
   // run_sub measures one sub-benchmark of parent; for benchmark::run.
@@ -68,7 +73,14 @@ class runner {
   measurement measured(benchmark_state const& b) const;
   std::string line_of(benchmark_state const& b, measurement const& m) const;
   void voice_doubts(benchmark_state const& b, std::string const& full);
+  // growth_so_far is what the sizes measured so far of the benchmark under way say.
+  std::string growth_so_far() const;
   void fit_growth();
+  void print_name(std::string const& name);
+  void print_skip(benchmark_state const& b, std::string const& full);
+  void calibrate_counters();
+  // mark begins lines for `go tool test2json`.
+  std::string_view mark() const { return options_.test2json && !options_.json ? "\x16" : ""; }
   void print_labels();
   void print_log(benchmark_state const& b, std::string const& full);
   void print_failure(benchmark_state const& b, std::string const& full);
@@ -88,6 +100,7 @@ class runner {
   std::unique_ptr<progress> progress_;
   std::map<std::string, std::vector<point>> families_;  // of the benchmark that runs
   int callgrind_serial_ = 0;
+  bool grain_said_ = false;  // that percentiles below the clock's grain are left out
 };
 
 // process_cpu_name is what the kernel calls the processor; empty when it does not say.

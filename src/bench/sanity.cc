@@ -27,13 +27,13 @@ double fastest(Fn measure) {
 }
 
 double since(time_point begun, int turns) {
-  return static_cast<double>((internal::now() - begun).count()) / turns;
+  return static_cast<double>((internal::monotonic_now() - begun).count()) / turns;
 }
 
 double time_clock() {
   constexpr int turns = 200;
-  time_point const begun = internal::now();
-  for (int i = 0; i < turns; ++i) keep(internal::now());
+  time_point const begun = internal::monotonic_now();
+  for (int i = 0; i < turns; ++i) keep(internal::monotonic_now());
   return since(begun, turns);
 }
 
@@ -42,7 +42,7 @@ double time_chain() {
   constexpr int turns = 2'000;
   constexpr int per_turn = 8;
   std::uint64_t x = 1;
-  time_point const begun = internal::now();
+  time_point const begun = internal::monotonic_now();
   for (int i = 0; i < turns; ++i) {
 #if defined(__x86_64__)
     asm volatile(
@@ -67,7 +67,7 @@ double time_empty_turn() {
   std::uint64_t turn = 0;
   std::uint64_t target = turns;
   keep(target);
-  time_point const begun = internal::now();
+  time_point const begun = internal::monotonic_now();
   while (true) {
     asm volatile("");
     if (turn >= target) break;

@@ -14,6 +14,9 @@
 
 #include "vole/internal/format.h"
 
+#include "bench/interrupt.h"
+#include "bench/output.h"
+
 namespace vole::bench {
 namespace {
 
@@ -69,15 +72,17 @@ std::string json_quote(std::string_view text) {
 
 sink::sink(std::FILE* out, bool json, std::string package)
     : out_(out), json_(json), package_(std::move(package)) {
-  if (json_) event("start", {});
+  if (!json_) return;
+  interrupt::last_event(fmt::format(R"("Action":"fail","Package":{})", json_quote(package_)));
+  event("start", {});
+}
+
+void sink::put(std::string_view text) {
+  if (lost_ == 0 && !interrupt::last_event_written()) lost_ = write_all(out_, text);
 }
 
 void sink::write(std::string_view text) {
-  if (!json_) {
-    std::fwrite(text.data(), 1, text.size(), out_);
-    std::fflush(out_);
-    return;
-  }
+  if (!json_) return put(text);
   partial_ += text;
   for (std::size_t end = 0; (end = partial_.find('\n')) != std::string::npos;) {
     line(std::string_view(partial_).substr(0, end + 1));
@@ -93,8 +98,13 @@ void sink::event(std::string_view action, std::string_view benchmark, std::strin
   if (!output.empty()) text += fmt::format(R"(,"Output":{})", json_quote(output));
   if (elapsed >= 0) text += fmt::format(R"(,"Elapsed":{:.3f})", elapsed);
   text += "}\n";
-  std::fwrite(text.data(), 1, text.size(), out_);
-  std::fflush(out_);
+  put(text);
+}
+
+void sink::end(double seconds) {
+  if (!json_) return;
+  if (!partial_.empty()) write("\n");
+  event("fail", {}, {}, seconds);
 }
 
 void sink::begin_benchmark(std::string_view name) {

@@ -90,6 +90,60 @@ VOLE_BENCH(quarrel) {
   }
 }
 
+// The sizes that come before the one that hangs are complete.
+VOLE_BENCH(grows_then_waits) {
+  for (int const n : {1, 2, 4, 8}) {
+    b.run(fmt::format("n={}", n), [n](bench::benchmark& sub) {
+      while (sub.loop()) {
+        if (n < 8) continue;
+        std::fputs("hanging\n", stderr);
+        for (volatile bool on = true; on;) {
+        }
+      }
+      sub.report_metric(n * 100.0, "ns/op");
+    });
+  }
+}
+
+VOLE_BENCH(both_at_once) {
+  b.run_parallel([](bench::parallel& turns) {
+    while (turns.next()) bench::clobber();
+  });
+}
+
+VOLE_BENCH(turns_only) {
+  while (b.loop()) {
+  }
+}
+
+// Many waits at one place, and then one at another, which only a profile of every wait is sure to
+// have.
+[[gnu::noinline]] void rare_wait(chan<int>& c, chan<int>& back) {
+  c.send(0);
+  back.recv();
+  asm volatile("");  // the frame stays
+}
+VOLE_BENCH(waits_rarely) {
+  chan<int> c(0);
+  chan<int> back(0);
+  while (b.loop()) {
+    constexpr int often = 20'000;
+    sync::wait_group other;
+    other.go([&] {
+      for (int i = 0; i <= often; ++i) {
+        c.recv();
+        back.send(0);
+      }
+    });
+    for (int i = 0; i < often; ++i) {
+      c.send(0);
+      back.recv();
+    }
+    rare_wait(c, back);
+    other.wait();
+  }
+}
+
 // Waits for what never comes; says so first, for the test that ends it.
 VOLE_BENCH(hangs) {
   while (b.loop()) {
@@ -109,5 +163,11 @@ VOLE_BENCH(dies) {
 VOLE_BENCH(fails) {
   b.fatal("as it should");
 }
+
+// A second benchmark of one name, where a test wants it.
+auto const twice = std::getenv("VOLE_SUBJECT_TWICE") == nullptr
+                       ? nullptr
+                       : std::make_unique<bench::registration>(
+                             "sum_", [](bench::benchmark_state&) {}, "elsewhere.cc", 7);
 
 }  // namespace

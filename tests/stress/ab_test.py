@@ -42,7 +42,7 @@ good() {{
   [ $((count * {nanoseconds})) -le 20000000 ] || {{ echo "asked for $count operations at once" >&2; exit 3; }}
   printf 'Benchmark{good}\\nBenchmark{good} %d %d.%d ns/op\\n' "$count" {nanoseconds} $((RANDOM % 100))
 }}
-bad() {{ echo BenchmarkBad; {bad}; }}
+bad() {{ {bad}; }}
 status=0
 case $words in
   *' -list='*) printf 'Benchmark{good}\\nBenchmarkBad\\n' ;;
@@ -53,11 +53,14 @@ case $words in
 esac
 exit $status
 """
-FAILS = "echo '--- FAIL: BenchmarkBad'; echo '    BenchmarkBad: lost 1 of 2' >&2; status=1"
-DIES = "kill -9 $$"
-SLOW = "echo BenchmarkBad $count 9000000000 ns/op"
-DIES_LATER = "[ $count -eq 1 ] || kill -9 $$; echo BenchmarkBad 1 1000 ns/op"
-FINE = "echo BenchmarkBad $count 1000.$RANDOM ns/op"
+FAILS = "echo BenchmarkBad; echo '--- FAIL: BenchmarkBad'; echo '    BenchmarkBad: lost 1 of 2' >&2; status=1"
+DIES = "echo BenchmarkBad; kill -9 $$"
+GONE = ":"
+SKIPS = "echo BenchmarkBad; echo '--- SKIP: BenchmarkBad'"
+TIMELESS = "echo BenchmarkBad; echo BenchmarkBad $count 7 widgets/op"
+SLOW = "echo BenchmarkBad; echo BenchmarkBad $count 9000000000 ns/op"
+DIES_LATER = "echo BenchmarkBad; [ $count -eq 1 ] || kill -9 $$; echo BenchmarkBad 1 1000 ns/op"
+FINE = "echo BenchmarkBad; echo BenchmarkBad $count 1000.$RANDOM ns/op"
 
 
 class Programs(unittest.TestCase):
@@ -102,6 +105,25 @@ class Programs(unittest.TestCase):
         status, out, _ = self.compare("-gate", "5%", self.program("old", FINE),
                                       self.program("new", FAILS, nanoseconds=1200))
         self.assertEqual(status, 1, out)
+
+    def test_what_is_gone_from_the_new_program_is_said_and_has_a_status_of_its_own(self):
+        old = self.program("old", FINE)
+        for bad, reason in ((GONE, "Bad: only in the old program"), (SKIPS, "Bad: skipped in the new program")):
+            status, out, errors = self.compare("-gate", "5%", old, self.program("new", bad))
+            self.assertEqual((status, errors), (3, ""), out)
+            self.assertIn(reason, out)
+            self.assertIn("gate: the new program has no result for what the old one has: Bad", out)
+            status, out, errors = self.compare(old, self.program("new", bad))
+            self.assertEqual((status, errors), (0, ""), out)
+            self.assertIn(reason, out)
+
+    def test_what_has_no_time_has_a_reason(self):
+        status, out, errors = self.compare("-gate", "5%", self.program("old", TIMELESS), self.program("new", TIMELESS))
+        self.assertEqual((status, errors), (0, ""), out)
+        self.assertIn("Bad: reports no time (ns/op) above 0: nothing to compare", out)
+        status, out, errors = self.compare("-gate", "5%", self.program("old", FINE), self.program("new", TIMELESS))
+        self.assertEqual((status, errors), (2, ""), out)
+        self.assertIn("Bad: in the new program it reports no time (ns/op) above 0", out)
 
     def test_results_that_cannot_be_written_leave_the_gate_as_it_is(self):
         os.makedirs(self.path("kept/old.txt"))  # no file can be made there
