@@ -14,6 +14,8 @@ benchtime=300ms
 cpus=
 build=$root/build/release
 kept=
+# Cases without a twin: the program that has them below the build, and its benchmark.
+declare -A alone=([fiber_switch]="src/runtime/vole_runtime_bench FiberSwitch$")
 
 usage() {
   sed -n '3,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
@@ -21,7 +23,10 @@ usage() {
 }
 cases() {
   local file
-  for file in "$here"/*/bench.cc; do basename "$(dirname "$file")"; done
+  {
+    for file in "$here"/*/bench.cc; do basename "$(dirname "$file")"; done
+    printf '%s\n' "${!alone[@]}"
+  } | sort
 }
 die() {
   echo "compare.sh: $*" >&2
@@ -46,7 +51,7 @@ command -v go >/dev/null || die "no 'go' on the PATH: the twins need Go 1.26 or 
 chosen=("$@")
 [ ${#chosen[@]} -gt 0 ] || mapfile -t chosen < <(cases)
 for name in "${chosen[@]}"; do
-  [ -f "$here/$name/bench.cc" ] || die "no case '$name'; there are:" $(cases)
+  [[ -f $here/$name/bench.cc || ${alone[$name]-} ]] || die "no case '$name'; there are:" $(cases)
 done
 
 # --- build ------------------------------------------------------------------------------------------
@@ -54,7 +59,13 @@ if [ ! -f "$build/CMakeCache.txt" ]; then
   [ "$build" = "$root/build/release" ] || die "$build is not a build tree; make one with cmake"
   (cd "$root" && cmake --preset release >/dev/null) || die "cmake --preset release failed"
 fi
-cmake --build "$build" --target "${chosen[@]/#/bench_}" >"$build/compare.log" 2>&1 ||
+targets=()
+for name in "${chosen[@]}"; do
+  program=${alone[$name]-}
+  program=${program%% *}
+  targets+=("${program:-bench_$name}")
+done
+cmake --build "$build" --target "${targets[@]##*/}" >"$build/compare.log" 2>&1 ||
   { tail -n 20 "$build/compare.log" >&2; die "the build failed; all of it is in $build/compare.log"; }
 twins=$build/go_twins
 # Go's compiler gets what the machine has, as far as it knows: GOAMD64=v3 is AVX2, BMI2 and FMA.
@@ -63,6 +74,7 @@ if grep -qw avx2 /proc/cpuinfo && grep -qw bmi2 /proc/cpuinfo && grep -qw fma /p
 fi
 mkdir -p "$twins"
 for name in "${chosen[@]}"; do
+  [[ ${alone[$name]-} ]] && continue
   (cd "$here" && go test -c -o "$twins/$name" "./$name/bench_test.go") || die "Go's twin of $name does not build"
 done
 
@@ -70,9 +82,12 @@ done
 results=$(mktemp)
 trap 'rm -f "$results"' EXIT
 run_vole() {
-  "$build/bench/bench_$1" -benchtime="$benchtime" ${cpus:+-cpu=$cpus} | sed "s/^/vole $1 /" >>"$results"
+  local program benchmark
+  read -r program benchmark <<<"${alone[$1]:-bench/bench_$1 .}"
+  "$build/$program" -bench="$benchmark" -benchtime="$benchtime" ${cpus:+-cpu=$cpus} | sed "s/^/vole $1 /" >>"$results"
 }
 run_go() {
+  [[ ${alone[$1]-} ]] && return
   "$twins/$1" -test.run='^$' -test.bench=. -test.benchtime="$benchtime" ${cpus:+-test.cpu=$cpus} |
     sed "s/^/go $1 /" >>"$results"
 }

@@ -29,7 +29,11 @@ expect() {
   : >"$work/results"
 }
 
-echo 'default ns/op 0.50' >"$work/goals"
+cat >"$work/goals" <<'GOALS'
+default ns/op 0.50
+alone ns/op <=3
+floor ns/op -
+GOALS
 : >"$work/results"
 
 rounds vole a 7 40 41 39 40 42
@@ -74,4 +78,41 @@ expect 1 'a ns/op 40.0 100.0 0.40 [0.40,0.40] 0.50 NO CHECKSUM'
 
 rounds vole a 7 40 40 40 40 40
 expect 1 'a only one side has it'
+
+# A goal that is a number of ours: no twin is needed, and one that is there changes nothing.
+rounds vole alone 7 2.5 2.6 2.4 2.5 2.5
+expect 0 'alone ns/op 2.500 - - - <=3 ok'
+rounds vole alone 7 3.5 3.6 3.4 3.5 3.5
+expect 1 'alone ns/op 3.500 - - - <=3 SHORT'
+rounds vole alone 7 2.9 2.8 3.3 2.9 2.9
+expect 0 'alone ns/op 2.900 - - - <=3 ok ~'
+rounds vole alone 7 2 2 2 2 2
+rounds go alone 7 1 1 1 1 1
+expect 0 'alone ns/op 2.000 1.000 2.00 [2.00,2.00] <=3 ok'
+rounds vole alone 7 2 2 2 2 2
+rounds go alone 8 1 1 1 1 1
+expect 1 'alone ns/op 2.000 1.000 2.00 [2.00,2.00] <=3 CHECKSUM DIFFERS'
+rounds vole alone - 2 2 2 2 2
+expect 1 'alone ns/op 2.000 - - - <=3 NO CHECKSUM'
+
+# What is only shown still has to be the same work.
+rounds vole floor 7 20 20 20 20 20
+rounds go floor 7 10 10 10 10 10
+expect 0 'floor ns/op 20.0 10.0 2.00 [2.00,2.00] -'
+rounds vole floor 7 20 20 20 20 20
+rounds go floor 8 10 10 10 10 10
+expect 1 'floor ns/op 20.0 10.0 2.00 [2.00,2.00] - CHECKSUM DIFFERS'
+rounds vole floor 7 20 20 20 20 20
+expect 1 'floor only one side has it'
+
+# A case with two goals has two rows.
+cat >"$work/goals" <<'GOALS'
+default ns/op 0.50
+default B/op <=10
+GOALS
+for side in vole go; do
+  for round in 1 2 3 4 5; do echo "$side a BenchmarkX-2 1000 40 ns/op 12 B/op 7 check/op"; done
+done >"$work/results"
+expect 1 'a B/op 12.0 12.0 1.00 [1.00,1.00] <=10 SHORT'
+[ "$(grep -c '^a ' "$work/table")" = 2 ] || { echo "want two rows of a case with two goals" >&2; failed=1; }
 exit $failed

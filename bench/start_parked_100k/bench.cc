@@ -3,13 +3,12 @@
 
 #include "vole/bench.h"
 
-#include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <unistd.h>
 
 #include "vole/chan.h"
 #include "vole/sync.h"
+
+#include "process_memory.h"
 
 using namespace vole;
 
@@ -17,22 +16,12 @@ namespace {
 
 constexpr int goroutines = 100'000;
 
-std::int64_t resident_bytes() {
-  std::FILE* const f = std::fopen("/proc/self/statm", "r");
-  if (f == nullptr) return 0;
-  long size = 0;
-  long resident = 0;
-  int const fields = std::fscanf(f, "%ld %ld", &size, &resident);
-  std::fclose(f);
-  return fields == 2 ? resident * sysconf(_SC_PAGESIZE) : 0;
-}
-
 VOLE_BENCH(start_parked_100k) {
   std::int64_t released = 0;
-  std::int64_t grown = 0;
+  bench::memory grown;
   while (b.loop()) {
     b.stop_timer();
-    std::int64_t const before = resident_bytes();
+    auto const before = bench::memory::now();
     b.start_timer();
     chan<int> gate(0);
     sync::wait_group started;
@@ -46,13 +35,13 @@ VOLE_BENCH(start_parked_100k) {
     }
     started.wait();
     b.stop_timer();
-    grown = std::max(grown, resident_bytes() - before);
+    grown.grow_by(before);
     gate.close();
     ended.wait();
     released += goroutines;
     b.start_timer();
   }
-  b.report_metric(static_cast<double>(grown) / goroutines, "rss-B/goroutine");
+  grown.report(b, goroutines, "goroutine");
   b.report_metric(static_cast<double>(released) / static_cast<double>(b.n), "check/op");
 }
 

@@ -4,33 +4,20 @@
 package start_parked_100k
 
 import (
-	"fmt"
-	"os"
 	"sync"
 	"testing"
+
+	"vole/bench/memory"
 )
 
 const goroutines = 100_000
 
-func residentBytes() int {
-	f, err := os.Open("/proc/self/statm")
-	if err != nil {
-		return 0
-	}
-	defer f.Close()
-	var size, resident int
-	if _, err := fmt.Fscan(f, &size, &resident); err != nil {
-		return 0
-	}
-	return resident * os.Getpagesize()
-}
-
 func BenchmarkStartParked100k(b *testing.B) {
 	released := 0
-	grown := 0
+	var grown memory.Memory
 	for b.Loop() {
 		b.StopTimer()
-		before := residentBytes()
+		before := memory.Now()
 		b.StartTimer()
 		gate := make(chan int)
 		var started, ended sync.WaitGroup
@@ -45,12 +32,12 @@ func BenchmarkStartParked100k(b *testing.B) {
 		}
 		started.Wait()
 		b.StopTimer()
-		grown = max(grown, residentBytes()-before)
+		grown.GrowBy(before)
 		close(gate)
 		ended.Wait()
 		released += goroutines
 		b.StartTimer()
 	}
-	b.ReportMetric(float64(grown)/goroutines, "rss-B/goroutine")
+	grown.Report(b, goroutines, "goroutine")
 	b.ReportMetric(float64(released)/float64(b.N), "check/op")
 }

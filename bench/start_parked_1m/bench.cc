@@ -4,15 +4,14 @@
 
 #include "vole/bench.h"
 
-#include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
-#include <unistd.h>
 
 #include "vole/chan.h"
 #include "vole/internal/atomic.h"
 #include "vole/sync.h"
+
+#include "process_memory.h"
 
 using namespace vole;
 
@@ -35,23 +34,13 @@ int goroutines() {
   return below + frame[24];
 }
 
-std::int64_t resident_bytes() {
-  std::FILE* const f = std::fopen("/proc/self/statm", "r");
-  if (f == nullptr) return 0;
-  long size = 0;
-  long resident = 0;
-  int const fields = std::fscanf(f, "%ld %ld", &size, &resident);
-  std::fclose(f);
-  return fields == 2 ? resident * sysconf(_SC_PAGESIZE) : 0;
-}
-
 VOLE_BENCH(start_parked_1m) {
   int const n = goroutines();
   internal::atomic<std::int64_t> sum{0};
-  std::int64_t grown = 0;
+  bench::memory grown;
   while (b.loop()) {
     b.stop_timer();
-    std::int64_t const before = resident_bytes();
+    auto const before = bench::memory::now();
     b.start_timer();
     chan<int> gate(0);
     sync::wait_group started;
@@ -65,12 +54,12 @@ VOLE_BENCH(start_parked_1m) {
     }
     started.wait();
     b.stop_timer();
-    grown = std::max(grown, resident_bytes() - before);
+    grown.grow_by(before);
     gate.close();
     ended.wait();
     b.start_timer();
   }
-  b.report_metric(static_cast<double>(grown) / n, "rss-B/goroutine");
+  grown.report(b, n, "goroutine");
   b.report_metric(static_cast<double>(sum.load()) / static_cast<double>(b.n), "check/op");
 }
 

@@ -5,12 +5,13 @@
 package start_parked_1m
 
 import (
-	"fmt"
 	"os"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"vole/bench/memory"
 )
 
 func goroutines() int {
@@ -35,26 +36,13 @@ func receiveDeep(gate chan int, seed int64, depth int) int64 {
 	return below + frame[(seed+24)%25]
 }
 
-func residentBytes() int {
-	f, err := os.Open("/proc/self/statm")
-	if err != nil {
-		return 0
-	}
-	defer f.Close()
-	var size, resident int
-	if _, err := fmt.Fscan(f, &size, &resident); err != nil {
-		return 0
-	}
-	return resident * os.Getpagesize()
-}
-
 func BenchmarkStartParked1m(b *testing.B) {
 	n := goroutines()
 	var sum atomic.Int64
-	grown := 0
+	var grown memory.Memory
 	for b.Loop() {
 		b.StopTimer()
-		before := residentBytes()
+		before := memory.Now()
 		b.StartTimer()
 		gate := make(chan int)
 		var started, ended sync.WaitGroup
@@ -69,11 +57,11 @@ func BenchmarkStartParked1m(b *testing.B) {
 		}
 		started.Wait()
 		b.StopTimer()
-		grown = max(grown, residentBytes()-before)
+		grown.GrowBy(before)
 		close(gate)
 		ended.Wait()
 		b.StartTimer()
 	}
-	b.ReportMetric(float64(grown)/float64(n), "rss-B/goroutine")
+	grown.Report(b, n, "goroutine")
 	b.ReportMetric(float64(sum.Load())/float64(b.N), "check/op")
 }
