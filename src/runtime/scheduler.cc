@@ -265,7 +265,7 @@ void scheduler::overflow_to_global(goroutine_chain& chain) noexcept {
     background_waits_since_.store(internal::monotonic_now().time_since_epoch().count(),
                                   memory_order_relaxed);
   }
-  // seq_cst: pairs with background.cc:background_may_run
+  // seq_cst: pairs with scheduler.h:background_may_run
   background_size_.store(background_.count);
 }
 

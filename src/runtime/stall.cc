@@ -28,9 +28,9 @@ struct stall {
   std::uint64_t parent_id;
   std::uint64_t labels_id;
   std::uintptr_t created_by;
+  bool background;
   duration ran;
   bool asleep;
-  bool background;
 };
 
 bool still_there(stall const& s) noexcept {
@@ -67,17 +67,16 @@ void print(stall const& s) {
 bool report_stall(worker& w, processor const& p, duration ran, bool asleep) noexcept {
   goroutine const* const g = w.on_cpu.load(memory_order_acquire);  // pairs with scheduler.cc:enter
   if (g == nullptr) return false;
-  // acquire, all five: the tick is read after them; a schedule counts before it is on_cpu
-  // pairs with scheduler.cc:enter
-  stall const s{&w,
+  // acquire, all six: the tick is read after them; a schedule counts before it is on_cpu
+  stall const s{&w,  // pairs with scheduler.cc:enter
                 g->id.load(memory_order_acquire),
                 g->switches.load(memory_order_acquire),
                 g->parent_id.load(memory_order_acquire),
                 g->labels_id.load(memory_order_acquire),
                 reinterpret_cast<std::uintptr_t>(g->created_by.load(memory_order_acquire)),
+                g->background.load(memory_order_acquire),
                 ran,
-                asleep,
-                g->background.load(memory_order_acquire)};
+                asleep};
   bool const stood_still = p.tick.load(memory_order_relaxed) == p.seen_tick;
   if (!stood_still || reporting.exchange(true)) return false;
   std::errc const failure = try_go({}, [s] {
