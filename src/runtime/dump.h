@@ -62,7 +62,8 @@ bool look_at_blocking(goroutine& g, goroutine_snapshot& to) noexcept;
 char const* state_text(goroutine_snapshot const& g);
 
 // labels_text is what the brackets of a goroutine's header end with, as Go's do:
-// ` labels:{"tenant": "acme"}`; empty for none. A closing bracket and control characters are escaped.
+// ` labels:{"tenant": "acme"}`; empty for none. A closing bracket and control characters are
+// escaped.
 std::string labels_text(labels::pair_list const& pairs);
 
 // dump_text writes them in the order of their ids; it ends with the goroutine that reaches
