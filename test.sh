@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Sets up what is missing, builds everything and runs all tests; the last line is "N passed, N failed".
-#   ./test.sh             all: the release tests, then base to context again under ASan+UBSan and under TSan
+#   ./test.sh             all: the release tests, then base to testing again under ASan+UBSan and under TSan
 #   ./test.sh --again     all, also what passed before with the same programs
 #   ./test.sh NAME        only the release tests whose names match the regular expression NAME
 #   ./test.sh --soak      the long stress runs, ten minutes each; not part of the tests
@@ -26,7 +26,7 @@ case ${1:-} in
 esac
 
 # What runs again under the sanitizers: everything that is concurrent by itself.
-sanitized=(base errors runtime chan chan_oracle sync context go)
+sanitized=(base errors runtime chan chan_oracle sync context testing go)
 # Many tests only wait, for a capture or a server.
 jobs=$(($(nproc) + 1))
 # ThreadSanitizer sleeps for a second at the end of each program otherwise.

@@ -213,6 +213,24 @@ std::string answered_by(client_request const& req, std::function<void(raw_client
   return got;
 }
 
+TEST(go_synctest, TestHTTPTransport100Continue) {
+  client_request req{.method = "PUT", .url = "http://test.tld/", .body = "request body"};
+  req.header.set("Expect", "100-continue");
+  answered_by(req, [](raw_client& peer) {
+    peer.read_until("\r\n\r\n");
+    std::string body;
+    sync::wait_group reading;
+    reading.go([&] { body = peer.read_until("body"); });
+    synctest::wait();
+    EXPECT_EQ(body, "");
+    peer.send("HTTP/1.1 100 Continue\r\n\r\n");
+    synctest::wait();
+    EXPECT_EQ(body, "request body");
+    peer.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    reading.wait();
+  });
+}
+
 TEST(http_client, takes_an_answer_that_comes_before_the_server_has_the_body) {
   std::string const large(1 << 20, 'x');
   auto const refuse = [](raw_client& peer) {
