@@ -83,12 +83,61 @@ error check(order_request const& o) {
   return {};
 }
 
+// within is ctx under a time limit; 0: none.
+std::pair<context, vole::cancel_handle> within(context const& ctx, vole::duration limit) {
+  return limit == vole::duration::zero() ? context::with_cancel(ctx)
+                                         : context::with_timeout(ctx, limit);
+}
+
+// stored_problem is a refusal as it was stored under its key.
+struct stored_problem {
+  std::string type;
+  std::string title;
+  int status = 0;
+  std::optional<std::string> detail;
+  std::string code;
+  std::optional<std::string> field;
+  std::optional<std::string> request_id;
+  std::optional<std::string> trace_id;
+};
+constexpr auto describe(stored_problem const*) {
+  return json::object(
+      json::field("type", &stored_problem::type), json::field("title", &stored_problem::title),
+      json::field("status", &stored_problem::status),
+      json::field("detail", &stored_problem::detail), json::field("code", &stored_problem::code),
+      json::field("field", &stored_problem::field),
+      json::field("request_id", &stored_problem::request_id),
+      json::field("trace_id", &stored_problem::trace_id));
+}
+
+// send_answer sends what the store keeps under a key; a refusal that is repeated is noted for the
+// log as the first one was.
+void send_answer(http::response_writer& res, http::request& req, answer const& given) {
+  if (given.again && given.status >= 400) {
+    auto const kept = json::decode<stored_problem>(given.body);
+    vole::service::set_error(
+        req, kept ? fail(kept->status, kept->code, "{} (repeated; first answered to request {})",
+                         kept->detail.value_or(""), kept->request_id.value_or("unknown"))
+                  : vole::errors::wrap(kept.error(), "read a refusal that was stored"));
+  }
+  http::reply(res, given.status, given.body, given.content_type);
+}
+
 template <class T>
 void send_json(http::response_writer& res, int status, T const& body) {
   http::reply(res, status, json::encode(body), json_type);
 }
 
 }  // namespace
+
+vole::service::problem problem_of(error const& err) {
+  bool const told = vole::errors::as<vole::service::problem_error>(err) != nullptr;
+  if (told || !vole::sql::unavailable(err)) return vole::service::to_problem(err);
+  return {.status = http::status::service_unavailable,
+          .code = "database_unavailable",
+          .detail = "the database cannot be reached; try again",
+          .retry_after = std::chrono::seconds(1)};
+}
 
 api::api(store& store, price_hub& hub, market& market, context serving, api_options options)
     : store_(store), hub_(hub), market_(market), serving_(std::move(serving)), options_(options) {}
@@ -99,7 +148,8 @@ void api::add_routes(http::mux& to) {
     to.handle(pattern, vole::service::handler(
                            [this, method](http::response_writer& res, http::request& req) {
                              return (this->*method)(res, req);
-                           }));
+                           },
+                           &problem_of));
   };
   route("POST /v1/users", &api::post_user);
   route("POST /v1/users/{id}/deposits", &api::post_deposit);
@@ -116,7 +166,7 @@ error api::post_user(http::response_writer& res, http::request& req) {
   auto const wanted = VOLE_TRY(json::decode<user_request>(body), "create user");
   if (wanted.id) VOLE_TRY(require_user_id("id", *wanted.id), "create user");
   VOLE_TRY(require_email(wanted.email), "create user");
-  auto const [ctx, cancel] = context::with_timeout(req.ctx(), options_.request_timeout);
+  auto const [ctx, cancel] = within(req.ctx(), options_.request_timeout);
   user const made = VOLE_TRY(store_.create_user(ctx, wanted), "create user");
   send_json(res, http::status::created, made);
   return {};
@@ -133,28 +183,34 @@ error api::once_per_key(http::response_writer& res, http::request& req, std::str
     return fail(400, "invalid_idempotency_key",
                 "Idempotency-Key must be 1 to 255 printable ASCII characters");
   }
-  {
-    std::lock_guard const lock(in_flight_mu_);
-    if (!in_flight_.insert(key).second) {
-      return fail(409, "request_in_flight",
-                  "a request with this Idempotency-Key is being worked on");
-    }
+  idempotency const idem{key, sha256_hex(req.method(), req.target(), body)};
+  auto const [ctx, cancel] = within(req.ctx(), options_.request_timeout);
+  if (!begin_work(key)) {
+    // Which may be the repetition of one that was answered long ago.
+    auto const earlier = VOLE_TRY(store_.find_answer(ctx, idem), "under its idempotency key");
+    if (earlier) return send_answer(res, req, *earlier), error();
+    return fail(409, "request_in_flight", "a request with this Idempotency-Key is being worked on");
   }
   vole::defer done = [&] {
     std::lock_guard const lock(in_flight_mu_);
     in_flight_.erase(key);
   };
-  idempotency const idem{key, sha256_hex(req.method(), req.target(), body)};
-  auto const [ctx, cancel] = context::with_timeout(req.ctx(), options_.request_timeout);
   // Stored, so that it repeats byte for byte: with the ids of the request that was refused first.
-  auto const refused = [&req](refusal const& r) -> answer {
-    vole::service::problem const shown{.status = r.status, .code = r.code, .detail = r.detail};
-    vole::service::set_error(req, fail(r.status, r.code, "{}", r.detail));
-    return {r.status, "application/problem+json", vole::service::to_json(shown, req.ctx())};
+  auto const refused = [&req](vole::service::problem const& shown, error const& why) -> answer {
+    vole::service::set_error(req, why);
+    return {.status = shown.status,
+            .content_type = "application/problem+json",
+            .body = vole::service::to_json(shown, req.ctx())};
   };
   answer const given = VOLE_TRY(run(ctx, idem, refused), "under its idempotency key");
-  http::reply(res, given.status, given.body, given.content_type);
+  send_answer(res, req, given);
   return {};
+}
+
+// begin_work: false when a request with the key is being worked on.
+bool api::begin_work(std::string const& key) {
+  std::lock_guard const lock(in_flight_mu_);
+  return in_flight_.insert(key).second;
 }
 
 error api::post_deposit(http::response_writer& res, http::request& req) {
@@ -167,8 +223,8 @@ error api::post_deposit(http::response_writer& res, http::request& req) {
     return fail_field("currency", "unknown_currency", "currency must be USD");
   }
   VOLE_TRY(once_per_key(res, req, body,
-                        [&](context const& ctx, idempotency const& idem, refuse_fn const&) {
-                          return store_.deposit(ctx, idem, id, wanted);
+                        [&](context const& ctx, idempotency const& idem, refuse_fn const& refuse) {
+                          return store_.deposit(ctx, idem, id, wanted, refuse);
                         }),
            "deposit for user {}", id);
   return {};
@@ -178,12 +234,10 @@ error api::post_order(http::response_writer& res, http::request& req) {
   std::string_view const body = VOLE_TRY(req.read_body(), "place order");
   auto const wanted = VOLE_TRY(json::decode<order_request>(body), "place order");
   VOLE_TRY(check(wanted), "place order");
-  if (!hub_.find(wanted.symbol))
-    return fail(404, "unknown_symbol", "there is no price for {}", wanted.symbol);
   VOLE_TRY(once_per_key(res, req, body,
                         [&](context const& ctx, idempotency const& idem, refuse_fn const& refuse) {
                           auto given = store_.place_order(ctx, idem, wanted, refuse);
-                          if (given && given->status == http::status::accepted)
+                          if (given && !given->again && given->status == http::status::accepted)
                             market_.placed(ctx, wanted.symbol);
                           return given;
                         }),
@@ -194,7 +248,7 @@ error api::post_order(http::response_writer& res, http::request& req) {
 error api::get_order(http::response_writer& res, http::request& req) {
   std::string const id(req.path_value("id"));
   VOLE_TRY(require_id("id", id), "get order");
-  auto const [ctx, cancel] = context::with_timeout(req.ctx(), options_.request_timeout);
+  auto const [ctx, cancel] = within(req.ctx(), options_.request_timeout);
   order const found = VOLE_TRY(store_.find_order(ctx, id), "get order");
   send_json(res, http::status::ok, found);
   return {};
@@ -203,7 +257,7 @@ error api::get_order(http::response_writer& res, http::request& req) {
 error api::delete_order(http::response_writer& res, http::request& req) {
   std::string const id(req.path_value("id"));
   VOLE_TRY(require_id("id", id), "cancel order");
-  auto const [ctx, cancel] = context::with_timeout(req.ctx(), options_.request_timeout);
+  auto const [ctx, cancel] = within(req.ctx(), options_.request_timeout);
   order const cancelled = VOLE_TRY(store_.cancel_order(ctx, id), "delete order");
   send_json(res, http::status::ok, cancelled);
   return {};
@@ -212,7 +266,7 @@ error api::delete_order(http::response_writer& res, http::request& req) {
 error api::get_portfolio(http::response_writer& res, http::request& req) {
   std::string const id(req.path_value("id"));
   VOLE_TRY(require_id("id", id), "load portfolio");
-  auto const [ctx, cancel] = context::with_timeout(req.ctx(), options_.read_timeout);
+  auto const [ctx, cancel] = within(req.ctx(), options_.read_timeout);
   auto const held = VOLE_TRY(store_.holdings(ctx, id), "load portfolio for user {}", id);
   portfolio const valued =
       VOLE_TRY(value_holdings(ctx, id, held), "load portfolio for user {}", id);
@@ -261,21 +315,26 @@ result<portfolio> api::value_holdings(context const& ctx, std::string const& use
 }
 
 result<std::vector<std::string>> api::asked_symbols(http::request& req) const {
+  auto const given = req.url().query_all("symbols");
+  if (!given) return fail_field("symbols", "invalid_field", "{}", given.error());
+  std::string all;
+  for (std::string const& list : *given) {
+    if (!all.empty() && !list.empty()) all += ',';
+    all += list;
+  }
   std::vector<std::string> symbols;
-  auto const given = req.url().query("symbols");
-  if (!given || given->empty()) return symbols;
-  std::string_view rest = *given;
-  while (true) {
+  for (std::string_view rest = all; !rest.empty();) {
     auto const comma = rest.find(',');
     std::string_view const symbol = rest.substr(0, comma);
     VOLE_TRY(require_id("symbols", symbol), "read symbols");
-    if (!market_.knows(symbol) && !hub_.find(symbol)) {
-      return fail(404, "unknown_symbol", "there is no symbol {}", symbol);
-    }
+    // Known from its first price on, as for orders.
+    if (!hub_.find(symbol)) return fail(404, "unknown_symbol", "there is no price for {}", symbol);
     symbols.emplace_back(symbol);
-    if (comma == std::string_view::npos) return symbols;
+    if (comma == std::string_view::npos) break;
     rest.remove_prefix(comma + 1);
+    if (rest.empty()) return fail_field("symbols", "invalid_field", "symbols ends with a comma");
   }
+  return symbols;
 }
 
 error api::get_prices(http::response_writer& res, http::request& req) {
@@ -295,19 +354,20 @@ error api::get_prices(http::response_writer& res, http::request& req) {
 error api::stream_prices(http::response_writer& res, http::request& req) {
   auto symbols = VOLE_TRY(asked_symbols(req), "stream prices");
   price_hub::subscription const subscription(hub_, std::move(symbols));
-  http::sse stream(res);
+  // Ends with the client and with the serving, also while the client takes nothing.
+  auto const [ctx, cancel] = context::merge(req.ctx(), serving_.get());
+  http::sse stream(ctx, res);
   vole::time::ticker const beat(heartbeat);
-  auto const gone = req.ctx().done();
-  auto const stopping = serving_.get().done();
+  auto const over = ctx.done();
   while (true) {
     price p;
     error err;
-    switch (select(recv(subscription.prices(), &p), recv(beat.c()), recv(gone), recv(stopping))) {
+    switch (select(recv(subscription.prices(), &p), recv(beat.c()), recv(over))) {
       case 0:
-        err = stream.send({.data = json::encode(p), .name = "price"});
+        err = stream.send(ctx, {.data = json::encode(p), .name = "price"});
         break;
       case 1:
-        err = stream.comment("alive");
+        err = stream.comment(ctx, "alive");
         break;
       default:
         return {};

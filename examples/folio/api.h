@@ -12,6 +12,7 @@
 
 #include "vole/http.h"
 #include "vole/http/mux.h"
+#include "vole/service/problem.h"
 #include "vole/sync.h"
 
 #include "feed.h"
@@ -22,10 +23,15 @@ namespace folio {
 
 namespace http = vole::http;
 
+// The longest times of a portfolio and of every other request; 0: none.
 struct api_options {
   vole::duration read_timeout;
   vole::duration request_timeout;
 };
+
+// problem_of is service::to_problem, and for a database that cannot be reached 503
+// "database_unavailable" with Retry-After.
+vole::service::problem problem_of(error const& err);
 
 class api {
  public:
@@ -45,9 +51,11 @@ class api {
   error stream_prices(http::response_writer& res, http::request& req);
 
   using work = std::function<result<answer>(context const&, idempotency const&, refuse_fn const&)>;
-  // once_per_key runs work under the request's Idempotency-Key and sends its answer.
+  // once_per_key runs work under the request's Idempotency-Key and sends its answer. While another
+  // request works under the key, what it was answered already is sent, else 409.
   error once_per_key(http::response_writer& res, http::request& req, std::string_view body,
                      work const& run);
+  bool begin_work(std::string const& key);
   result<std::vector<std::string>> asked_symbols(http::request& req) const;
   result<portfolio> value_holdings(context const& ctx, std::string const& user_id,
                                    std::vector<holding> const& held);

@@ -3,6 +3,8 @@
 
 #include <filesystem>
 
+#include "vole/internal/format.h"
+#include "vole/net.h"
 #include "vole/sql/migrate.h"
 #include "vole/sql/postgres.h"
 #include "vole/sql/sqlite.h"
@@ -33,7 +35,37 @@ vole::error make_folder_of(std::string const& path) {
   return vole::errors::from_errno(failure.value(), "make the data folder {}", folder.string());
 }
 
+// An address as this machine reaches it: one that is bound everywhere is reached by loopback.
+std::string reached_at(std::string_view address) {
+  auto const parts = vole::net::split_host_port(address);
+  if (!parts) return std::string(address);
+  auto const ip = vole::net::ip_address::parse(parts->host);
+  bool const everywhere = parts->host.empty() || (ip && ip->is_unspecified());
+  return everywhere ? vole::net::join_host_port("127.0.0.1", parts->port) : std::string(address);
+}
+
 }  // namespace
+
+std::string hints(std::string_view listen, std::string_view admin) {
+  std::string const at = reached_at(listen);
+  std::string text = fmt::format(
+      "folio serves on http://{0}. Try, in another terminal:\n"
+      "  curl -s http://{0}/v1/prices\n"
+      "  curl -s http://{0}/v1/users -d '{{\"id\":\"usr_abc123\",\"email\":\"a@b.c\"}}'\n"
+      "  curl -s http://{0}/v1/users/usr_abc123/deposits -H 'Idempotency-Key: d1' -d "
+      "'{{\"amount_minor\":100000,\"currency\":\"USD\"}}'\n",
+      at);
+  if (admin.empty()) {
+    text += "Profiles come from the admin pages, which --admin none has switched off.\n";
+  } else {
+    text += fmt::format(
+        "Its admin pages: http://{0}\n"
+        "Where does the time go?  go tool pprof -top "
+        "http://{0}/debug/pprof/profile?seconds=5\n",
+        reached_at(admin));
+  }
+  return text + "Stop it with Ctrl-C: it finishes the requests in flight and exits.\n";
+}
 
 std::optional<int> parse_args(int argc, char** argv, config& to) {
   vole::service::flags flags("folio",
@@ -47,8 +79,11 @@ std::optional<int> parse_args(int argc, char** argv, config& to) {
       .text("prices", &to.prices, "CSV file (symbol,date,price) to replay; empty: the one built in")
       .duration("feed-pace", &to.feed_pace,
                 "time from one month of prices to the next; 0: stand still")
-      .duration("read-timeout", &to.read_timeout, "longest time a portfolio may take to load")
-      .duration("request-timeout", &to.request_timeout, "longest time any other request may take")
+      .duration("read-timeout", &to.read_timeout,
+                "longest time a portfolio may take to load; 0: no limit")
+      .duration("request-timeout", &to.request_timeout,
+                "longest time any other request may take; 0: no limit")
+      .boolean("hints", &to.hints, "print what to try next, once it serves")
       .example("folio --database postgres://folio@127.0.0.1:5432/folio --ops 0.0.0.0:9090")
       .example("FOLIO_FEED_PACE=250ms folio --log-format json");
   if (auto const code = flags.parse(argc, argv)) return code;
@@ -56,17 +91,18 @@ std::optional<int> parse_args(int argc, char** argv, config& to) {
   return std::nullopt;
 }
 
-vole::result<vole::sql::db> open_database(vole::context const& ctx, config const& from) {
+vole::result<vole::sql::db> open_database(vole::context const& ctx, config const& from,
+                                          vole::sql::hooks hooks) {
   auto opened = [&]() -> vole::result<vole::sql::db> {
     if (is_postgres(from.database)) {
       return vole::postgres::open(ctx, from.database,
                                   {.open_max = static_cast<int>(from.connections_max),
                                    .application_name = "folio",
-                                   .hooks = {}});
+                                   .hooks = std::move(hooks)});
     }
     std::string const path = from.database.substr(sqlite_prefix.size());
     if (vole::error err = make_folder_of(path)) return err;
-    return vole::sqlite::open(ctx, path);
+    return vole::sqlite::open(ctx, path, {.hooks = std::move(hooks)});
   }();
   vole::sql::db db = VOLE_TRY(std::move(opened), "open database {} (choose another by --database)",
                               vole::service::redact_url(from.database));

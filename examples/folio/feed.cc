@@ -82,19 +82,11 @@ vole::result<price_series::parsed> price_series::parse(std::string_view text,
       out.problems.push_back(fmt::format("{}:{}: {}", file, number, values.error().message()));
       continue;
     }
-    auto& known = out.series.symbols_;
-    if (std::find(known.begin(), known.end(), values->value.symbol) == known.end()) {
-      known.push_back(values->value.symbol);
-    }
     months[values->month].push_back(std::move(values->value));
   }
   for (auto& [month, quotes] : months) out.series.months_.push_back(std::move(quotes));
   if (out.series.months_.empty()) return make("{}: no usable line among {}", file, number);
   return out;
-}
-
-bool price_series::knows(std::string_view symbol) const noexcept {
-  return std::find(symbols_.begin(), symbols_.end(), symbol) != symbols_.end();
 }
 
 price_hub::subscription::subscription(price_hub& hub, std::vector<std::string> symbols)

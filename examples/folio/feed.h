@@ -43,11 +43,9 @@ class price_series {
   std::vector<quote> const& at(std::size_t step) const noexcept {
     return months_[step % months_.size()];
   }
-  bool knows(std::string_view symbol) const noexcept;
 
  private:
   std::vector<std::vector<quote>> months_;
-  std::vector<std::string> symbols_;
 };
 
 struct price_series::parsed {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ledger.h"
 
+#include <limits>
 #include <map>
 
 #include "vole/internal/format.h"
@@ -8,12 +9,6 @@
 #include "model.h"
 
 namespace folio::ledger {
-namespace {
-
-// Balances stay this far from what 64 bits hold, so that no sum of two overflows.
-constexpr std::int64_t balance_max = 4'000'000'000'000'000'000;
-
-}  // namespace
 
 bool is_house(std::string_view owner) {
   return owner == "bank" || owner == "market";
@@ -36,12 +31,16 @@ error open(context const& ctx, vole::sql::tx& tx, std::string_view owner, std::s
 
 result<bool> change(context const& ctx, vole::sql::tx& tx, std::string const& account,
                     std::int64_t balance_by, std::int64_t reserved_by) {
+  // The old balances from which the new one is within the limits. One that is beyond them (written
+  // by an older program) may still come back.
+  using limits = std::numeric_limits<std::int64_t>;
+  std::int64_t const least = balance_by < 0 ? -amount_max - balance_by : limits::min();
+  std::int64_t const most = balance_by > 0 ? amount_max - balance_by : limits::max();
   auto const done = VOLE_TRY(
       tx.exec(ctx,
               "update accounts set balance = balance + $2, reserved = reserved + $3 where id = $1 "
               "and (allow_negative = 1 or balance - reserved >= $4) and balance between $5 and $6",
-              account, balance_by, reserved_by, reserved_by - balance_by, -balance_max,
-              balance_max),
+              account, balance_by, reserved_by, reserved_by - balance_by, least, most),
       "change account {}", account);
   return done.rows_affected == 1;
 }

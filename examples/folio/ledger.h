@@ -26,9 +26,13 @@ std::string account_of(std::string_view owner, std::string_view unit);
 // zero.
 error open(context const& ctx, vole::sql::tx& tx, std::string_view owner, std::string_view unit);
 
+// No account comes to hold more than this, or to owe more; no amount is larger. So no sum of two
+// overflows 64 bits.
+inline constexpr std::int64_t amount_max = 4'000'000'000'000'000'000;
+
 // change adds to an account's balance and to what is reserved of it.
-// False: the account does not hold it (balance - reserved would fall below zero), nothing was
-// changed.
+// False: the account does not hold it (balance - reserved would fall below zero), or would come to
+// hold or owe more than amount_max; nothing was changed.
 result<bool> change(context const& ctx, vole::sql::tx& tx, std::string const& account,
                     std::int64_t balance_by, std::int64_t reserved_by);
 

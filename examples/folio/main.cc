@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // folio: a portfolio and order service. This is its wiring: configuration, database, feed, routes.
 
+#include <cstdio>
 #include <optional>
 #include <string>
 
@@ -10,6 +11,7 @@
 
 #include "api.h"
 #include "config.h"
+#include "database_watch.h"
 #include "embedded.h"
 
 namespace {
@@ -28,6 +30,11 @@ vole::result<folio::price_series> load_series(folio::config const& cfg, vole::se
   return std::move(parsed.series);
 }
 
+void say_hints(vole::service::app const& app) {
+  std::string const text = folio::hints(app.address(), app.admin_address());
+  static_cast<void>(std::fwrite(text.data(), 1, text.size(), stderr));
+}
+
 int serve(folio::config const& cfg) {
   std::optional<folio::store> store;
   folio::price_hub hub;
@@ -35,11 +42,14 @@ int serve(folio::config const& cfg) {
   std::optional<folio::api> api;
   vole::service::app app(cfg.service);
   return app.run([&](vole::service::app& app) -> vole::error {
-    vole::sql::db db = VOLE_TRY(folio::open_database(app.ctx(), cfg), "start");
-    store.emplace(std::move(db));
+    folio::database_watch watch(app.metrics());
+    vole::sql::db db = VOLE_TRY(folio::open_database(app.ctx(), cfg, watch.hooks()), "start");
+    store.emplace(db);
     app.on_close("database", [&](vole::context const& ctx) { return store->db().close(ctx); });
-    app.health().add_readiness("database",
-                               [&](vole::context const& ctx) { return store->db().ping(ctx); });
+    watch.add_pool(db);
+    app.health().add_readiness("database", [watch, db](vole::context const& ctx) mutable {
+      return watch.readiness(ctx, db);
+    });
     folio::price_series series = VOLE_TRY(load_series(cfg, app), "start");
     market.emplace(std::move(series), *store, hub, app.logger(), app.metrics());
     VOLE_TRY(market->resume(app.ctx()), "start");
@@ -48,6 +58,7 @@ int serve(folio::config const& cfg) {
     api.emplace(*store, hub, *market, app.serving_ctx(),
                 folio::api_options{cfg.read_timeout, cfg.request_timeout});
     api->add_routes(app.mux());
+    if (cfg.hints) app.on_serving([&app] { say_hints(app); });
     return {};
   });
 }

@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "market.h"
 
+#include <chrono>
+
 #include "vole/time.h"
 
 namespace folio {
+namespace {
+
+constexpr vole::duration fill_timeout = std::chrono::seconds(10);  // after an order was placed
+
+}  // namespace
 
 market::market(price_series series, store& store, price_hub& hub, vole::log::logger logger,
                vole::metrics::registry& registry)
@@ -53,10 +60,27 @@ error market::step(context const& ctx) {
     prices.push_back({q.symbol, q.price_minor, as_of});
   }
   // Saved first: what a client has seen, a restart shows again.
-  VOLE_TRY(store_.save_step(ctx, step_ + 1, prices), "save step {}", step_ + 1);
+  bool const mine = VOLE_TRY(store_.save_step(ctx, step_, prices), "save step {}", step_ + 1);
+  if (!mine) return follow(ctx);
+  follows_ = false;
   ++step_;
   steps_.add();
   hub_.publish(prices);
+  return fill_all(ctx);
+}
+
+// follow takes over where another process has moved the feed to. It fills orders too: the other may
+// have ended before it did.
+error market::follow(context const& ctx) {
+  auto const state = VOLE_TRY(store_.load_feed(ctx), "follow the price feed");
+  if (!state.step) return vole::errors::make("the feed's step is gone from the database");
+  if (!follows_) {
+    logger_.info(ctx, "price feed is moved by another process on this database",
+                 {{"step", *state.step}});
+  }
+  follows_ = true;
+  step_ = *state.step;
+  hub_.publish(state.prices);
   return fill_all(ctx);
 }
 
@@ -73,13 +97,17 @@ error market::fill(context const& ctx, price const& at) {
   for (error const& why : done.given_up) {
     logger_.error(ctx, "order cancelled: it cannot be filled", {{"error", why}});
   }
+  for (error const& why : done.failed) {
+    logger_.error(ctx, "order not filled: tried again at the next step", {{"error", why}});
+  }
   return {};
 }
 
 void market::placed(context const& ctx, std::string_view symbol) {
   auto const now = hub_.find(symbol);
   if (!now) return;
-  if (error const err = fill(ctx, *now)) {
+  auto const [own, cancel] = context::with_timeout(context::without_cancel(ctx), fill_timeout);
+  if (error const err = fill(own, *now)) {
     logger_.error(ctx, "fill of a new order failed", {{"symbol", symbol}, {"error", err}});
   }
 }

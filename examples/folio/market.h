@@ -21,18 +21,19 @@ class market {
   error resume(context const& ctx);
 
   // run steps once per pace until ctx ends. A step that fails (the database is away) is logged; the
-  // next one begins with what it left undone.
+  // next one begins with what it left undone. When another process on the same database has made
+  // the step, this one takes its prices over.
   error run(context const& ctx, vole::duration pace);
 
   // placed is called when an order has been left open: a price that was published before it was
-  // committed may reach it, and the feed did not see it.
+  // committed may reach it, and the feed did not see it. The order stands, whoever placed it: so
+  // the end of ctx, whose values the log takes, does not end the fill.
   void placed(context const& ctx, std::string_view symbol);
-
-  bool knows(std::string_view symbol) const noexcept { return series_.knows(symbol); }
 
  private:
   error advance(context const& ctx);
   error step(context const& ctx);
+  error follow(context const& ctx);
   error fill(context const& ctx, price const& at);
   error fill_all(context const& ctx);
 
@@ -42,6 +43,7 @@ class market {
   vole::log::logger logger_;
   std::int64_t step_ = -1;  // the last one saved; owner: resume, then run's goroutine
   bool unfilled_ = false;   // its fills have not ended; owner: as step_'s
+  bool follows_ = false;    // another process makes the steps; owner: as step_'s
   vole::metrics::counter steps_;
   vole::metrics::counter fills_;
 };

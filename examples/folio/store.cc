@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store.h"
 
+#include <algorithm>
+
 #include "vole/internal/format.h"
-#include "vole/service/problem.h"
+#include "vole/sql/postgres.h"
 
 #include "ledger.h"
 #include "money.h"
@@ -59,6 +61,17 @@ result<stored_order> load_order(context const& ctx, vole::sql::executor& from,
 error require_user(context const& ctx, vole::sql::executor& from, std::string const& id) {
   auto const rows = VOLE_TRY(from.query(ctx, "select 1 from users where id = $1", id), "read user");
   return rows.empty() ? fail(404, "user_not_found", "there is no user {}", id) : error();
+}
+
+// A symbol is known from its first price on.
+result<std::int64_t> price_of(context const& ctx, tx& tx, std::string const& symbol) {
+  auto const found =
+      tx.query_one<std::int64_t>(ctx, "select price_minor from prices where symbol = $1", symbol);
+  if (found) return *found;
+  if (!vole::errors::is(found.error(), vole::sql::no_rows)) {
+    return vole::errors::wrap(found.error(), "read the price of {}", symbol);
+  }
+  return fail(404, "unknown_symbol", "there is no price for {}", symbol);
 }
 
 error insert_order(context const& ctx, tx& tx, stored_order const& o) {
@@ -129,48 +142,103 @@ bool crosses(order const& s, std::int64_t price) {
   return s.side == order_side::buy ? price <= *s.limit_minor : price >= *s.limit_minor;
 }
 
-refusal not_enough(order const& s) {
+error not_enough(order const& s) {
   return s.side == order_side::buy
-             ? refusal{409, "insufficient_funds",
-                       fmt::format("user {} has too little cash for the order", s.user_id)}
-             : refusal{409, "insufficient_shares",
-                       fmt::format("user {} has too few shares of {} for the order", s.user_id,
-                                   s.symbol)};
+             ? fail(409, "insufficient_funds", "user {} has too little cash for the order",
+                    s.user_id)
+             : fail(409, "insufficient_shares", "user {} has too few shares of {} for the order",
+                    s.user_id, s.symbol);
+}
+
+// ledger_cost is what a fill moves, in minor units. Nothing: more than the ledger takes.
+std::optional<std::int64_t> ledger_cost(std::int64_t qty_micro, std::int64_t price_minor) {
+  auto const cost = cost_of(qty_micro, price_minor);
+  return cost && *cost <= ledger::amount_max ? cost : std::nullopt;
+}
+
+// meets_all: the error is not about one order; every other would fail by it too.
+bool meets_all(context const& ctx, error const& err) {
+  return ctx.err() || vole::sql::unavailable(err) || vole::errors::is(err, vole::sql::closed) ||
+         vole::errors::is(err, vole::sql::outcome_unknown);
+}
+
+// for_ever: the order will not be filled at any later step either.
+bool for_ever(error const& err) {
+  auto const* pg = vole::errors::as<vole::postgres::pg_error>(err);
+  bool const overflow = pg != nullptr && pg->code == "22003";
+  return overflow || vole::errors::is(err, unfillable);
+}
+
+result<std::optional<answer>> stored_answer(context const& ctx, vole::sql::executor& from,
+                                            idempotency const& idem) {
+  auto const rows = VOLE_TRY(
+      from.query(ctx,
+                 "select request_hash, status, content_type, body from idempotency where key = $1",
+                 idem.key),
+      "read the answer to idempotency key");
+  if (rows.empty()) return std::optional<answer>();
+  answer given{.again = true};
+  std::string hash;
+  VOLE_TRY(rows[0].scan(hash, given.status, given.content_type, given.body),
+           "read the answer to idempotency key");
+  if (hash != idem.request_hash) {
+    return fail(422, "idempotency_key_reused", "this Idempotency-Key was used for another request");
+  }
+  return std::optional<answer>(std::move(given));
+}
+
+// claim takes the key with this answer; what is returned was there before.
+// On PostgreSQL a second request with the key waits here for the end of the first.
+result<std::optional<answer>> claim(context const& ctx, tx& tx, idempotency const& idem,
+                                    answer const& with) {
+  auto const claimed = VOLE_TRY(
+      tx.exec(ctx,
+              "insert into idempotency (key, request_hash, status, content_type, body, created_at) "
+              "values ($1, $2, $3, $4, $5, $6) on conflict (key) do nothing",
+              idem.key, idem.request_hash, with.status, with.content_type, with.body, timestamp()),
+      "claim idempotency key");
+  if (claimed.rows_affected == 1) return std::optional<answer>();
+  auto earlier = VOLE_TRY(stored_answer(ctx, tx, idem), "claim idempotency key");
+  if (!earlier) return vole::errors::make("the idempotency key is taken, and not to be seen");
+  return earlier;
+}
+
+// refused_by is the problem that err is for its client, if that is to blame.
+std::optional<vole::service::problem> refused_by(error const& err) {
+  auto const* known = vole::errors::as<vole::service::problem_error>(err);
+  if (known == nullptr || known->shown.status < 400 || known->shown.status > 499) return {};
+  return known->shown;
 }
 
 // once runs fn under an idempotency key: the first time it stores what fn answers, later it returns
-// that.
+// that. A refusal undoes what fn did, and is stored by a transaction of its own: so it costs those
+// nothing that are not refused.
 template <class Fn>
-result<answer> once(context const& ctx, vole::sql::db& db, idempotency const& idem, Fn fn) {
-  return db.write(ctx, [&](tx& tx) -> result<answer> {
-    // On PostgreSQL a second request with this key waits here for the end of the first.
-    auto const claimed = VOLE_TRY(
-        tx.exec(
-            ctx,
-            "insert into idempotency (key, request_hash, status, content_type, body, created_at) "
-            "values ($1, $2, 0, '', '', $3) on conflict (key) do nothing",
-            idem.key, idem.request_hash, timestamp()),
-        "claim idempotency key");
-    if (claimed.rows_affected == 0) {
-      auto [hash, status, type, body] = VOLE_TRY(
-          (tx.query_one<std::string, std::int64_t, std::string, std::string>(
-              ctx,
-              "select request_hash, status, content_type, body from idempotency where key = $1",
-              idem.key)),
-          "read the answer to idempotency key");
-      if (hash != idem.request_hash) {
-        return fail(422, "idempotency_key_reused",
-                    "this Idempotency-Key was used for another request");
-      }
-      return answer{static_cast<int>(status), std::move(type), std::move(body)};
+result<answer> once(context const& ctx, vole::sql::db& db, idempotency const& idem,
+                    refuse_fn const& refuse, Fn fn) {
+  std::optional<vole::service::problem> refused;
+  auto given = db.write(ctx, [&](tx& tx) -> result<answer> {
+    refused.reset();
+    auto earlier = VOLE_TRY(claim(ctx, tx, idem, {.status = 0, .content_type = "", .body = ""}),
+                            "under its idempotency key");
+    if (earlier) return *std::move(earlier);
+    auto made = fn(tx);
+    if (!made) {
+      refused = refused_by(made.error());
+      return vole::errors::wrap(made.error(), "first use of the idempotency key");
     }
-    answer const given = VOLE_TRY(fn(tx), "first use of the idempotency key");
     VOLE_TRY(
         tx.exec(ctx,
                 "update idempotency set status = $2, content_type = $3, body = $4 where key = $1",
-                idem.key, static_cast<std::int64_t>(given.status), given.content_type, given.body),
+                idem.key, made->status, made->content_type, made->body),
         "keep the answer to the idempotency key");
-    return given;
+    return made;
+  });
+  if (given || !refused) return given;
+  answer const told = refuse(*refused, given.error());
+  return db.write(ctx, [&](tx& tx) -> result<answer> {
+    auto earlier = VOLE_TRY(claim(ctx, tx, idem, told), "keep a refusal");
+    return earlier ? *std::move(earlier) : told;
   });
 }
 
@@ -182,6 +250,7 @@ result<user> store::create_user(context const& ctx, user_request const& wanted) 
     VOLE_TRY(tx.exec(ctx, "insert into users (id, email, created_at) values ($1, $2, $3)", made.id,
                      made.email, made.created_at),
              "insert user");
+    VOLE_TRY(ledger::open(ctx, tx, made.id, usd), "open the account of user {}", made.id);
     return {};
   });
   if (vole::sql::unique_violation(err)) {
@@ -193,9 +262,14 @@ result<user> store::create_user(context const& ctx, user_request const& wanted) 
   return made;
 }
 
+result<std::optional<answer>> store::find_answer(context const& ctx, idempotency const& idem) {
+  return stored_answer(ctx, db_, idem);
+}
+
 result<answer> store::deposit(context const& ctx, idempotency const& idem,
-                              std::string const& user_id, deposit_request const& wanted) {
-  return once(ctx, db_, idem, [&](tx& tx) -> result<answer> {
+                              std::string const& user_id, deposit_request const& wanted,
+                              refuse_fn const& refuse) {
+  return once(ctx, db_, idem, refuse, [&](tx& tx) -> result<answer> {
     VOLE_TRY(require_user(ctx, tx, user_id), "deposit");
     VOLE_TRY(ledger::open(ctx, tx, user_id, usd), "deposit");
     VOLE_TRY(ledger::open(ctx, tx, "bank", usd), "deposit");
@@ -225,14 +299,11 @@ result<answer> store::place_order(context const& ctx, idempotency const& idem,
   s = {make_id("ord"), wanted.user_id,     wanted.symbol,    wanted.side,
        wanted.type,    order_state::open,  wanted.qty_micro, 0,
        std::nullopt,   wanted.limit_minor, timestamp()};
-  return once(ctx, db_, idem, [&](tx& tx) -> result<answer> {
+  return once(ctx, db_, idem, refuse, [&](tx& tx) -> result<answer> {
     VOLE_TRY(require_user(ctx, tx, s.user_id), "place order");
-    auto const price =
-        VOLE_TRY(tx.query_one<std::int64_t>(ctx, "select price_minor from prices where symbol = $1",
-                                            s.symbol),
-                 "read the price of {}", s.symbol);
+    std::int64_t const price = VOLE_TRY(price_of(ctx, tx, s.symbol), "place order");
     bool const fill_now = crosses(s, price);
-    auto const cost = cost_of(s.qty_micro, fill_now ? price : *s.limit_minor);
+    auto const cost = ledger_cost(s.qty_micro, fill_now ? price : *s.limit_minor);
     if (!cost) {
       return fail_field("qty_micro", "out_of_range",
                         "qty_micro times the price is more than the ledger holds");
@@ -243,7 +314,7 @@ result<answer> store::place_order(context const& ctx, idempotency const& idem,
       placed.shown.filled_micro = s.qty_micro;
       placed.shown.fill_price_minor = price;
       bool const enough = VOLE_TRY(settle(ctx, tx, placed, price, *cost), "place order");
-      if (!enough) return refuse(not_enough(s));
+      if (!enough) return not_enough(s);
     } else {
       bool const buy = s.side == order_side::buy;
       std::string_view const unit = buy ? usd : std::string_view(s.symbol);
@@ -252,7 +323,7 @@ result<answer> store::place_order(context const& ctx, idempotency const& idem,
       bool const enough =
           VOLE_TRY(ledger::change(ctx, tx, ledger::account_of(s.user_id, unit), 0, placed.reserved),
                    "place order");
-      if (!enough) return refuse(not_enough(s));
+      if (!enough) return not_enough(s);
     }
     VOLE_TRY(insert_order(ctx, tx, placed), "place order");
     return answer{.status = fill_now ? 201 : 202, .body = json::encode(placed.shown)};
@@ -292,13 +363,13 @@ result<std::vector<holding>> store::holdings(context const& ctx, std::string con
   return db_.read(ctx, [&](tx& tx) -> result<std::vector<holding>> {
     VOLE_TRY(require_user(ctx, tx, user_id), "read holdings");
     auto const rows = VOLE_TRY(
-        tx.query(ctx, "select unit, balance, reserved from accounts where owner = $1 order by unit",
-                 user_id),
+        tx.query(ctx, "select unit, balance, reserved from accounts where owner = $1", user_id),
         "read holdings");
     std::vector<holding> all(rows.size());
     for (std::size_t i = 0; i < rows.size(); ++i) {
       VOLE_TRY(rows[i].scan(all[i].unit, all[i].balance, all[i].reserved), "read holdings");
     }
+    std::ranges::sort(all, {}, &holding::unit);  // not by the server's collation
     return all;
   });
 }
@@ -313,8 +384,10 @@ result<bool> store::fill_order(context const& ctx, std::string const& id, std::i
                  "claim order");
     if (claimed.rows_affected == 0) return false;  // cancelled meanwhile
     auto const o = VOLE_TRY(load_order(ctx, tx, id), "load order");
-    auto const cost = cost_of(o.shown.qty_micro, price);
-    if (!cost) return vole::errors::wrap(unfillable, "its cost at {} overflows", price);
+    auto const cost = ledger_cost(o.shown.qty_micro, price);
+    if (!cost) {
+      return vole::errors::wrap(unfillable, "its cost at {} is more than the ledger holds", price);
+    }
     bool const held = VOLE_TRY(settle(ctx, tx, o, price, *cost), "settle");
     if (!held) return vole::errors::wrap(unfillable, "what it reserved is not there");
     return true;
@@ -324,52 +397,78 @@ result<bool> store::fill_order(context const& ctx, std::string const& id, std::i
 result<store::fills> store::fill_crossing(context const& ctx, price const& at) {
   constexpr std::int64_t batch = 100;
   fills done;
+  std::string last_created_at;  // of the last order looked at, and its id
+  std::string last_id;
   while (true) {
-    auto const ids = VOLE_TRY(
-        db_.query_all<std::string>(
+    auto const reached = VOLE_TRY(
+        (db_.query_all<std::string, std::string>(
             ctx,
-            "select id from orders where symbol = $1 and state = 'open' and "
+            "select created_at, id from orders where symbol = $1 and state = 'open' and "
             "((side = 'buy' and limit_minor >= $2) or (side = 'sell' and limit_minor <= $2)) "
+            "and (created_at > $4 or (created_at = $4 and id > $5)) "
             "order by created_at, id limit $3",
-            at.symbol, at.price_minor, batch),
+            at.symbol, at.price_minor, batch, last_created_at, last_id)),
         "find orders that {} reaches at {}", at.symbol, at.price_minor);
-    for (std::string const& id : ids) {
-      auto const filled = fill_order(ctx, id, at.price_minor);
-      if (filled) {
-        done.filled += *filled ? 1 : 0;
-        continue;
-      }
-      error why = vole::errors::wrap(filled.error(), "fill order {}", id);
-      if (!vole::errors::is(why, unfillable)) return why;
-      // It would stand before the others at each step to come.
-      auto const gone = VOLE_TRY(cancel_if_open(ctx, id), "give up order {}", id);
-      if (gone.changed) done.given_up.push_back(std::move(why));
+    for (auto const& [created_at, id] : reached) {
+      VOLE_TRY(fill_or_give_up(ctx, id, at.price_minor, done), "fill order {}", id);
     }
-    if (ids.size() < static_cast<std::size_t>(batch)) return done;
+    if (reached.size() < static_cast<std::size_t>(batch)) return done;
+    std::tie(last_created_at, last_id) = reached.back();
   }
+}
+
+error store::fill_or_give_up(context const& ctx, std::string const& id, std::int64_t price,
+                             fills& done) {
+  auto const filled = fill_order(ctx, id, price);
+  if (filled) {
+    done.filled += *filled ? 1 : 0;
+    return {};
+  }
+  if (meets_all(ctx, filled.error())) return filled.error();
+  error why = vole::errors::wrap(filled.error(), "fill order {}", id);
+  if (!for_ever(why)) {
+    done.failed.push_back(std::move(why));
+    return {};
+  }
+  auto const gone = cancel_if_open(ctx, id);
+  if (!gone) {
+    if (meets_all(ctx, gone.error())) return gone.error();
+    done.failed.push_back(
+        vole::errors::join(std::move(why), vole::errors::wrap(gone.error(), "give it up")));
+  } else if (gone->changed) {
+    done.given_up.push_back(std::move(why));
+  }
+  return {};
 }
 
 result<store::feed_state> store::load_feed(context const& ctx) {
-  feed_state state;
-  auto const rows =
-      VOLE_TRY(db_.query(ctx, "select symbol, price_minor, as_of from prices order by symbol"),
-               "load the last prices");
-  for (vole::sql::row const row : rows) {
-    price p;
-    VOLE_TRY(row.scan(p.symbol, p.price_minor, p.as_of), "load the last prices");
-    state.prices.push_back(std::move(p));
-  }
-  auto step = db_.query_one<std::int64_t>(ctx, "select step from feed where id = 1");
-  if (step) {
-    state.step = *step;
-  } else if (!vole::errors::is(step.error(), vole::sql::no_rows)) {
-    return vole::errors::wrap(step.error(), "load the feed's step");
-  }
-  return state;
+  return db_.read(ctx, [&](tx& tx) -> result<feed_state> {
+    feed_state state;
+    auto const rows = VOLE_TRY(tx.query(ctx, "select symbol, price_minor, as_of from prices"),
+                               "load the last prices");
+    for (vole::sql::row const row : rows) {
+      price p;
+      VOLE_TRY(row.scan(p.symbol, p.price_minor, p.as_of), "load the last prices");
+      state.prices.push_back(std::move(p));
+    }
+    auto const steps = VOLE_TRY(
+        tx.query_all<std::int64_t>(ctx, "select step from feed where id = 1"), "load its step");
+    if (!steps.empty()) state.step = steps.front();
+    return state;
+  });
 }
 
-error store::save_step(context const& ctx, std::int64_t step, std::vector<price> const& prices) {
-  return db_.write(ctx, [&](tx& tx) -> error {
+result<bool> store::save_step(context const& ctx, std::int64_t last,
+                              std::vector<price> const& prices) {
+  return db_.write(ctx, [&](tx& tx) -> result<bool> {
+    // First, so that of two processes one waits here for the other.
+    auto const moved = VOLE_TRY(
+        last < 0
+            ? tx.exec(ctx, "insert into feed (id, step) values (1, $1) on conflict (id) do nothing",
+                      last + 1)
+            : tx.exec(ctx, "update feed set step = $1 where id = 1 and step = $2", last + 1, last),
+        "move the feed to step {}", last + 1);
+    if (moved.rows_affected == 0) return false;
     for (price const& p : prices) {
       VOLE_TRY(tx.exec(ctx,
                        "insert into prices (symbol, price_minor, as_of) values ($1, $2, $3) on "
@@ -378,12 +477,7 @@ error store::save_step(context const& ctx, std::int64_t step, std::vector<price>
                        p.symbol, p.price_minor, p.as_of),
                "save the price of {}", p.symbol);
     }
-    VOLE_TRY(tx.exec(ctx,
-                     "insert into feed (id, step) values (1, $1) on conflict (id) do update set "
-                     "step = excluded.step",
-                     step),
-             "save step {} of the feed", step);
-    return {};
+    return true;
   });
 }
 

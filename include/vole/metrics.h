@@ -119,6 +119,13 @@ std::span<double const> latency_buckets() noexcept;
 // count bounds: start, start * factor, start * factor^2 ...
 std::vector<double> exponential_buckets(double start, double factor, std::size_t count);
 
+// What a histogram has counted: counts[i] of at most bounds[i] and above bounds[i - 1], the last of
+// what is above them all.
+struct histogram_counts {
+  std::vector<std::uint64_t> counts;
+  double sum = 0;
+};
+
 // What a callback metric is in the exposition.
 enum class callback_type : std::uint8_t { counter, gauge };
 
@@ -155,6 +162,11 @@ class registry {
   void counter_func(std::string_view name, std::string_view help, std::function<double()> read) {
     callback(callback_type::counter, name, help, {}, std::move(read));
   }
+
+  // histogram_func adds a histogram that somebody else keeps: read gives what is in its buckets,
+  // those of bounds and one more, and the sum. The same rules as for callbacks.
+  void histogram_func(std::string_view name, std::string_view help, std::span<double const> bounds,
+                      std::function<histogram_counts()> read);
 
   // on_scrape runs fn at the start of each text(), before the callbacks: to take one snapshot that
   // several callbacks then read, and to set gauges. The same rules as for callbacks.

@@ -106,6 +106,8 @@ class app {
   // on_close adds what is to be closed at the end: last added, first closed, each within
   // stop_timeout.
   void on_close(std::string name, std::function<error(context const& ctx)> close);
+  // on_serving is called once, when the service is ready; from then on the addresses are known.
+  void on_serving(std::function<void()> fn);
   // background runs fn in a goroutine until ctx ends. One that returns an error, other than the end
   // of ctx, stops the service, whose run() then returns 1.
   void background(std::string name, std::function<error(context const& ctx)> fn);

@@ -61,6 +61,8 @@ namespace vole::sql {
 inline constinit errors::sentinel no_rows{"sql: no rows"};
 // The database or the pool was closed.
 inline constinit errors::sentinel closed{"sql: database is closed"};
+// No connection could be made. The message is that of its cause.
+inline constinit errors::sentinel unreachable{"sql: the database cannot be reached"};
 // The connection to the server broke while it was in use.
 inline constinit errors::sentinel connection_lost{"sql: connection lost"};
 // The statement that makes changes durable was sent and no answer came (connection lost, context
@@ -75,6 +77,10 @@ bool check_violation(error const& err);
 bool not_null_violation(error const& err);
 // True when the same transaction, run again, may succeed: serialization failure, deadlock, busy.
 bool retryable(error const& err);
+// True when the database cannot be reached or takes no work for now, so that the same call may
+// succeed later: unreachable, connection_lost, a server that starts or stops (57P01, 57P02, 57P03)
+// or has no connection left (53300).
+bool unavailable(error const& err);
 // The violated constraint: its name ("users_email_key"), or on SQLite the columns of a unique or
 // not-null constraint ("users.email") or the name of a check. Empty when err is nothing of that
 // kind.

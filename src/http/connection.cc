@@ -7,6 +7,7 @@
 #include <exception>
 
 #include "http/framing.h"
+#include "http/refusal.h"
 #include "http/server_core.h"
 #include "http/url.h"
 
@@ -179,14 +180,28 @@ bool connection::serve_burst() {
   }
 }
 
+// skip_line_end passes over one CRLF before a request; some clients send one behind a body.
+// Source: RFC 9112 section 2.2.
+bool connection::skip_line_end() {
+  if (skipped_line_end_ || !x_->in.view().starts_with("\r\n")) return false;
+  x_->in.consume(2);
+  skipped_line_end_ = true;
+  return true;
+}
+
 connection::head_result connection::read_head() {
   exchange& x = *x_;
   x.parser.reset();
   time_point deadline = never;
   for (;;) {
+    if (skip_line_end() && x.in.empty()) {
+      return x.res.send_pending() ? head_result::closed : head_result::drained;
+    }
     if (!x.in.empty()) {
-      switch (x.parser.parse(x.in.view())) {
+      bool const half_a_line_end = !skipped_line_end_ && x.in.view() == "\r";
+      switch (half_a_line_end ? parse_state::more : x.parser.parse(x.in.view())) {
         case parse_state::done:
+          skipped_line_end_ = false;
           return head_result::ready;
         case parse_state::failed:
           refuse(x.parser.failure());
@@ -218,19 +233,14 @@ connection::head_result connection::read_head() {
 
 // refuse answers a message that no handler will see, and the connection ends.
 void connection::refuse(parse_failure const& why) {
-  report_error(
-      errors::make("http: {} (byte {} of the message, answered {})", why.what, why.at, why.status));
+  refused_message const refused(why.status, why.what, why.at, remote_addr());
+  report_error(errors::make_typed<refused_message>(refused));
   response_stream& res = x_->res;
   res.begin(*this, false, 1, false);
-  try {
-    if (core_.options.refusal) core_.options.refusal(res, why.status, why.what);
-  } catch (...) {
-    error threw = errors::make("http: server_options::refusal threw");
-    report_error(threw);
-    if (!res.restart()) res.abort(std::move(threw));
+  if (!answer_refused(core_.options, res, refused)) {
+    report_error(errors::make("http: server_options::refusal threw"));
   }
   if (res.was_hijacked()) return;
-  if (!res.started()) reply_error(res, why.status, why.what);
   if (!res.finish() && !res.send_pending()) linger();
 }
 

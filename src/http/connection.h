@@ -97,6 +97,7 @@ class connection final : public request_source, public output_sink, public body_
 
   bool wait_for_bytes();
   bool serve_burst();
+  bool skip_line_end();
   head_result read_head();
   bool serve_request();
   bool fill_request(head_info const& info, std::string_view head);
@@ -127,6 +128,7 @@ class connection final : public request_source, public output_sink, public body_
   time_point write_deadline_ = never;
   duration body_waited_{};
   bool expects_continue_ = false;
+  bool skipped_line_end_ = false;  // since the last request
   vole::internal::atomic<state> state_{state::active};
   vole::internal::atomic<bool> cut_{false};
   vole::internal::atomic<std::uint64_t> requests_{0};

@@ -134,6 +134,11 @@ error response_writer::write(context const& ctx, std::span<const std::byte> from
   return write(io::text(from));
 }
 
+error response_writer::flush(context const& ctx) {
+  if (error err = ctx.err()) return err;
+  return flush();
+}
+
 result<hijacked> response_writer::hijack() {
   return errors::make("http: this response has no connection to hijack");
 }

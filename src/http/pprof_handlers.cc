@@ -225,12 +225,26 @@ void serve_named(response_writer& res, request& req, std::string_view name) {
   }
 }
 
-void serve_cmdline(response_writer& res, request&) {
-  no_sniff(res);
+std::vector<std::string> command_line() {
   std::ifstream file("/proc/self/cmdline", std::ios::binary);
-  std::string line{std::istreambuf_iterator<char>(file), {}};
-  if (line.ends_with('\0')) line.pop_back();
-  reply(res, status::ok, line, plain_text);
+  std::vector<std::string> words;
+  for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
+  return words;
+}
+
+handler cmdline_page(pprof_options options) {
+  return [show = std::move(options.show_arguments)](response_writer& res, request&) {
+    no_sniff(res);
+    auto words = command_line();
+    if (show) show(words);
+    std::string line;
+    for (auto const& word : words) {
+      line += word;
+      line += '\0';
+    }
+    if (!line.empty()) line.pop_back();
+    reply(res, status::ok, line, plain_text);
+  };
 }
 
 // pc_of reads a number as Go's ParseUint does with base 0; 0 when it is none.
@@ -334,9 +348,9 @@ void serve_index(response_writer& res, request& req) {
 }  // namespace
 
 // Read only, as Go's; symbol alone is posted to as well, by pprof, which asks for many names.
-void handle_pprof(mux& pages) {
+void handle_pprof(mux& pages, pprof_options options) {
   pages.handle("GET /debug/pprof/", serve_index);
-  pages.handle("GET /debug/pprof/cmdline", serve_cmdline);
+  pages.handle("GET /debug/pprof/cmdline", cmdline_page(std::move(options)));
   pages.handle("GET /debug/pprof/profile", serve_cpu);
   pages.handle("GET /debug/pprof/symbol", serve_symbol);
   pages.handle("POST /debug/pprof/symbol", serve_symbol);

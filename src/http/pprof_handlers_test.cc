@@ -263,7 +263,8 @@ TEST(http_pprof, cmdline_is_the_arguments_divided_by_nul) {
 
 TEST(http_pprof, symbol_names_what_it_knows) {
   auto const pc = reinterpret_cast<std::uintptr_t>(&handle_pprof);
-  std::string const line = fmt::format("{:#x} vole::http::handle_pprof(vole::http::mux&)\n", pc);
+  std::string const line = fmt::format(
+      "{:#x} vole::http::handle_pprof(vole::http::mux&, vole::http::pprof_options)\n", pc);
   answer const asked = get(fmt::format("/debug/pprof/symbol?0x1+{:#x}+junk+0x0", pc));
   EXPECT_EQ(asked.header.get("Content-Type"), "text/plain; charset=utf-8");
   EXPECT_EQ(asked.body, "num_symbols: 1\n" + line);
@@ -276,7 +277,8 @@ TEST(http_pprof, symbol_names_what_it_knows) {
 
 TEST(http_pprof, symbol_answers_many_and_no_more_than_may_be_asked) {
   auto const pc = reinterpret_cast<std::uintptr_t>(&handle_pprof);
-  std::string const line = fmt::format("{:#x} vole::http::handle_pprof(vole::http::mux&)\n", pc);
+  std::string const line = fmt::format(
+      "{:#x} vole::http::handle_pprof(vole::http::mux&, vole::http::pprof_options)\n", pc);
   std::string const word = fmt::format("{:#x}+", pc);
   constexpr std::size_t more_than_a_batch = 10'000;
   std::string words;

@@ -289,6 +289,13 @@ error response_stream::send_parts(std::string_view data, std::string_view end) {
   return err ? fail(std::move(err)) : nullptr;
 }
 
+error response_stream::flush(context const& ctx) {
+  if (error err = ctx.err()) return err;
+  under_ = ctx;
+  defer ended = [this] { under_ = context{}; };
+  return flush();
+}
+
 error response_stream::flush() {
   if (mode_ == mode::hijacked) return hijacked_connection;
   if (status_ == 0) write_header(status::ok);

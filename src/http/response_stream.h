@@ -50,6 +50,7 @@ class response_stream final : public response_writer {
   error write(std::string_view data) override;
   error write(context const& ctx, io::bytes_view from) override;
   error flush() override;
+  error flush(context const& ctx) override;
   int status() const override { return status_; }
   std::uint64_t bytes_written() const override { return body_bytes_; }
   result<hijacked> hijack() override;

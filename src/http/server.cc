@@ -8,6 +8,7 @@
 #include "vole/go.h"
 #include "vole/select.h"
 
+#include "http/refusal.h"
 #include "http/server_core.h"
 
 namespace vole::http {
@@ -17,7 +18,7 @@ namespace internal {
 namespace {
 
 constexpr duration handler_grace = std::chrono::seconds(5);
-constexpr duration refuse_timeout = std::chrono::milliseconds(100);
+constexpr std::size_t turned_away_max = 64;  // at a time; past it their answers may be reset
 
 parse_limits limits_of(server_options const& options) {
   return {options.request_line_bytes_max, options.header_bytes_max, options.header_fields_max};
@@ -41,7 +42,34 @@ bool server_core::admit() {
 
 void server_core::release() {
   sync::lock_guard const lock(mu_);
-  if (--live_ == 0 && ending_) empty_.close();
+  if (--live_ == 0 && turned_away_ == 0 && ending_) empty_.close();
+}
+
+// A connection too many is answered beside the accepting: one slow client holds up no other.
+void server_core::refuse(std::shared_ptr<server_core> const& self,
+                         std::unique_ptr<net::conn> conn) {
+  bool counted = false;
+  {
+    sync::lock_guard const lock(mu_);
+    counted = !ending_ && turned_away_ < turned_away_max;
+    if (counted) ++turned_away_;
+  }
+  net::conn* const raw = conn.release();
+  auto const failure = !counted ? std::errc::resource_unavailable_try_again
+                                : try_go({}, [self, raw] { self->refuse_counted(raw, true); });
+  if (failure == std::errc{}) return;
+  if (counted) return refuse_counted(raw, false);
+  std::unique_ptr<net::conn> const unserved(raw);
+  turn_away(options, *unserved, false);
+  static_cast<void>(unserved->close());
+}
+
+void server_core::refuse_counted(net::conn* owned, bool linger) {
+  std::unique_ptr<net::conn> const conn(owned);
+  turn_away(options, *conn, linger);
+  static_cast<void>(conn->close());
+  sync::lock_guard const lock(mu_);
+  if (--turned_away_ == 0 && live_ == 0 && ending_) empty_.close();
 }
 
 void server_core::add(connection& c) {
@@ -60,17 +88,6 @@ std::unique_ptr<net::conn> server_core::take(connection& c) {
   return c.take();
 }
 
-// refuse turns away one connection too many. The few bytes fit any socket's buffer.
-void server_core::refuse(net::conn& conn) {
-  constexpr std::string_view answer =
-      "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\n"
-      "Content-Length: 0\r\n\r\n";
-  conn.set_write_deadline(vole::internal::now() + refuse_timeout);
-  error const err = conn.write(context{}, io::bytes(answer));
-  if (!err) static_cast<void>(conn.close_write());
-  static_cast<void>(conn.close());
-}
-
 void server_core::serve_admitted(std::unique_ptr<net::conn> conn) {
   {
     connection served(*this, std::move(conn));
@@ -80,16 +97,14 @@ void server_core::serve_admitted(std::unique_ptr<net::conn> conn) {
 }
 
 void server_core::start(std::shared_ptr<server_core> const& self, std::unique_ptr<net::conn> conn) {
-  if (!admit()) {
-    refuse(*conn);
-    return;
-  }
+  if (!admit()) return refuse(self, std::move(conn));
   net::conn* const raw = conn.release();
   std::errc const failure =
       try_go({}, [self, raw] { self->serve_admitted(std::unique_ptr<net::conn>(raw)); });
   if (failure == std::errc{}) return;
   std::unique_ptr<net::conn> const unserved(raw);
-  refuse(*unserved);
+  turn_away(options, *unserved, false);
+  static_cast<void>(unserved->close());
   release();
   auto const& hook = options.hooks.on_accept_error;
   if (hook) hook(errors::from_errno(static_cast<int>(failure), "start a goroutine"));
@@ -135,7 +150,7 @@ error server_core::shutdown(context const& ctx, context const& other_limit) {
       for (net::listener* listener : listeners_) static_cast<void>(listener->close());
       for (connection* c = connections_.front(); c != nullptr; c = connections_.next(*c))
         c->nudge();
-      if (live_ == 0) empty_.close();
+      if (live_ == 0 && turned_away_ == 0) empty_.close();
     }
   }
   if (!first) {

@@ -61,19 +61,21 @@ struct server_core {
 
  private:
   error drain(context const& ctx);
-  void refuse(net::conn& conn);
+  void refuse(std::shared_ptr<server_core> const& self, std::unique_ptr<net::conn> conn);
+  void refuse_counted(net::conn* owned, bool linger);
 
   sync::mutex mu_;
   vole::internal::intrusive_list<connection, &connection::link> connections_ VOLE_GUARDED_BY(mu_);
   std::vector<net::listener*> listeners_ VOLE_GUARDED_BY(mu_);
   std::size_t live_ VOLE_GUARDED_BY(mu_) = 0;
+  std::size_t turned_away_ VOLE_GUARDED_BY(mu_) = 0;  // being answered 503
   bool ending_ VOLE_GUARDED_BY(mu_) = false;
   std::uint64_t connections_total_ VOLE_GUARDED_BY(mu_) = 0;
   std::uint64_t refused_total_ VOLE_GUARDED_BY(mu_) = 0;
   std::uint64_t requests_ended_ VOLE_GUARDED_BY(mu_) = 0;  // of connections that are gone
   error outcome_ VOLE_GUARDED_BY(mu_);
   vole::internal::atomic<bool> draining_{false};
-  chan<unit> empty_{1};     // closed when draining and live_ has become 0
+  chan<unit> empty_{1};     // closed when draining, and live_ and turned_away_ have become 0
   chan<unit> finished_{1};  // closed when shutdown is over
 };
 

@@ -12,6 +12,7 @@
 #include "vole/http/test.h"
 #include "vole/internal/format.h"
 #include "vole/sync/wait_group.h"
+#include "vole/synctest.h"
 #include "vole/testing.h"
 #include "vole/time.h"
 
@@ -122,8 +123,8 @@ TEST(http_server, refuses_malformed_messages_with_the_right_status_and_closes) {
 
 TEST(http_server, a_refusal_of_ones_own_answers_what_no_handler_sees) {
   server_options options{.handler = [](response_writer&, request&) {}};
-  options.refusal = [](response_writer& res, int status, std::string_view reason) {
-    reply(res, status, fmt::format("{{\"reason\":\"{}\"}}", reason), "application/json");
+  options.refusal = [](response_writer& res, refused_message const& why) {
+    reply(res, why.status, fmt::format("{{\"reason\":\"{}\"}}", why.reason), "application/json");
   };
   test::memory_server server(std::move(options));
   raw_client c(server.connect());
@@ -141,14 +142,14 @@ TEST(http_server, a_refusal_of_ones_own_that_fails_hurts_nobody) {
     refusal answer;
     std::string_view begins;
   } const table[] = {
-      {[](response_writer&, int, std::string_view) {}, "HTTP/1.1 400 "},
-      {[](response_writer&, int, std::string_view) { throw 1; }, "HTTP/1.1 400 "},
-      {[](response_writer& res, int status, std::string_view) {
-         reply(res, status, "half");
+      {[](response_writer&, refused_message const&) {}, "HTTP/1.1 400 "},
+      {[](response_writer&, refused_message const&) { throw 1; }, "HTTP/1.1 400 "},
+      {[](response_writer& res, refused_message const& why) {
+         reply(res, why.status, "half");
          throw 1;
        },
        "HTTP/1.1 400 "},
-      {[](response_writer& res, int, std::string_view) {
+      {[](response_writer& res, refused_message const&) {
          static_cast<void>(
              res.hijack().value().conn->write(context::background(), io::bytes("taken")));
        },
@@ -384,8 +385,49 @@ TEST(http_server, one_too_many_is_503) {
   first.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
   first.response();
   raw_client second(server.connect());
-  EXPECT_TRUE(second.rest().starts_with("HTTP/1.1 503 "));
+  std::string const got = second.rest();
+  EXPECT_TRUE(got.starts_with("HTTP/1.1 503 ")) << got;
+  EXPECT_NE(got.find("Retry-After: 1\r\n"), std::string::npos) << got;
+  EXPECT_TRUE(got.ends_with("too many connections\n")) << got;
   EXPECT_EQ(server.server().stats().connections_refused_total, 1u);
+}
+
+TEST(http_server, one_too_many_may_still_send_what_it_was_about_to) {
+  synctest::test([] {
+    server_options options{.handler = echo, .connections_max = 0};
+    test::memory_server server(std::move(options));
+    raw_client c(server.connect());
+    EXPECT_TRUE(c.rest().starts_with("HTTP/1.1 503 "));
+    synctest::wait();
+    c.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n");
+    c.send("abc");
+  });
+}
+
+TEST(http_server, one_line_end_before_a_request_is_passed_over) {
+  test::memory_server server(echo);
+  raw_client c(server.connect());
+  c.send("\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(c.response().starts_with("HTTP/1.1 200 "));
+  c.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx\r\n");
+  EXPECT_TRUE(c.response().starts_with("HTTP/1.1 200 "));
+  c.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n\r");
+  EXPECT_TRUE(c.response().starts_with("HTTP/1.1 200 "));
+  c.send("\nGET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(c.response().starts_with("HTTP/1.1 200 "));
+  c.send("\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(c.rest().starts_with("HTTP/1.1 400 "));
+}
+
+TEST(http_server, a_line_end_alone_begins_no_request) {
+  synctest::test([] {
+    test::memory_server server(echo);
+    raw_client c(server.connect());
+    c.conn().set_deadline(never);
+    c.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n\r\n");
+    EXPECT_TRUE(c.response().starts_with("HTTP/1.1 200 "));
+    EXPECT_EQ(c.rest(), "") << "closed as idle, not told that its request came too slowly";
+  });
 }
 
 TEST(http_server, an_absolute_target_names_the_host) {

@@ -26,17 +26,17 @@ bool one_line(std::string_view text) {
 
 }  // namespace
 
-sse::sse(response_writer& res) : res_(res) {
+sse::sse(context const& ctx, response_writer& res) : res_(res) {
   auto& header = res.header();
   header.set("Content-Type", "text/event-stream");
   header.set("Cache-Control", "no-store");
   header.set("X-Accel-Buffering", "no");
   res.write_header(status::ok);
   // Should the client have gone, the first send will say so.
-  static_cast<void>(res.flush());
+  static_cast<void>(res.flush(ctx));
 }
 
-error sse::send(sse_event const& event) {
+error sse::send(context const& ctx, sse_event const& event) {
   if (!one_line(event.name)) return errors::make("http: sse event name with a line break");
   if (!one_line(event.id)) return errors::make("http: sse event id with a line break");
   buffer_.clear();
@@ -48,16 +48,16 @@ error sse::send(sse_event const& event) {
   }
   append_lines(buffer_, "data: ", event.data);
   buffer_ += '\n';
-  if (error err = res_.write(buffer_)) return err;
-  return res_.flush();
+  if (error err = res_.write(ctx, io::bytes(buffer_))) return err;
+  return res_.flush(ctx);
 }
 
-error sse::comment(std::string_view text) {
+error sse::comment(context const& ctx, std::string_view text) {
   buffer_.clear();
   append_lines(buffer_, ": ", text);
   buffer_ += '\n';
-  if (error err = res_.write(buffer_)) return err;
-  return res_.flush();
+  if (error err = res_.write(ctx, io::bytes(buffer_))) return err;
+  return res_.flush(ctx);
 }
 
 std::string_view sse::last_event_id(request const& req) {

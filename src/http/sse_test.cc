@@ -6,6 +6,8 @@
 
 #include "vole/chan.h"
 #include "vole/http/test.h"
+#include "vole/net.h"
+#include "vole/testing.h"
 
 namespace vole::http {
 namespace {
@@ -85,6 +87,26 @@ TEST(http_sse, each_event_arrives_before_the_next_is_made) {
   auto const why = ended.recv();
   ASSERT_TRUE(why);
   EXPECT_TRUE(errors::is(*why, context::canceled)) << why->message();
+}
+
+TEST(http_sse, a_send_to_a_client_that_takes_nothing_ends_with_its_context) {
+  auto const [ctx, cancel] = context::with_cancel(context::background());
+  chan<error> ended(1);
+  test::memory_server server([&, ctx = ctx](response_writer& res, request&) {
+    sse stream(ctx, res);
+    error err;
+    while (!err) err = stream.send(ctx, {.data = "more"});
+    ended.send(err);
+  });
+  auto const client = server.connect();
+  std::string_view const asked = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+  ASSERT_FALSE(client->write(context::background(), io::bytes(asked)));
+  testing::wait_until_parked(2);  // the server, and the handler in its first send
+  cancel();
+  auto const [late, unused] = context::with_timeout(context::background(), 20s);
+  auto const why = recv(late, ended);
+  ASSERT_TRUE(why) << "the handler is stuck in a send";
+  EXPECT_TRUE(errors::is(**why, context::canceled)) << (*why)->message();
 }
 
 }  // namespace

@@ -233,6 +233,23 @@ std::optional<std::string> url::query(std::string_view name) const {
   return found;
 }
 
+result<std::vector<std::string>> url::query_all(std::string_view name) const {
+  if (raw_query_.find(';') != std::string_view::npos) {
+    return errors::make("the query has a ';', which must be written as %3B");
+  }
+  std::vector<std::string> all;
+  bool malformed = false;
+  each_query(raw_query_, [&](std::string_view raw_name, std::string_view raw_value) {
+    auto const decoded = internal::decode_query(raw_name);
+    auto value = internal::decode_query(raw_value);
+    malformed = !decoded || !value;
+    if (!malformed && *decoded == name) all.push_back(*std::move(value));
+    return !malformed;
+  });
+  if (malformed) return errors::make("the query has a '%' that no two hexadecimal digits follow");
+  return all;
+}
+
 std::vector<std::pair<std::string, std::string>> url::queries() const {
   std::vector<std::pair<std::string, std::string>> all;
   each_query(raw_query_, [&](std::string_view raw_name, std::string_view raw_value) {

@@ -75,6 +75,14 @@ TEST(http_url, finds_query_parameters) {
   EXPECT_EQ(u.query("bad"), std::nullopt);
   EXPECT_EQ(u.query("s;t"), std::nullopt);
   EXPECT_EQ(u.query("absent"), std::nullopt);
+  EXPECT_EQ(query_url("a=1&b=x&a=&%61=2+3").query_all("a").value(),
+            (std::vector<std::string>{"1", "", "2 3"}));
+  EXPECT_TRUE(query_url("b=1").query_all("a").value().empty());
+  EXPECT_EQ(query_url("a=1&a=%zz").query_all("a").error().message(),
+            "the query has a '%' that no two hexadecimal digits follow");
+  EXPECT_FALSE(query_url("%zz=1&a=2").query_all("a"));
+  EXPECT_EQ(query_url("a=1;2").query_all("a").error().message(),
+            "the query has a ';', which must be written as %3B");
   EXPECT_EQ(u.queries().size(), 7u);
   EXPECT_EQ(query_url("").query("a"), std::nullopt);
 }

@@ -204,6 +204,18 @@ bool is_cross_site(http::request const& req) {
 
 }  // namespace
 
+void hide_secrets(std::vector<config_entry> const& config, std::vector<std::string>& words) {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    for (auto const& entry : config) {
+      if (entry.value != redacted_text) continue;
+      std::string const flag = "--" + entry.name;
+      if (words[i].starts_with(flag + "=")) words[i] = flag + "=" + std::string(redacted_text);
+      if (words[i] == flag && i + 1 < words.size()) words[i + 1] = redacted_text;
+    }
+    words[i] = redact_url(words[i]);
+  }
+}
+
 void add_ops_pages(http::mux& to, admin_pages const& pages, bool with_details) {
   to.handle("GET /livez", [](http::response_writer& res, http::request&) {
     reply_text(res, http::status::ok, "alive\n");
@@ -217,7 +229,9 @@ void add_ops_pages(http::mux& to, admin_pages const& pages, bool with_details) {
 
 void add_admin_pages(http::mux& to, admin_pages const& pages) {
   add_ops_pages(to, pages, true);
-  http::handle_pprof(to);
+  http::handle_pprof(to, {.show_arguments = [config = pages.config](auto& words) {
+                       hide_secrets(config, words);
+                     }});
   to.handle("GET /{$}", [page = index_html(pages)](http::response_writer& res, http::request&) {
     reply_text(res, http::status::ok, page, "text/html; charset=utf-8");
   });

@@ -30,6 +30,9 @@ void add_ops_pages(http::mux& to, admin_pages const& pages, bool with_details);
 // add_admin_pages adds those, the index, /debug/config, /debug/log-level and /debug/pprof/.
 void add_admin_pages(http::mux& to, admin_pages const& pages);
 
+// hide_secrets takes the passwords and secrets out of a command line.
+void hide_secrets(std::vector<config_entry> const& config, std::vector<std::string>& words);
+
 // admin_guard refuses what the admin server must not answer: without a token, a Host that is not
 // loopback; with one, a request without "Authorization: Bearer <token>"; and in both cases what a
 // page of another site has sent (Sec-Fetch-Site, Origin).

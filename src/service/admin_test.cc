@@ -223,5 +223,22 @@ TEST(admin, knows_loopback_addresses) {
   EXPECT_FALSE(service::is_loopback("nonsense"));
 }
 
+TEST(admin, a_command_line_is_shown_without_its_secrets) {
+  std::vector<service::config_entry> const config = {
+      {"token", "FOLIO_TOKEN", "[redacted]", "flag", ""}, {"listen", "FOLIO_LISTEN", "x", "", ""}};
+  std::vector<std::string> words = {"folio",
+                                    "--token",
+                                    "hush",
+                                    "--token=hush",
+                                    "--listen",
+                                    "x",
+                                    "--database=postgres://u:pw@h/d",
+                                    "postgres://u:pw@h/d"};
+  service::hide_secrets(config, words);
+  EXPECT_EQ(words, (std::vector<std::string>{
+                       "folio", "--token", "[redacted]", "--token=[redacted]", "--listen", "x",
+                       "--database=postgres://u:[redacted]@h/d", "postgres://u:[redacted]@h/d"}));
+}
+
 }  // namespace
 }  // namespace vole

@@ -9,7 +9,6 @@
 // LOCKS  state::mu guards what goroutines other than the owner's touch: failure, closers, tasks. It
 //        is a leaf.
 #include <algorithm>
-#include <cctype>
 #include <cstdio>
 #include <signal.h>
 #include <unistd.h>
@@ -29,6 +28,7 @@
 
 #include "service/admin.h"
 #include "service/endpoint.h"
+#include "service/refusal.h"
 
 namespace vole::service {
 namespace {
@@ -68,13 +68,6 @@ void answer_unmatched(http::response_writer& res, http::request& req, int status
           {.status = status,
            .code = other_method ? "method_not_allowed" : "not_found",
            .detail = other_method ? "this path is not for that method" : "there is no such path"});
-}
-
-// answer_refused knows no request: the message was none. Its code is the status in words.
-void answer_refused(http::response_writer& res, int status, std::string_view why) {
-  std::string code(http::status_text(status));
-  for (char& c : code) c = c == ' ' ? '_' : static_cast<char>(std::tolower(c));
-  respond(res, {.status = status, .code = std::move(code), .detail = std::string(why)});
 }
 
 enum class phase : std::uint8_t { made, starting, serving, stopping, stopped };
@@ -126,6 +119,7 @@ struct app::state : std::enable_shared_from_this<app::state> {
   error failure VOLE_GUARDED_BY(mu);  // the first one
   std::vector<closer> closers VOLE_GUARDED_BY(mu);
   std::vector<std::shared_ptr<background_task>> tasks VOLE_GUARDED_BY(mu);
+  std::function<void()> on_serving;
 };
 
 void app::state::request_stop(std::string_view why) {
@@ -233,14 +227,15 @@ void app::state::start_public() {
   auto options = how.http;
   options.handler = observe(std::move(requests))(std::move(inner));
   options.base_context = ctx.get();
-  if (!options.refusal) options.refusal = &answer_refused;
+  if (!options.refusal) options.refusal = refuse_messages(ctx, logger);
   auto const refused =
       registry.counter("http_messages_refused_total", "Messages that were no valid request.");
   if (!options.hooks.on_connection_error) {
     options.hooks.on_connection_error = [refused, lines = logger, ctx = ctx.get()](
                                             std::string_view remote, error const& err) {
       refused.add();
-      lines.debug(ctx, "message refused", {{"remote", remote}, {"error", err}});
+      if (errors::as<http::refused_message>(err) != nullptr) return;  // told by its refusal
+      lines.debug(ctx, "connection broke", {{"remote", remote}, {"error", err}});
     };
   }
   if (!options.hooks.on_accept_error) {
@@ -354,6 +349,10 @@ void app::on_close(std::string name, std::function<error(context const&)> close)
   state_->closers.push_back({std::move(name), std::move(close)});
 }
 
+void app::on_serving(std::function<void()> fn) {
+  state_->on_serving = std::move(fn);
+}
+
 void app::background(std::string name, std::function<error(context const&)> fn) {
   auto const task = std::make_shared<background_task>(std::move(name));
   {
@@ -394,6 +393,7 @@ error app::start(std::function<error(app&)> set_up) {
                  {"admin", admin_address()},
                  {"ops", ops_address()},
                  {"pid", ::getpid()}});
+  if (s.on_serving) s.on_serving();
   return nullptr;
 }
 

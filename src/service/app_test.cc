@@ -41,13 +41,15 @@ struct answer {
   int status = 0;  // 0: no answer
   std::string body;
   std::string connection;
+  std::string request_id;
 };
 
 answer get(http::client& client, std::string const& address, std::string_view path) {
   auto res = client.get(context::background(), fmt::format("http://{}{}", address, path));
-  if (!res) return {0, res.error().message(), ""};
+  if (!res) return {0, res.error().message(), "", ""};
   auto body = res->read_all(context::background());
-  return {res->status(), body.value_or(""), std::string(res->header().get("Connection"))};
+  return {res->status(), body.value_or(""), std::string(res->header().get("Connection")),
+          std::string(res->header().get("X-Request-Id"))};
 }
 
 answer get(std::string const& address, std::string_view path) {
@@ -88,8 +90,39 @@ TEST(app, a_message_that_is_no_request_is_refused_with_a_problem) {
   ASSERT_FALSE(app.start(add_hello));
   auto const too_long = get(app.address(), "/" + std::string(9000, 'a'));
   EXPECT_EQ(too_long.status, 414);
-  EXPECT_EQ(too_long.body, R"({"type":"about:blank","title":"URI Too Long","status":414,)"
-                           R"("detail":"request line too long","code":"uri_too_long"})");
+  EXPECT_THAT(too_long.body, HasSubstr(R"({"type":"about:blank","title":"URI Too Long",)"
+                                       R"("status":414,"detail":"request line too long",)"
+                                       R"("code":"uri_too_long","request_id":")" +
+                                       too_long.request_id + R"(","trace_id":")"));
+  std::string const line = fmt::format("request_id={}", too_long.request_id);
+  std::string const lines = h.sink->text();
+  auto const at = lines.find(line);
+  ASSERT_NE(at, std::string::npos) << lines;
+  EXPECT_EQ(lines.find(line, at + 1), std::string::npos) << "logged once: " << lines;
+  EXPECT_THAT(lines, HasSubstr("level=INFO msg=\"message refused\" " + line));
+  EXPECT_THAT(lines, HasSubstr(" status=414 remote=127.0.0.1:"));
+}
+
+TEST(app, a_connection_too_many_is_told_so_with_a_problem) {
+  home h;
+  h.how.http.connections_max = 0;
+  service::app app(h.how);
+  ASSERT_FALSE(app.start(add_hello));
+  auto const turned_away = get(app.address(), "/hello");
+  EXPECT_EQ(turned_away.status, 503);
+  EXPECT_THAT(turned_away.body,
+              HasSubstr(R"("code":"service_unavailable","request_id":")" + turned_away.request_id));
+}
+
+TEST(app, says_when_it_serves) {
+  home h;
+  service::app app(h.how);
+  std::string told;
+  ASSERT_FALSE(app.start([&](service::app& starting) -> error {
+    starting.on_serving([&] { told = get(starting.address(), "/hello").body; });
+    return add_hello(starting);
+  }));
+  EXPECT_EQ(told, "hello\n");
 }
 
 TEST(app, a_server_that_is_not_wanted_is_not_there) {

@@ -99,21 +99,23 @@ problem to_problem(error const& err) {
 
 namespace {
 
-void write(http::response_writer& res, int status, std::string_view json) {
+void write(http::response_writer& res, problem const& p, context const& ctx) {
+  if (res.status() != 0) return;
   res.header().del("Content-Length");
   res.header().set("Cache-Control", "no-store");
-  http::reply(res, status, json, "application/problem+json");
+  if (p.retry_after) res.header().set("Retry-After", fmt::format("{}", p.retry_after->count()));
+  http::reply(res, p.status, to_json(p, ctx), "application/problem+json");
 }
 
 }  // namespace
 
 void respond(http::response_writer& res, http::request& req, problem const& p, error const& err) {
   if (err) set_error(req, err);
-  if (res.status() == 0) write(res, p.status, to_json(p, req.ctx()));
+  write(res, p, req.ctx());
 }
 
-void respond(http::response_writer& res, problem const& p) {
-  if (res.status() == 0) write(res, p.status, to_json(p, "", ""));
+void respond(http::response_writer& res, problem const& p, context const& ctx) {
+  write(res, p, ctx);
 }
 
 http::handler handler(fallible_handler from, problem_mapper map) {

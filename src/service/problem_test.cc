@@ -117,6 +117,15 @@ TEST(problem, a_mapper_of_ones_own_decides_first) {
   EXPECT_EQ(res.status(), 404);
 }
 
+TEST(problem, says_when_to_try_again) {
+  http::test::recorder res;
+  auto const req = http::test::make_request("GET", "/");
+  service::respond(res, *req,
+                   {.status = 503, .code = "away", .retry_after = std::chrono::seconds(2)});
+  EXPECT_EQ(res.sent_header().get("Retry-After"), "2");
+  EXPECT_EQ(res.body().find("retry"), std::string::npos) << res.body();
+}
+
 TEST(problem, an_answer_that_has_begun_is_left_alone) {
   auto const handler = service::handler([](http::response_writer& res, http::request&) -> error {
     EXPECT_FALSE(res.write("half"));

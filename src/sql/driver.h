@@ -39,6 +39,16 @@ struct marked_error final : errors::typed_base {
   error cause;
 };
 
+// unreachable_error is why a connection could not be made; it reads as its cause does.
+struct unreachable_error final : errors::typed_base {
+  explicit unreachable_error(error because) : cause(std::move(because)) {}
+  std::string message() const override { return cause.message(); }
+  error unwrap() const override { return cause; }
+  bool is(error const& target) const override { return target == error(sql::unreachable); }
+
+  error cause;
+};
+
 // mark_error is err with the mark; null stays null.
 error mark_error(errors::sentinel const& mark, error err);
 

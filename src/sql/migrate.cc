@@ -35,6 +35,19 @@ struct applied_migration {
   std::string applied_at;
 };
 
+// has_table asks before the table is made: to create it, even "if not exists", is more than a role
+// that only reads and writes may do.
+result<bool> has_table(context const& ctx, executor& on, dialect d) {
+  std::string_view const question =
+      d == dialect::postgres
+          ? "select count(*) from pg_class where oid = to_regclass('schema_migrations')"
+          : "select count(*) from sqlite_master where type = 'table' and name = "
+            "'schema_migrations'";
+  auto const found =
+      VOLE_TRY(on.query_one<std::int64_t>(ctx, question), "look for schema_migrations");
+  return found > 0;
+}
+
 error check_list(std::span<migration const> list) {
   std::int64_t expected = 1;
   for (migration const& m : list) {
@@ -107,9 +120,10 @@ error apply(context const& ctx, tx& on, migration const& m) {
 
 // Applies the next one that is due; its version, or nothing when none is.
 result<std::optional<std::int64_t>> apply_next(context const& ctx, conn& on,
-                                               std::span<migration const> list) {
+                                               std::span<migration const> list, dialect d) {
   auto tx = VOLE_TRY(on.begin(ctx), "migrate");
-  VOLE_TRY(tx.exec(ctx, table), "create schema_migrations");
+  bool const there = VOLE_TRY(has_table(ctx, tx, d), "migrate");
+  if (!there) VOLE_TRY(tx.exec(ctx, table), "create schema_migrations");
   auto const applied = VOLE_TRY(read_applied(ctx, tx), "migrate");
   std::size_t const next = VOLE_TRY(first_pending(list, applied), "migrate");
   std::optional<std::int64_t> done;
@@ -121,10 +135,10 @@ result<std::optional<std::int64_t>> apply_next(context const& ctx, conn& on,
   return done;
 }
 
-error apply_all(context const& ctx, conn& on, std::span<migration const> list,
+error apply_all(context const& ctx, conn& on, std::span<migration const> list, dialect d,
                 migrate_report& report) {
   for (;;) {
-    auto const done = apply_next(ctx, on, list);
+    auto const done = apply_next(ctx, on, list, d);
     if (!done) return done.error();
     if (!*done) return {};
     report.applied.push_back(**done);
@@ -240,7 +254,7 @@ result<migrate_report> migrate(context const& ctx, db& db, std::span<migration c
   }
   migrate_report report;
   report.version = static_cast<std::int64_t>(migrations.size());
-  error err = apply_all(ctx, conn, migrations, report);
+  error err = apply_all(ctx, conn, migrations, db.dialect(), report);
   if (locks && !err) {
     VOLE_TRY(conn.exec(ctx, "select pg_advisory_unlock($1)", advisory_lock_key),
              "release the lock on migrations");

@@ -60,14 +60,26 @@ bool pool::drained_now() {
   return true;
 }
 
-result<std::unique_ptr<pooled>> pool::acquire(context const& ctx) {
+// The idle connections that were put back before `since`; what is used last stands last.
+std::vector<std::unique_ptr<pooled>> pool::take_idle_before(time_point since) {
+  auto const stale = std::find_if(idle_.begin(), idle_.end(),
+                                  [since](auto const& c) { return c->idle_since_ >= since; });
+  std::vector<std::unique_ptr<pooled>> taken(std::move_iterator(idle_.begin()),
+                                             std::move_iterator(stale));
+  idle_.erase(idle_.begin(), stale);
+  return taken;
+}
+
+result<std::unique_ptr<pooled>> pool::acquire(context const& ctx, time_point idle_after) {
   for (;;) {
     waiter me;
     std::unique_ptr<pooled> idle;
+    std::vector<std::unique_ptr<pooled>> stale;
     int due = 0;
     {
       raw_lock const lock(mu_);
       if (closed_) return error(sql::closed);
+      if (idle_after != time_point::min()) stale = take_idle_before(idle_after);
       if (!idle_.empty()) {
         idle = std::move(idle_.back());
         idle_.pop_back();
@@ -78,6 +90,7 @@ result<std::unique_ptr<pooled>> pool::acquire(context const& ctx) {
         due = dials_due();
       }
     }
+    for (auto& connection : stale) retire(std::move(connection));
     if (idle != nullptr) {
       bool const worn = idle->dies_at_ != never && now() >= idle->dies_at_;
       if (!worn && idle->usable()) return idle;
@@ -170,6 +183,7 @@ void pool::dial() {
     (*made)->dies_at_ = dies_at();
     return deliver(*std::move(made), true);
   }
+  error const why = errors::make_typed<unreachable_error>(made.error());
   waiter* failed;
   int due;
   bool drained;
@@ -178,7 +192,7 @@ void pool::dial() {
     --connecting_;
     ++connect_errors_total_;
     failed = pop_waiter();
-    if (failed != nullptr) failed->failure = made.error();
+    if (failed != nullptr) failed->failure = why;
     due = dials_due();
     drained = drained_now();
   }

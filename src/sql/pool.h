@@ -67,9 +67,11 @@ class pool : public std::enable_shared_from_this<pool> {
   pool(pool const&) = delete;
   pool& operator=(pool const&) = delete;
 
-  // acquire takes an idle connection, or waits in turn for one.
-  // Errors:  the dial's; sql::closed; the context's, with how the pool stood.
-  result<std::unique_ptr<pooled>> acquire(context const& ctx);
+  // acquire takes an idle connection, or waits in turn for one. With idle_after it closes those
+  // that have been idle since before then: one of them was found broken.
+  // Errors:  the dial's, as sql::unreachable; sql::closed; the context's, with how the pool stood.
+  result<std::unique_ptr<pooled>> acquire(context const& ctx,
+                                          time_point idle_after = time_point::min());
 
   // put gives a connection back; a broken one is closed, and replaced if somebody waits.
   void put(std::unique_ptr<pooled> connection, bool usable);
@@ -102,6 +104,7 @@ class pool : public std::enable_shared_from_this<pool> {
   void reap();
   // The parts of a change of state that need the lock; what must be done without it is returned.
   waiter* pop_waiter() VOLE_REQUIRES_LOCK(mu_);
+  std::vector<std::unique_ptr<pooled>> take_idle_before(time_point since) VOLE_REQUIRES_LOCK(mu_);
   [[nodiscard]] int dials_due() VOLE_REQUIRES_LOCK(mu_);
   [[nodiscard]] bool drained_now() VOLE_REQUIRES_LOCK(mu_);
   time_point dies_at() const;

@@ -39,8 +39,9 @@ class fake_connection final : public pooled {
 
 class sql_pool : public ::testing::Test {
  protected:
-  std::shared_ptr<pool> make(int open_max) {
+  std::shared_ptr<pool> make(int open_max, duration idle_max = duration::max()) {
     pool_settings settings;
+    settings.idle_max = idle_max;
     settings.open_max = open_max;
     settings.hooks = std::make_shared<sql::hooks const>();
     settings.connect_timeout = 1min;
@@ -73,6 +74,27 @@ TEST_F(sql_pool, gives_the_connection_used_last) {
   p->put(std::move(again), true);
   EXPECT_FALSE(p->close(ctx));
   EXPECT_EQ(server.open.load(), 0);
+}
+
+TEST_F(sql_pool, closes_what_was_idle_when_one_was_found_broken) {
+  auto const p = make(3, 1h);
+  allow(3);
+  auto a = *p->acquire(ctx), b = *p->acquire(ctx), c = *p->acquire(ctx);
+  p->put(std::move(a), true);
+  p->put(std::move(b), true);
+  time_point const found = now();
+  while (now() == found) runtime::yield();
+  pooled* const newer = c.get();
+  p->put(std::move(c), true);
+  auto mine = *p->acquire(ctx, found);
+  EXPECT_EQ(mine.get(), newer) << "it came back after that";
+  EXPECT_EQ(server.open.load(), 1);
+  allow(1);
+  auto fresh = *p->acquire(ctx, now());
+  EXPECT_EQ(server.dialled.load(), 4);
+  p->put(std::move(mine), true);
+  p->put(std::move(fresh), true);
+  EXPECT_FALSE(p->close(ctx));
 }
 
 TEST_F(sql_pool, serves_waiters_in_the_order_they_came) {

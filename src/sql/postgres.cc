@@ -22,21 +22,17 @@ class pg_database final : public sql_database {
   ~pg_database() override { shared_->home->shut(); }
 
   result<sql::rows> query(context const& ctx, std::string_view text, sql_params args) override {
-    auto session = acquire(ctx, pg_session::use::brief);
-    if (!session) return std::move(session).error();
-    return (*session)->query(ctx, text, args);
+    return twice(ctx, [&](auto& session) { return session->query(ctx, text, args); });
   }
   result<sql::exec_result> exec(context const& ctx, std::string_view text,
                                 sql_params args) override {
-    auto session = acquire(ctx, pg_session::use::brief);
-    if (!session) return std::move(session).error();
-    return (*session)->exec(ctx, text, args);
+    return twice(ctx, [&](auto& session) { return session->exec(ctx, text, args); });
   }
   result<sql::rows> stream(context const& ctx, std::string_view text, sql_params args) override {
-    auto session = acquire(ctx, pg_session::use::brief);
-    if (!session) return std::move(session).error();
-    sql_session& on = **session;
-    return on.stream(ctx, text, args, *std::move(session));
+    return twice(ctx, [&](auto& session) {
+      sql_session& on = *session;
+      return on.stream(ctx, text, args, std::move(session));
+    });
   }
   result<std::unique_ptr<sql_session>> begin(context const& ctx,
                                              sql::tx_options const& options) override {
@@ -60,32 +56,56 @@ class pg_database final : public sql_database {
   error close(context const& ctx) override { return shared_->home->close(ctx); }
 
  private:
-  result<std::unique_ptr<pg_session>> acquire(context const& ctx, pg_session::use as);
-  error run_once(context const& ctx, sql::tx_options const& options, sql_body body, bool* again);
+  enum class retry : std::uint8_t { no, yes, on_another_connection };
+
+  result<std::unique_ptr<pg_session>> acquire(context const& ctx, pg_session::use as,
+                                              time_point idle_after = time_point::min());
+  // twice calls fn with a session, and once more when its connection was broken and nothing of it
+  // can stand: it was not sent, or reads only. The second session is none that was idle meanwhile.
+  template <class Fn>
+  auto twice(context const& ctx, Fn fn)
+      -> decltype(fn(std::declval<std::unique_ptr<pg_session>&>())) {
+    time_point const begun = now();
+    for (bool again = false;; again = true) {
+      auto session = acquire(ctx, pg_session::use::brief, again ? begun : time_point::min());
+      if (!session) return std::move(session).error();
+      auto got = fn(*session);
+      if (got || again || !undone(got.error())) return got;
+    }
+  }
+  static bool undone(error const& err) {
+    return errors::is(err, sql::connection_lost) && !errors::is(err, sql::outcome_unknown);
+  }
+  error run_once(context const& ctx, sql::tx_options const& options, sql_body body,
+                 time_point idle_after, retry* again);
 
   std::shared_ptr<pg_shared> const shared_;
 };
 
-result<std::unique_ptr<pg_session>> pg_database::acquire(context const& ctx, pg_session::use as) {
+result<std::unique_ptr<pg_session>> pg_database::acquire(context const& ctx, pg_session::use as,
+                                                         time_point idle_after) {
   hook_timer const timer(*shared_->hooks, sql::operation::acquire);
-  auto connection = shared_->home->acquire(ctx);
+  auto connection = shared_->home->acquire(ctx, idle_after);
   timer.done(ctx, connection.error());
   if (!connection) return std::move(connection).error();
   return std::make_unique<pg_session>(shared_, *std::move(connection), as);
 }
 
 error pg_database::run(context const& ctx, sql::tx_options const& options, sql_body body) {
+  time_point idle_after = time_point::min();
   for (int attempt = 1;; ++attempt) {
-    bool again = false;
-    error err = run_once(ctx, options, body, &again);
-    if (!err || !again || attempt >= options.attempts_max) return err;
+    retry again = retry::no;
+    time_point const begun = now();
+    error err = run_once(ctx, options, body, idle_after, &again);
+    if (!err || again == retry::no || attempt >= options.attempts_max) return err;
+    if (again == retry::on_another_connection) idle_after = begun;
     if (retry_pause(ctx, attempt)) return err;  // the context ended: the last failure says more
   }
 }
 
 error pg_database::run_once(context const& ctx, sql::tx_options const& options, sql_body body,
-                            bool* again) {
-  auto session = acquire(ctx, pg_session::use::brief);
+                            time_point idle_after, retry* again) {
+  auto session = acquire(ctx, pg_session::use::brief, idle_after);
   if (!session) return std::move(session).error();
   if (error err = (*session)->begin(ctx, options)) return err;
   (*session)->set_in_closure();
@@ -95,8 +115,9 @@ error pg_database::run_once(context const& ctx, sql::tx_options const& options, 
     err = body.call(body.fn, tx);
   }
   err = (*session)->end_closure(ctx, std::move(err));
-  bool const lost = errors::is(err, sql::connection_lost) && !errors::is(err, sql::outcome_unknown);
-  *again = lost || sql::retryable(err);
+  *again = undone(err)           ? retry::on_another_connection
+           : sql::retryable(err) ? retry::yes
+                                 : retry::no;
   return err;
 }
 

@@ -488,7 +488,8 @@ result<std::unique_ptr<sql_batch>> pg_conn::fetch(context const& ctx) {
     pg_result rest;
     error err = read_until_sync(ctx, rest);
     if (failed && sql::retryable(failed)) statements_.erase(stream_text_);  // as in run
-    if (failed || err) return failed ? failed : err;
+    if (!failed) failed = std::move(err);
+    if (failed) return broken_ ? mark_error(sql::connection_lost, std::move(failed)) : failed;
     break;
   }
   return std::unique_ptr<sql_batch>(std::move(batch));

@@ -9,6 +9,7 @@
 
 #include "vole/chan.h"
 #include "vole/go.h"
+#include "vole/sql/migrate.h"
 #include "vole/sync.h"
 #include "vole/testing.h"
 
@@ -225,6 +226,61 @@ TEST_F(postgres_db, a_deadline_is_the_servers_statement_timeout_too) {
   EXPECT_OK(db.exec(soon, "vacuum t"));
   open({.open_max = 1, .statement_timeout_max = 0s});
   EXPECT_EQ(timeout_under(soon), own);
+}
+
+// A statement that ends its own connection the first time it runs.
+constexpr std::string_view dies_once =
+    "select case when nextval('runs') = 1 then pg_terminate_backend(pg_backend_pid())::text || "
+    "pg_sleep(600)::text else 'alive' end";
+
+TEST_F(postgres_db, a_read_is_made_once_more_when_its_connection_was_broken) {
+  ASSERT_OK(db.exec(ctx, "drop sequence if exists runs"));
+  ASSERT_OK(db.exec(ctx, "create sequence runs"));
+  EXPECT_EQ(db.query_one<std::string>(ctx, dies_once).value_or("lost"), "alive");
+  ASSERT_OK(db.exec(ctx, "alter sequence runs restart"));
+  auto rows = db.stream(ctx, dies_once);
+  ASSERT_OK(rows);
+  EXPECT_TRUE(rows->next(ctx));
+  EXPECT_FALSE(rows->next(ctx));
+  // What changes data is not sent again, nor is a statement inside of a transaction.
+  ASSERT_OK(db.exec(ctx, "alter sequence runs restart"));
+  std::string const writes = fmt::format("insert into t (v, w) select 1, ({})", dies_once);
+  error const err = db.exec(ctx, writes).error();
+  EXPECT_TRUE(errors::is(err, sql::outcome_unknown)) << err.message();
+  EXPECT_EQ(count(), 0);
+  ASSERT_OK(db.exec(ctx, "alter sequence runs restart"));
+  auto tx = db.begin(ctx);
+  ASSERT_OK(tx);
+  error const inside = tx->query(ctx, dies_once).error();
+  EXPECT_TRUE(errors::is(inside, sql::connection_lost)) << inside.message();
+  EXPECT_TRUE(sql::unavailable(inside));
+}
+
+TEST_F(postgres_db, a_server_that_cannot_be_reached_is_unavailable) {
+  auto const refused = postgres::open(ctx, "postgres://postgres@127.0.0.1:1/postgres");
+  EXPECT_TRUE(sql::unavailable(refused.error())) << refused.error().message();
+  EXPECT_TRUE(errors::is(refused.error(), sql::unreachable));
+  EXPECT_EQ(refused.error().message(), "connect to 127.0.0.1:1: connection refused");
+  EXPECT_FALSE(sql::unavailable(db.query(ctx, "select 1/0").error()));
+  ASSERT_OK(db.close(ctx));
+  EXPECT_FALSE(sql::unavailable(db.ping(ctx)));
+  db = {};
+}
+
+TEST_F(postgres_db, a_role_that_may_create_nothing_starts_when_nothing_is_pending) {
+  std::vector<sql::migration> const list = {{1, "one", "create table migrated (id bigint)"}};
+  ASSERT_OK(sql::migrate(ctx, db, list));
+  ASSERT_OK(db.exec(ctx, "revoke create on schema public from public"));
+  ASSERT_OK(db.exec(ctx, "create role modest login"));
+  ASSERT_OK(db.exec(ctx, "grant select on schema_migrations to modest"));
+  std::string url = server().url();
+  url.replace(url.find("postgres@"), 8, "modest");
+  auto modest = postgres::open(ctx, url, {.open_max = 1});
+  ASSERT_OK(modest);
+  EXPECT_OK(sql::migrate(ctx, *modest, list));
+  ASSERT_OK(modest->close(ctx));
+  ASSERT_OK(db.exec(ctx, "drop table schema_migrations, migrated"));
+  ASSERT_OK(db.exec(ctx, "drop role modest"));
 }
 
 TEST_F(postgres_db, a_backend_that_is_terminated_loses_its_connection_and_no_more) {

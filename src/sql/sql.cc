@@ -61,6 +61,13 @@ bool retryable(error const& err) {
   return lite != nullptr && lite->code == sqlite_busy;
 }
 
+bool unavailable(error const& err) {
+  if (errors::is(err, unreachable) || errors::is(err, connection_lost)) return true;
+  auto const* pg = errors::as<postgres::pg_error>(err);
+  if (pg == nullptr) return false;
+  return pg->code == "57P01" || pg->code == "57P02" || pg->code == "57P03" || pg->code == "53300";
+}
+
 std::string_view constraint_of(error const& err) {
   if (auto const* pg = errors::as<postgres::pg_error>(err)) return pg->constraint;
   if (auto const* lite = errors::as<sqlite::sqlite_error>(err)) return lite->constraint;

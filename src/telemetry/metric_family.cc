@@ -212,7 +212,7 @@ std::unique_ptr<metric_series> metric_family::make_series(std::uint64_t hash,
 }
 
 void metric_family::add_callback(std::vector<std::pair<std::string, std::string>> labels,
-                                 std::function<double()> read) {
+                                 std::variant<number, counts> read) {
   for (auto& [name, value] : labels) {
     if (auto good = replace_bad_utf8(value)) value = *std::move(good);
   }
@@ -235,11 +235,12 @@ void metric_family::write_head(std::string& to) const {
 }
 
 void metric_family::write_histogram(std::string& to, std::string const& labels,
-                                    histogram_cell const& cell) const {
-  auto const seen = cell.read();
+                                    std::span<std::uint64_t const> buckets, double sum) const {
+  VOLE_REQUIRE(buckets.size() == spec_.bounds.size() + 1, "metric {}: {} buckets for {} bounds",
+               spec_.name, buckets.size(), spec_.bounds.size());
   std::uint64_t below = 0;
   for (std::size_t i = 0; i <= spec_.bounds.size(); ++i) {
-    below += seen.buckets[i];
+    below += buckets[i];
     std::string with_bound = labels;
     std::string bound = "+Inf";
     if (i < spec_.bounds.size()) {
@@ -249,8 +250,8 @@ void metric_family::write_histogram(std::string& to, std::string const& labels,
     append_label(with_bound, "le", bound);
     append_sample(to, spec_.name, "_bucket", with_bound, below);
   }
-  append_sample(to, spec_.name, "_sum", labels, seen.sum);
-  append_sample(to, spec_.name, "_count", labels, seen.count);
+  append_sample(to, spec_.name, "_sum", labels, sum);
+  append_sample(to, spec_.name, "_count", labels, below);
 }
 
 void metric_family::write_series(std::string& to, metric_series const& series) const {
@@ -263,7 +264,8 @@ void metric_family::write_series(std::string& to, metric_series const& series) c
   } else if (auto const* gauged = std::get_if<gauge_cell>(&series.cell)) {
     append_sample(to, spec_.name, "", labels, gauged->value());
   } else {
-    write_histogram(to, labels, std::get<histogram_cell>(series.cell));
+    auto const seen = std::get<histogram_cell>(series.cell).read();
+    write_histogram(to, labels, seen.buckets, seen.sum);
   }
 }
 
@@ -285,7 +287,12 @@ void metric_family::write(std::string& to) const {
   for (auto const& series : callbacks) {
     std::string labels;
     for (auto const& [name, value] : series->labels) append_label(labels, name, value);
-    append_sample(to, spec_.name, "", labels, series->read());
+    if (auto const* one = std::get_if<number>(&series->read)) {
+      append_sample(to, spec_.name, "", labels, (*one)());
+    } else {
+      auto const seen = std::get<counts>(series->read)();
+      write_histogram(to, labels, seen.counts, seen.sum);
+    }
   }
 }
 

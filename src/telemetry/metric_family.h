@@ -20,6 +20,7 @@
 
 #include "vole/internal/annotations.h"
 #include "vole/internal/raw_mutex.h"
+#include "vole/metrics.h"
 
 #include "telemetry/metric_cells.h"
 
@@ -65,8 +66,10 @@ class metric_family {
   // with finds or makes the series of these values. Bytes that are not UTF-8 count as U+FFFD.
   metric_series& with(std::span<std::string_view const> values);
 
+  using number = std::function<double()>;
+  using counts = std::function<metrics::histogram_counts()>;
   void add_callback(std::vector<std::pair<std::string, std::string>> labels,
-                    std::function<double()> read);
+                    std::variant<number, counts> read);
 
   // write appends the family in the text format; a family without series is left out.
   void write(std::string& to) const;
@@ -80,7 +83,7 @@ class metric_family {
   };
   struct callback_series {
     std::vector<std::pair<std::string, std::string>> labels;
-    std::function<double()> read;
+    std::variant<number, counts> read;
   };
 
   std::uint64_t hash_of(std::span<std::string_view const> values) const noexcept;
@@ -94,7 +97,7 @@ class metric_family {
   void write_head(std::string& to) const;
   void write_series(std::string& to, metric_series const& series) const;
   void write_histogram(std::string& to, std::string const& labels,
-                       histogram_cell const& cell) const;
+                       std::span<std::uint64_t const> buckets, double sum) const;
 
   metric_spec const spec_;
   std::uint64_t const seed_;  // so that label values taken from input cannot be made to collide

@@ -229,6 +229,14 @@ void registry::callback(callback_type type, std::string_view name, std::string_v
   impl_->family(std::move(spec))->add_callback(with, std::move(read));
 }
 
+void registry::histogram_func(std::string_view name, std::string_view help,
+                              std::span<double const> bounds,
+                              std::function<histogram_counts()> read) {
+  auto spec = make_spec(metric_type::histogram, name, help, labels{}, bounds);
+  spec.by_callback = true;
+  impl_->family(std::move(spec))->add_callback({}, std::move(read));
+}
+
 void registry::on_scrape(std::function<void()> fn) {
   impl_->on_scrape(std::move(fn));
 }

@@ -263,6 +263,25 @@ TEST(metrics, tells_of_the_runtime) {
             seen.at("vole_scheduling_latency_seconds_count"));
 }
 
+TEST(metrics, a_histogram_that_somebody_else_keeps_is_one) {
+  metrics::registry registry;
+  double const bounds[] = {0.5, 2, 10};
+  registry.histogram_func("h_seconds", "H.", bounds,
+                          [] { return metrics::histogram_counts{{3, 0, 1, 2}, 47.5}; });
+  EXPECT_EQ(registry.text(),
+            "# HELP h_seconds H.\n# TYPE h_seconds histogram\n"
+            "h_seconds_bucket{le=\"0.5\"} 3\n"
+            "h_seconds_bucket{le=\"2\"} 3\n"
+            "h_seconds_bucket{le=\"10\"} 4\n"
+            "h_seconds_bucket{le=\"+Inf\"} 6\n"
+            "h_seconds_sum 47.5\n"
+            "h_seconds_count 6\n");
+  metrics::registry of_runtime;
+  metrics::add_runtime(of_runtime);
+  EXPECT_NE(of_runtime.text().find("# TYPE vole_scheduling_latency_seconds histogram\n"),
+            std::string::npos);
+}
+
 using metrics_death = ::testing::Test;
 
 TEST(metrics_death, refuses_names_and_bounds_that_prometheus_does_not_allow) {

@@ -210,27 +210,19 @@ void add_process(registry& to) {
                 [at = start_time()] { return at; });
 }
 
-// The buckets of a Prometheus histogram, by hand: the scheduler counts, nobody observes.
 static void add_scheduling_latency(registry& to) {
-  constexpr auto name = "vole_scheduling_latency_seconds";
-  constexpr auto help = "How long a goroutine waited for a processor; one schedule in 64 is timed.";
-  auto const now = std::make_shared<runtime::latency_histogram>();
-  to.on_scrape([now] { *now = runtime::scheduling_latency(); });
-  auto const up_to = [now](std::size_t last) {
-    std::uint64_t n = 0;
-    for (std::size_t i = 0; i <= last; ++i) n += now->counts[i];
-    return static_cast<double>(n);
-  };
-  std::size_t const rest = now->counts.size() - 1;
-  for (std::size_t i = 0; i <= rest; ++i) {
-    auto const seconds = std::chrono::duration<double>(runtime::latency_histogram::bound(i));
-    to.callback(callback_type::counter, fmt::format("{}_bucket", name), help,
-                {{"le", i == rest ? "+Inf" : fmt::format("{}", seconds.count())}},
-                [up_to, i] { return up_to(i); });
+  using histogram = runtime::latency_histogram;
+  std::vector<double> bounds;
+  for (std::size_t i = 0; i + 1 < histogram().counts.size(); ++i) {
+    bounds.push_back(std::chrono::duration<double>(histogram::bound(i)).count());
   }
-  to.counter_func(fmt::format("{}_count", name), help, [up_to, rest] { return up_to(rest); });
-  to.counter_func(fmt::format("{}_sum", name), help,
-                  [now] { return std::chrono::duration<double>(now->sum).count(); });
+  to.histogram_func("vole_scheduling_latency_seconds",
+                    "How long a goroutine waited for a processor; one schedule in 64 is timed.",
+                    bounds, [] {
+                      auto const now = runtime::scheduling_latency();
+                      return histogram_counts{{now.counts.begin(), now.counts.end()},
+                                              std::chrono::duration<double>(now.sum).count()};
+                    });
 }
 
 void add_runtime(registry& to) {

@@ -17,26 +17,27 @@ import tempfile
 import threading
 import time
 
+import postgres
 from folio import Client, Database, Folio, call, wait_until
 
 PROGRAM, WHERE, CASE = sys.argv[1:4]
 STILL = ("--feed-pace", "0")
 
 
-def fresh_database(folder):
+def fresh_database(folder, options=""):
     if WHERE == "sqlite":
         return f"sqlite:{folder}/folio.db"
     with open(WHERE, encoding="utf-8") as f:
         server = json.load(f)["url"]
     name = f"t{os.getpid()}_{random.randrange(10**6)}"
-    Database(server + "/postgres").rows(f"create database {name}")
+    Database(server + "/postgres").rows(f"create database {name} {options}")
     return f"{server}/{name}"
 
 
 class Scene:
-    def __init__(self, *flags):
+    def __init__(self, *flags, url=None, options=""):
         self.folder = tempfile.mkdtemp(prefix="folio-test-")
-        self.url = fresh_database(self.folder)
+        self.url = url or fresh_database(self.folder, options)
         self.folio = Folio(PROGRAM, self.url, *flags, folder=self.folder)
         self.client = Client(self.folio)
         self.db = Database(self.url)
@@ -90,6 +91,7 @@ def users():
         assert unknown["request_id"] and unknown["trace_id"], unknown
         assert problem(client.delete("/v1/users"), 405, "method_not_allowed")
         assert client.get("/v1/users/nobody/portfolio").status == 404
+        assert client.portfolio("usr_abc123")["cash"] == [{"currency": "USD", "balance_minor": 0, "reserved_minor": 0}]
 
 
 def deposits():
@@ -114,9 +116,56 @@ def deposits():
         client.user("whale", 1)
         db.enrich("whale", 4 * 10**18)  # as far as the bank goes
         before = client.portfolio("u1")["cash"]
-        for _ in range(2):
-            problem(client.deposit("u1", 10**15, "beyond"), 409, "balance_limit")
+        refused = [client.deposit("u1", 10**15, "beyond") for _ in range(2)]
+        problem(refused[0], 409, "balance_limit")
+        assert refused[0].body == refused[1].body
+        problem(client.deposit("u1", 10**15 - 1, "beyond"), 422, "idempotency_key_reused")
         assert client.portfolio("u1")["cash"] == before
+        db.check_ledger()
+
+
+def no_account_passes_its_limit():
+    most = 4 * 10**18
+    with Scene(*STILL) as (_, client, db):
+        client.user("u1", 1)
+        db.enrich("u1", most - 3)
+        assert client.deposit("u1", 1).json()["balance_minor"] == most - 1
+        problem(client.deposit("u1", 2), 409, "balance_limit")
+        assert client.deposit("u1", 1).json()["balance_minor"] == most
+        too_dear = client.order("u1", "AAPL", "sell", 10**15, limit=4 * 10**9 + 1, key="dear")
+        problem(too_dear, 400, "out_of_range", "qty_micro")
+        assert client.order("u1", "AAPL", "sell", 10**15, limit=4 * 10**9 + 1, key="dear").body == too_dear.body
+        db.check_ledger()
+
+
+def what_a_key_was_answered_is_repeated():
+    with Scene(*STILL) as (folio, client, db), concurrent.futures.ThreadPoolExecutor(2) as pool:
+        unknown = client.deposit("late", 5, "k1")
+        problem(unknown, 404, "user_not_found")
+        client.user("late")
+        assert client.deposit("late", 5, "k1").body == unknown.body
+        problem(client.deposit("late", 6, "k1"), 422, "idempotency_key_reused")
+        no_symbol = client.order("late", "NOPE", "buy", 1, key="k2")
+        problem(no_symbol, 404, "unknown_symbol")
+        assert client.order("late", "NOPE", "buy", 1, key="k2").body == no_symbol.body
+        poor = client.order("late", "AAPL", "buy", 1_000_000, key="k3")
+        problem(poor, 409, "insufficient_funds")
+        assert client.portfolio("late")["cash"] == [{"currency": "USD", "balance_minor": 0, "reserved_minor": 0}]
+        assert db.rows("select id from accounts where owner = 'late' and unit <> 'USD'") == []
+        again = client.order("late", "AAPL", "buy", 1_000_000, key="k3")
+        assert again.body == poor.body
+
+        def line():
+            """a refusal that is repeated is logged with its code too"""
+            return [l for l in folio.log_lines() if l.get("request_id") == again.headers["X-Request-Id"]]
+        assert "insufficient_funds" in wait_until(line)[0]["error"], line()
+        paid = client.deposit("late", 7, "k4")
+        assert paid.status == 201
+        with db.held():  # a repetition waits to claim its key: another one need not
+            both = [pool.submit(client.deposit, "late", 7, "k4") for _ in range(2)]
+            done, waiting = concurrent.futures.wait(both, 20, concurrent.futures.FIRST_COMPLETED)
+            assert done.pop().result().body == paid.body
+        assert waiting.pop().result().body == paid.body
         db.check_ledger()
 
 
@@ -153,6 +202,7 @@ def orders():
         assert client.order("u1", "AAPL", "sell", 1_500_001, key="o2").body == refused.body
         problem(client.order("u1", "AAPL", "buy", 10**12), 409, "insufficient_funds")
         problem(client.order("u1", "NOPE", "buy", 1), 404, "unknown_symbol")
+        problem(client.order("u1", "GOOG", "buy", 1), 404, "unknown_symbol")  # its prices begin in 2004
         problem(client.order("ghost", "AAPL", "buy", 1), 404, "user_not_found")
         for key, value in (("qty_micro", 0), ("side", "steal"), ("type", "stop"), ("limit_minor", 5), ("user_id", "a/b")):
             body = {"user_id": "u1", "symbol": "AAPL", "side": "buy", "type": "market", "qty_micro": 1, key: value}
@@ -211,13 +261,19 @@ def an_order_that_cannot_be_filled_holds_nobody_up():
             client.user(name, 10_000_00)
             assert client.order(name, "IBM", "buy", 1_000_000).status == 201
             sales.append(client.order(name, "IBM", "sell", 1_000_000, limit=limit).json()["id"])
+        client.user("odd", 10_000_00)
+        assert client.order("odd", "AAPL", "buy", 1_000_000).status == 201
+        sales.append(client.order("odd", "AAPL", "buy", 1_000_000, limit=10).json()["id"])
         db.enrich("whale", 4 * 10**18)
+        db.enrich("odd", 10**14)
         folio.kill()
-        db.change(f"update prices set price_minor = {limit} where symbol = 'IBM'")
+        db.change(f"update prices set price_minor = {limit} where symbol = 'IBM'",
+                  "update prices set price_minor = 1 where symbol = 'AAPL'",
+                  f"update orders set qty_micro = {2**63 - 10} where id = '{sales[2]}'")  # more than an account holds
         folio.start()
-        assert [client.get("/v1/orders/" + i).json()["state"] for i in sales] == ["cancelled", "filled"]
+        assert [client.get("/v1/orders/" + i).json()["state"] for i in sales] == ["cancelled", "filled", "cancelled"]
         given_up = [line for line in folio.log_lines() if line["msg"] == "order cancelled: it cannot be filled"]
-        assert len(given_up) == 1 and sales[0] in given_up[0]["error"], given_up
+        assert len(given_up) == 2 and all(any(i in line["error"] for line in given_up) for i in sales[::2]), given_up
         db.check_ledger()
 
 
@@ -248,6 +304,12 @@ def prices_and_their_stream():
         two = client.get("/v1/prices?symbols=MSFT,AAPL").json()["prices"]
         assert [p["symbol"] for p in two] == ["MSFT", "AAPL"] and list(two[0]) == ["symbol", "price_minor", "as_of"]
         problem(client.get("/v1/prices?symbols=NOPE"), 404, "unknown_symbol")
+        two = client.get("/v1/prices?symbols=MSFT&symbols=AAPL").json()["prices"]
+        assert [p["symbol"] for p in two] == ["MSFT", "AAPL"], two
+        for query in ("symbols=%zz", "symbols=AAPL;MSFT", "symbols=AAPL,", "symbols=,AAPL", "symbols=A%20B"):
+            for path in ("/v1/prices", "/v1/prices/stream"):
+                problem(client.get(f"{path}?{query}"), 400, "invalid_field", "symbols")
+        assert [p["symbol"] for p in client.get("/v1/prices?symbols=").json()["prices"]][:4] == listed[:4]
         idle = [http.client.HTTPConnection(folio.public, timeout=20) for _ in range(20)]
         for connection in idle:  # readers that never read hold nobody up
             connection.request("GET", "/v1/prices/stream")
@@ -272,6 +334,89 @@ def prices_and_their_stream():
             """readers that have gone leave the hub"""
             return "folio_price_subscribers 0" in call(folio.admin, "GET", "/metrics").body.decode()
         wait_until(no_subscribers)
+
+
+def a_symbol_is_known_from_its_first_price_on():
+    with Scene(*STILL) as (_, client, _db):
+        for path in ("/v1/prices", "/v1/prices/stream"):
+            problem(client.get(path + "?symbols=GOOG"), 404, "unknown_symbol")
+        assert "GOOG" not in [p["symbol"] for p in client.get("/v1/prices").json()["prices"]]
+
+
+def positions_come_in_the_order_of_bytes():
+    scene = Scene(options="template template0 encoding 'UTF8' locale 'C' locale_provider icu icu_locale 'en-US'")
+    prices = os.path.join(scene.folder, "p.csv")
+    with open(prices, "w", encoding="utf-8") as f:
+        f.write("symbol,date,price\na,Jan 1 2000,1\nB,Jan 1 2000,1\n")
+    scene.folio.flags = (*STILL, "--prices", prices)
+    with scene as (_, client, _db):
+        client.user("u1", 1000)
+        for symbol in ("a", "B"):
+            assert client.order("u1", symbol, "buy", 1_000_000).status == 201
+        assert [p["symbol"] for p in client.portfolio("u1")["positions"]] == ["B", "a"]
+
+
+def two_processes_move_one_feed():
+    with Scene("--feed-pace", "20ms") as (first, client, db):
+        second = Folio(PROGRAM, first.database, "--feed-pace", "20ms", folder=tempfile.mkdtemp(prefix="folio-test-"))
+        with second:
+            def steps(folio):
+                text = call(folio.admin, "GET", "/metrics").body.decode()
+                return int(text.split("\nfolio_feed_steps_total ")[1].split()[0])
+
+            def stands():
+                return int(db.rows("select step from feed")[0][0])
+            wait_until(lambda: stands() >= 30, 60)
+            made = steps(first) + steps(second)
+            assert made <= stands() + 1, made  # from step 0 on, each was made once
+            first.kill()
+            left = stands()
+            wait_until(lambda: stands() >= left + 3)
+            last = stands()
+            assert Client(second).get("/v1/prices").status == 200 and last > left
+        shutil.rmtree(second.folder, ignore_errors=True)
+
+
+def no_time_limit_is_none():
+    with Scene(*STILL, "--request-timeout", "0", "--read-timeout", "0") as (_, client, _db):
+        client.user("u1", 5)
+        assert client.portfolio("u1")["total_minor"] == 5
+
+
+def a_database_that_is_away_is_503():
+    folder = tempfile.mkdtemp(prefix="folio-test-")
+    state = os.path.join(folder, "postgres.json")
+    postgres.start(state)
+    try:
+        at = postgres.known(state)["url"].split("@")[1]
+        with Scene(*STILL, url=f"postgres://folio:hush@{at}/postgres") as (folio, client, _db):
+            client.user("usr_x", 1_000_000)
+            order = client.order("usr_x", "AAPL", "buy", 1_000_000).json()["id"]
+            cmdline = call(folio.admin, "GET", "/debug/pprof/cmdline").body
+            assert at.encode() in cmdline and b"hush" not in cmdline, cmdline
+            postgres.halt(state)
+            away = client.get("/v1/users/usr_x/portfolio")
+            body = problem(away, 503, "database_unavailable")
+            assert int(away.headers["Retry-After"]) > 0
+
+            def lines():
+                """the request's line is in the log"""
+                return [l for l in folio.log_lines() if l.get("request_id") == body["request_id"]]
+            said = wait_until(lines)
+            assert len(said) == 1, said
+            assert said[0]["error"] == f"load portfolio for user usr_x: connect to {at}: connection refused", said
+            problem(client.deposit("usr_x", 1), 503, "database_unavailable")
+            postgres.resume(state)
+            for _ in range(2):  # the second time with connections that the server has closed
+                assert client.get(f"/v1/orders/{order}").json()["id"] == order
+                assert client.portfolio("usr_x")["positions"][0]["symbol"] == "AAPL"
+                assert client.deposit("usr_x", 1).status == 201
+                postgres.halt(state, "immediate")
+                postgres.resume(state)
+            assert client.get(f"/v1/orders/{order}").json()["id"] == order
+    finally:
+        postgres.stop(state)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def a_restart_goes_on_where_the_prices_stood():
@@ -310,7 +455,11 @@ def the_public_port_has_no_admin_pages():
         assert call(folio.admin, "GET", "/readyz").status == 200
         dump = call(folio.admin, "GET", "/debug/pprof/goroutine?debug=2").body.decode()
         assert "folio::market::run" in dump, dump[:2000]
-        assert "folio_feed_steps_total 1" in call(folio.admin, "GET", "/metrics").body.decode()
+        metrics = call(folio.admin, "GET", "/metrics").body.decode()
+        for line in ("folio_feed_steps_total 1", 'sql_connections{state="idle"}', "sql_waiting 0", "sql_wait_seconds_total",
+                     'sql_errors_total{operation="query"}', 'sql_operation_duration_seconds_bucket{operation="exec",le="1"}',
+                     "# TYPE vole_scheduling_latency_seconds histogram"):
+            assert "\n" + line in metrics, (line, metrics)
         rebound = call(folio.admin, "GET", "/metrics", headers={"Host": "evil.example"})
         assert rebound.status in (403, 421), rebound.status
 

@@ -38,17 +38,31 @@ def start(state):
         shutil.chown(folder, as_server([])[1].split("=")[1])
     data, port = os.path.join(folder, "data"), folio.free_port()
     run([folio.find_postgres("initdb"), "-D", data, "-U", "folio", "-A", "trust", "-E", "UTF8", "--no-locale"])
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c max_connections=50"
-    run([folio.find_postgres("pg_ctl"), "-D", data, "-w", "-t", "60", "-l", os.path.join(folder, "log"), "-o", options,
-         "start"])
     with open(state, "w", encoding="utf-8") as f:
-        json.dump({"folder": folder, "url": f"postgres://folio@127.0.0.1:{port}"}, f)
+        json.dump({"folder": folder, "port": port, "url": f"postgres://folio@127.0.0.1:{port}"}, f)
+    resume(state)
+
+
+def known(state):
+    with open(state, encoding="utf-8") as f:
+        return json.load(f)
+
+
+def halt(state, mode="fast"):
+    """Ends the server; its data stays, and its port if it was started by this process."""
+    run([folio.find_postgres("pg_ctl"), "-D", os.path.join(known(state)["folder"], "data"), "-m", mode, "-w", "stop"])
+
+
+def resume(state):
+    folder, port = known(state)["folder"], known(state)["port"]
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c max_connections=50"
+    run([folio.find_postgres("pg_ctl"), "-D", os.path.join(folder, "data"), "-w", "-t", "60", "-l",
+         os.path.join(folder, "log"), "-o", options, "start"])
 
 
 def stop(state):
-    with open(state, encoding="utf-8") as f:
-        folder = json.load(f)["folder"]
-    run([folio.find_postgres("pg_ctl"), "-D", os.path.join(folder, "data"), "-m", "immediate", "-w", "stop"])
+    folder = known(state)["folder"]
+    halt(state, "immediate")
     shutil.rmtree(folder, ignore_errors=True)
     os.remove(state)
 

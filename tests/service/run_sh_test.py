@@ -4,6 +4,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -37,12 +38,21 @@ def main():
             text = open(said, encoding="utf-8").read()
             assert answer is not process and '"MINE"' in answer.body.decode(), text
             wait_until(lambda: call(admin, "GET", "/readyz").status == 200)
-            assert f"http://{listen}/v1/prices" in text and f"http://{admin}/debug/pprof/profile" in text, text
+
+            def hints():
+                """what to try next is said once folio is ready"""
+                text = open(said, encoding="utf-8").read()
+                return f"http://{listen}/v1/prices" in text and f"http://{admin}/debug/pprof/profile" in text
+            wait_until(hints)
             process.send_signal(signal.SIGINT)
             assert process.wait(30) == 0, text
         assert os.path.exists(os.path.join(elsewhere, "mine.db"))
         helped = subprocess.run([RUN, "--help"], capture_output=True, text=True, cwd=elsewhere, timeout=120, check=True)
-        assert "--feed-pace" in helped.stdout and "Starting" not in helped.stderr
+        assert "--feed-pace" in helped.stdout and "Try, in another terminal" not in helped.stderr
+        taken = socket.create_server(("127.0.0.1", 0))
+        failed = subprocess.run([RUN, "--listen", f"127.0.0.1:{taken.getsockname()[1]}", "--admin", "none", "--database",
+                                 "sqlite:mine.db"], capture_output=True, text=True, cwd=elsewhere, timeout=120, check=False)
+        assert failed.returncode == 1 and "Try, in another terminal" not in failed.stderr, failed.stderr
         wrong = subprocess.run([RUN, "--lisen", "x"], capture_output=True, text=True, cwd=elsewhere, timeout=120, check=False)
         assert wrong.returncode == 2 and "--lisen" in wrong.stderr.splitlines()[-1], wrong.stderr
 

@@ -124,7 +124,10 @@ class url {
   // query returns the first value of a parameter, decoded ('+' is a space); none: nullopt.
   // A parameter with a malformed escape or a ';' is passed over.
   std::optional<std::string> query(std::string_view name) const;
-  // queries returns all parameters in order, decoded.
+  // query_all returns every value of a parameter, decoded, in order.
+  // Errors: a malformed escape, or a ';', anywhere in the query: then nobody knows what was meant.
+  result<std::vector<std::string>> query_all(std::string_view name) const;
+  // queries returns all parameters in order, decoded. Malformed ones are passed over.
   std::vector<std::pair<std::string, std::string>> queries() const;
 
  private:
@@ -224,6 +227,9 @@ class response_writer : public io::writer {
 
   // flush sends everything written so far. For streams; an ordinary handler never needs it.
   virtual error flush() = 0;
+  // The same, where ctx ends the wait for a slow client too. What has not gone out by then is lost,
+  // and the answer with it.
+  virtual error flush(context const& ctx);
 
   // status is what write_header fixed, 0 before; bytes_written counts the body.
   virtual int status() const = 0;

@@ -3,6 +3,10 @@
 // http://host:port/debug/pprof/profile`.
 #pragma once
 
+#include <functional>
+#include <string>
+#include <vector>
+
 #include "vole/http/mux.h"
 
 namespace vole::http {
@@ -17,7 +21,8 @@ namespace vole::http {
 //   wall          the same for time that passes, waiting included; also at /debug/fgprof
 //   delta_NAME    heap, block or mutex: what changed since the same scraper came last
 //   symbol        names of program counters, in the query or the body of a POST: 0x1234+0x5678
-//   cmdline       the command line, arguments divided by NUL
+//   cmdline       the command line, arguments divided by NUL, as pprof_options::show_arguments
+//                 leaves them
 //
 // Each profile comes as a page for the browser with ?format=flamegraph (and &type=alloc_space).
 //
@@ -25,6 +30,10 @@ namespace vole::http {
 // never the one of the public service. Any number of requests may capture at the same time; one
 // that is given up ends its capture.
 // Source: Go net/http/pprof. Differs: captures overlap; flame graphs; trace is not there: 501.
-void handle_pprof(mux& pages);
+struct pprof_options {
+  // Changes the words of the command line before they are shown: a password must not be.
+  std::function<void(std::vector<std::string>& words)> show_arguments = {};
+};
+void handle_pprof(mux& pages, pprof_options options = {});
 
 }  // namespace vole::http

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "vole/context.h"
@@ -40,12 +41,26 @@ struct request_record {
   error err;  // why the answer did not get through, or why the message was refused; null: all well
 };
 
+// refused_message is why a message is answered before any handler sees it: it is no valid request
+// (400, 408, 414, 417, 431, 501, 505), or it comes on a connection too many (503).
+struct refused_message final : errors::typed_base {
+  refused_message(int code, std::string_view why, std::size_t byte, std::string_view from)
+      : status(code), reason(why), at(byte), remote_addr(from) {}
+  std::string message() const override;
+
+  int status;
+  std::string reason;  // "request line too long"
+  std::size_t at;      // byte of the message
+  std::string remote_addr;
+};
+
 // server_hooks: http sees no logger and no metrics; it tells. Each may be empty; they are called on
 // the connection's goroutine and must not block for long.
 struct server_hooks {
   std::function<void(request_record const&)> on_request_done = {};
-  // A message that was refused before any handler saw it (400, 408, 414, 417, 431, 501, 505), or a
-  // connection that broke. Silent ends (idle timeout, client closed between requests) are no error.
+  // A message that was refused before any handler saw it, then err is a refused_message, or a
+  // connection that broke. Silent ends (idle timeout, client closed between requests) are no error,
+  // and connections too many are counted in server_stats alone.
   std::function<void(std::string_view remote_addr, error const& err)> on_connection_error = {};
   // A C++ exception came out of the handler; the client was answered 500 where that was possible.
   std::function<void(request& req, std::string_view what)> on_exception = {};
@@ -70,10 +85,9 @@ struct server_options {
   std::uint64_t body_bytes_max = 1024 * 1024;     // else body_too_large; see max_body
   std::size_t connections_max = 65'536;           // past it: 503 and close
 
-  // Answers a message that is refused before any handler sees it (on_connection_error names the
-  // statuses). One line of plain text when it is empty, says nothing or throws. The connection ends
-  // after it.
-  std::function<void(response_writer& res, int status, std::string_view reason)> refusal = {};
+  // Answers a message that is refused before any handler sees it. One line of plain text when it is
+  // empty, says nothing or throws. The connection ends after it.
+  std::function<void(response_writer& res, refused_message const& why)> refusal = {};
 
   // What the contexts of requests derive from; background when there is none.
   std::optional<context::stored> base_context = {};

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "vole/context.h"
 #include "vole/errors.h"
 #include "vole/http/message.h"
 #include "vole/internal/clock.h"
@@ -23,17 +24,25 @@ struct sse_event {
 // sse turns a response into an event stream: text/event-stream, no caching, no proxy buffering.
 // Each send leaves at once. An error means that the client has gone or takes nothing: return.
 //
-//   http::sse stream(res);
-//   while (auto price = http_recv...) { if (stream.send({.data = json, .name = "price"})) return; }
+//   http::sse stream(ctx, res);
+//   while (auto price = recv(ctx, prices)) {
+//     if (stream.send(ctx, {.data = **price, .name = "price"})) return;
+//   }
+//
+// Without a context a call waits for a client that takes nothing until the server's write timeout;
+// with one it ends with that too: give it what ends when the server stops.
 class sse {
  public:
   // Sends the head at once.
-  explicit sse(response_writer& res);
+  explicit sse(response_writer& res) : sse(context{}, res) {}
+  sse(context const& ctx, response_writer& res);
 
   // send writes one event. Errors: a name or id with a line break; whatever write returns.
-  error send(sse_event const& event);
+  error send(sse_event const& event) { return send(context{}, event); }
+  error send(context const& ctx, sse_event const& event);
   // comment writes ": text", which clients ignore: the heartbeat that keeps proxies from closing.
-  error comment(std::string_view text);
+  error comment(std::string_view text) { return comment(context{}, text); }
+  error comment(context const& ctx, std::string_view text);
 
   // last_event_id is what a browser that connects again says it saw last, or "".
   static std::string_view last_event_id(request const& req);

@@ -27,6 +27,7 @@ class recorder final : public response_writer {
   error flush() override;
   int status() const override { return status_; }
   std::uint64_t bytes_written() const override { return body_.size(); }
+  using response_writer::flush;
   using response_writer::write;
 
   std::string const& body() const { return body_; }

@@ -8,7 +8,9 @@
 // Source: RFC 9457 (Problem Details for HTTP APIs).
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,8 +26,9 @@ struct problem {
   std::string code = "internal";  // stable, for programs: "user_exists"
   std::string detail = {};        // for people; "": left out
   std::string field = {};  // which field of the request is wrong: "amount_minor"; "": left out
-  std::string type = "about:blank";  // a URI
-  std::string title = {};            // "": the status' own words
+  std::string type = "about:blank";                      // a URI
+  std::string title = {};                                // "": the status' own words
+  std::optional<std::chrono::seconds> retry_after = {};  // the header Retry-After
 };
 
 // to_json is the body of the answer. Empty ids are left out.
@@ -87,8 +90,9 @@ problem to_problem(error const& err);
 void respond(http::response_writer& res, http::request& req, problem const& p,
              error const& err = nullptr);
 
-// The same where there is no request: for http::server_options::refusal.
-void respond(http::response_writer& res, problem const& p);
+// The same where there is no request, with the ids that ctx carries: for
+// http::server_options::refusal.
+void respond(http::response_writer& res, problem const& p, context const& ctx);
 
 // A handler that may fail; what it returns is answered by respond.
 using fallible_handler = std::function<error(http::response_writer&, http::request&)>;
