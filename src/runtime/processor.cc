@@ -63,18 +63,19 @@ void scheduler::leave_blocking(goroutine& self) noexcept {
 // hand_over gives away the processor of a worker that is about to stop.
 void scheduler::hand_over(processor* p) noexcept {
   raw_lock const lock(mu_);
-  bool const work = !p->queue.empty() || global_.count > 0 || background_may_run();
-  // If everybody else is asleep and nobody waits for descriptors and timers, this processor must
-  // not sleep yet.
-  bool const last_awake =
-      !work && idle_count_locked_ + 1 >= processor_count_.load(memory_order_relaxed) &&
-      !poller_blocked_.load() && (the_netpoller().handles() > 0 || next_timer() != never);
-  if (work || last_awake) {
-    handoffs_.fetch_add(1, memory_order_relaxed);
-    start_worker(p, false);
-  } else {
+  if (p->queue.empty() && global_.count == 0 && !background_may_run()) {
+    // Idle before the look: who arms a timer or opens a descriptor after it finds whom to wake.
     put_idle(p);
+    // If everybody else is asleep and nobody waits for descriptors and timers, this processor must
+    // not sleep yet.
+    bool const last_awake = idle_count_locked_ >= processor_count_.load(memory_order_relaxed) &&
+                            !poller_blocked_.load() &&
+                            (the_netpoller().handles() > 0 || next_timer() != never);
+    if (!last_awake) return;
+    p = take_idle();
   }
+  handoffs_.fetch_add(1, memory_order_relaxed);
+  start_worker(p, false);
 }
 
 // --- wired goroutines
@@ -135,7 +136,7 @@ void scheduler::put_idle(processor* p) noexcept {
   p->next = idle_;
   idle_ = p;
   // seq_cst: pairs with worker.cc:wake_one, whose caller has armed a timer or opened a descriptor
-  // before; the worker that comes from here looks for those afterwards
+  // before; the worker that comes from here, or hand_over, looks for those afterwards
   idle_count_.store(++idle_count_locked_);
 }
 

@@ -529,6 +529,12 @@ goroutine* scheduler::wait_for_net(worker& w) noexcept {
   poll_until_.store(until.time_since_epoch().count());
   // A timer armed after next_timer() either sees poll_until_ and interrupts, or is seen here.
   time_point const deadline = std::min(until, next_timer());
+  if (deadline == never && the_netpoller().handles() == 0) [[unlikely]] {
+    // What it came for is gone. If the others fell asleep before poller_blocked_ was set, none of
+    // them has seen that it waits in vain.
+    raw_lock const lock(mu_);
+    if (poller_waits_in_vain()) the_netpoller().interrupt();
+  }
   goroutine_chain chain;
   time_point const t = the_netpoller().poll(chain, &deadline);
   coarse_now_.store(t.time_since_epoch().count(), memory_order_relaxed);

@@ -5,23 +5,13 @@
 // (<part>_test.cc), and fails under the faults that it is there to find
 // (faults_test.cc).
 
-#include "explorer.h"
+#include "model_case.h"
 
 namespace vole::internal {
 class timer_heap;
 }
 
 namespace vole::model {
-
-struct model_case {
-  char const* name;
-  options bounds;
-  void (*body)();
-};
-
-// expect_holds explores the case and fails the running test when anything is
-// found.
-void expect_holds(model_case const& c);
 
 // use_timers has the timers of this execution armed in that heap.
 void use_timers(internal::timer_heap& heap) noexcept;

@@ -26,10 +26,19 @@
 #include "memory.h"
 #include "plain.h"
 #include "runtime/fiber.h"
+#include "thread_locals.h"
 
 namespace vole::model {
 
-enum class thread_state : std::uint8_t { runnable, yielded, asleep, suspended, joining, ended };
+enum class thread_state : std::uint8_t {
+  runnable,
+  yielded,
+  asleep,
+  suspended,
+  joining,
+  settling,
+  ended
+};
 
 struct step {
   enum class what : std::uint8_t { access, note };
@@ -56,6 +65,16 @@ struct seen_read {
   std::uint32_t times;
 };
 
+// deferred is an access that a fault has come late.
+struct deferred {
+  cell word;
+  op kind;
+  std::uint64_t operand;
+  memory_order order;
+  std::source_location where;
+  int steps_left;
+};
+
 struct model_thread {
   internal::fiber context;
   std::vector<char> stack;
@@ -64,6 +83,7 @@ struct model_thread {
   bool timed = false;  // asleep with a deadline
   bool timed_out = false;
   bool goroutine = false;
+  bool service = false;
   void const* sleeps_on = nullptr;
   void* user = nullptr;
   thread_function fn = nullptr;
@@ -72,6 +92,8 @@ struct model_thread {
   reader memory;
   std::vector<seen_read> reads;  // since the last pause
   std::uint32_t spins_out = 0;   // pauses for which it goes on spinning, whatever others do
+  std::vector<char> locals;      // its thread_locals, while it does not run
+  std::vector<deferred> late;
 };
 
 struct decision {
@@ -124,8 +146,11 @@ class engine {
   void freed(void const* at, std::size_t bytes);
 
   // explorer.cc
-  int start_thread(char const* name, thread_function fn, void* a, void* b, bool is_goroutine);
+  int start_thread(char const* name, thread_function fn, void* a, void* b, bool is_goroutine,
+                   bool is_service);
   void join();
+  void settle();
+  void hold_choices(bool on) noexcept { choices_held_ = on; }
   void suspend(std::source_location const& where);
   void resume(int id, std::source_location const& where);
   std::uint32_t choose(std::uint32_t n);
@@ -135,9 +160,13 @@ class engine {
   }
   [[noreturn]] void fail(std::string what);
   void clock_step(std::uint64_t ns) noexcept { clock_step_ns_ = ns; }
+  void clock_reaches(std::uint64_t ns) noexcept {
+    if (clock_ns_ < ns) clock_ns_ = ns;
+  }
   std::uint64_t clock_ns() noexcept { return clock_ns_ += clock_step_ns_; }
   int current() const noexcept { return current_; }
   model_thread& thread_at(int id) noexcept { return threads_[static_cast<std::size_t>(id)]; }
+  void note(char const* text, int other, std::source_location const& where);
 
  private:
   void run_once(std::function<void()> const& body);
@@ -148,13 +177,16 @@ class engine {
   void schedule(bool caller_can);
   void switch_to(int id);
   bool last_resort(std::vector<int>& who);
-  void note(char const* text, int other, std::source_location const& where);
 
   // steps.cc
   location& reach(cell const& c, std::source_location const& where, bool writes);
   void point(void const* at);
   void any_point();
   bool breaks(fault::effect what, op kind, memory_order order, std::source_location const& where);
+  void defer(cell const& c, op kind, std::uint64_t operand, memory_order order,
+             std::source_location const& where);
+  // Does what a fault has come late, if its time is there or `all` is to be done.
+  void catch_up(bool all);
   // unlike: an older store that holds this is not chosen.
   std::uint32_t choose_store(location& l, memory_order order, std::uint64_t const* unlike);
   void remember_read(std::uint32_t id, std::uint32_t index);
@@ -179,13 +211,18 @@ class engine {
   int preemptions_left_ = 0;
   int stale_left_ = 0;
   bool restart_ = false;
+  bool choices_held_ = false;
+  bool catching_up_ = false;
   std::unordered_set<void const*> shared_;  // words that several threads use, one of them writing
 
   model_thread threads_[threads_max];
   int used_ = 0;
   int live_ = 0;
+  int awaited_ = 0;  // of these, those that are no services
   int current_ = -1;
   internal::fiber home_;
+  thread_locals locals_;
+  std::vector<char> locals_at_home_;
   bool running_ = false;
   std::uint32_t idle_rounds_ = 0;
   std::uint64_t clock_ns_ = 0;

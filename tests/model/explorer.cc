@@ -67,6 +67,8 @@ void engine::run_once(std::function<void()> const& body) {
   stale_left_ = with_.stale_reads;
   used_ = 0;
   live_ = 0;
+  awaited_ = 0;
+  choices_held_ = false;
   idle_rounds_ = 0;
   clock_ns_ = 3'600'000'000'000;
   clock_step_ns_ = 0;
@@ -76,18 +78,20 @@ void engine::run_once(std::function<void()> const& body) {
   shadow_.reset();
   start_thread(
       "main", [](void* fn, void*) { (*static_cast<std::function<void()> const*>(fn))(); },
-      const_cast<void*>(static_cast<void const*>(&body)), nullptr, false);
+      const_cast<void*>(static_cast<void const*>(&body)), nullptr, false, false);
   running_ = true;
   current_ = 0;
+  locals_.exchange(locals_at_home_, threads_[0].locals);
   internal::fiber_switch(home_, threads_[0].context);
+  locals_.exchange(threads_[0].locals, locals_at_home_);
   running_ = false;
   inside_case = false;
   current_ = -1;
   report_.steps += trace_.size();
 }
 
-int engine::start_thread(char const* name, thread_function fn, void* a, void* b,
-                         bool is_goroutine) {
+int engine::start_thread(char const* name, thread_function fn, void* a, void* b, bool is_goroutine,
+                         bool is_service) {
   if (used_ == static_cast<int>(threads_max)) fail("too many threads");
   int const id = used_++;
   model_thread& t = thread_at(id);
@@ -100,6 +104,7 @@ int engine::start_thread(char const* name, thread_function fn, void* a, void* b,
   t.state = thread_state::runnable;
   t.timed = t.timed_out = false;
   t.goroutine = is_goroutine;
+  t.service = is_service;
   t.sleeps_on = nullptr;
   t.user = nullptr;
   t.fn = fn;
@@ -107,6 +112,8 @@ int engine::start_thread(char const* name, thread_function fn, void* a, void* b,
   t.b = b;
   t.reads.clear();
   t.spins_out = 0;
+  t.locals = locals_.fresh();
+  t.late.clear();
   t.memory = {};
   if (current_ >= 0) {
     t.memory.seen = self().memory.seen;
@@ -114,6 +121,7 @@ int engine::start_thread(char const* name, thread_function fn, void* a, void* b,
   }
   t.memory.seen.clock[static_cast<std::size_t>(id)] = 1;
   ++live_;
+  if (!is_service) ++awaited_;
   return id;
 }
 
@@ -127,16 +135,18 @@ void engine::fiber_main(void* arg) {
 }
 
 void engine::end_current() {
+  catch_up(true);
   self().state = thread_state::ended;
   --live_;
+  if (!self().service) --awaited_;
   note("ends", -1, {});
   for (int i = 0; i < used_; ++i) {
     model_thread& t = thread_at(i);
     if (t.state != thread_state::joining) continue;
     t.memory.seen.join(self().memory.seen);
-    if (live_ == 1) t.state = thread_state::runnable;
+    if (awaited_ == 1) t.state = thread_state::runnable;
   }
-  if (live_ == 0) {
+  if (awaited_ == 0) {
     internal::fiber_switch(self().context, home_);
   }
   schedule(false);
@@ -148,12 +158,19 @@ void engine::join() {
     if (thread_at(i).state == thread_state::ended)
       self().memory.seen.join(thread_at(i).memory.seen);
   }
-  if (live_ == 1) return;
+  if (awaited_ == 1) return;
   self().state = thread_state::joining;
   schedule(false);
 }
 
+void engine::settle() {
+  note("waits until all others have come to rest", -1, {});
+  self().state = thread_state::settling;
+  schedule(false);
+}
+
 void engine::suspend(std::source_location const& where) {
+  catch_up(true);
   note("is parked", -1, where);
   self().state = thread_state::suspended;
   schedule(false);
@@ -172,7 +189,7 @@ void engine::resume(int id, std::source_location const& where) {
 }
 
 std::uint32_t engine::choose(std::uint32_t n) {
-  if (n <= 1) return 0;
+  if (n <= 1 || choices_held_) return 0;
   if (depth_ < decisions_.size()) {
     if (decisions_[depth_].count != n) {
       fail("the case does not do the same when it is run again");
@@ -184,13 +201,13 @@ std::uint32_t engine::choose(std::uint32_t n) {
   return 0;
 }
 
-// Those who go on only when nobody else can: first who spins, then who sleeps
-// until a deadline.
+// Those who go on only when nobody else can: first who spins, then who waits
+// for all others to rest, then who sleeps until a deadline.
 bool engine::last_resort(std::vector<int>& who) {
-  for (auto const state : {thread_state::yielded, thread_state::asleep}) {
+  for (auto const state : {thread_state::yielded, thread_state::settling, thread_state::asleep}) {
     for (int i = 0; i < used_; ++i) {
       model_thread const& t = thread_at(i);
-      if (t.state == state && (state == thread_state::yielded || t.timed)) who.push_back(i);
+      if (t.state == state && (state != thread_state::asleep || t.timed)) who.push_back(i);
     }
     if (!who.empty()) return true;
   }
@@ -227,6 +244,7 @@ void engine::schedule(bool caller_can) {
 
 void engine::switch_to(int id) {
   model_thread& from = self();
+  locals_.exchange(from.locals, thread_at(id).locals);
   current_ = id;
   internal::fiber_switch(from.context, thread_at(id).context);
 }
@@ -259,7 +277,18 @@ report explore(char const* name, options const& with, std::function<void()> cons
 }
 int start_thread(char const* name, thread_function fn, void* a, void* b, bool is_goroutine) {
   engine::guard const g;
-  return the_engine().start_thread(name, fn, a, b, is_goroutine);
+  return the_engine().start_thread(name, fn, a, b, is_goroutine, false);
+}
+int service(char const* name, thread_function fn, void* a, void* b) {
+  engine::guard const g;
+  return the_engine().start_thread(name, fn, a, b, false, true);
+}
+void settle() noexcept {
+  engine::guard const g;
+  the_engine().settle();
+}
+void hold_choices(bool on) noexcept {
+  the_engine().hold_choices(on);
 }
 void join() noexcept {
   engine::guard const g;
@@ -294,6 +323,13 @@ void clock_step(std::uint64_t ns) noexcept {
 }
 std::uint64_t clock_ns() noexcept {
   return the_engine().clock_ns();
+}
+void clock_reaches(std::uint64_t ns) noexcept {
+  the_engine().clock_reaches(ns);
+}
+void remark(char const* text) noexcept {
+  engine::guard const g;
+  the_engine().note(text, -1, {});
 }
 int current_thread() noexcept {
   return the_engine().current();

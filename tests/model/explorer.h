@@ -27,11 +27,15 @@ struct fault {
     weaken,  // the order becomes relaxed
     split,   // a read-modify-write becomes a load, and later a store
     drop,    // a store or wake does not happen, a read-modify-write writes nothing
+    blind,   // a load finds zero: the check is missing
+    late,    // a store, or a read-modify-write whose result is not used, comes `steps` accesses
+             // later, or when the thread goes to sleep: it stands further down in the source
   };
   char const* function = nullptr;
   op kind = op::load;
   memory_order order = memory_order::relaxed;
   effect what = effect::weaken;
+  int steps = 0;
 };
 
 struct options {
@@ -81,8 +85,16 @@ template <class Fn>
 int go(char const* name, Fn fn) {
   return start(name, std::move(fn), true);
 }
-// join waits until all threads have ended.
+// service starts a thread that nobody waits for: the execution ends without it.
+int service(char const* name, thread_function fn, void* a, void* b);
+// join waits until all threads but services have ended.
 void join() noexcept;
+// settle waits until nobody else can go on, but for those who sleep until a deadline.
+void settle() noexcept;
+
+// hold_choices(true): from here on all goes the first way there is, and nothing of it is explored,
+// until hold_choices(false). For what must come before the matter of a case.
+void hold_choices(bool on) noexcept;
 
 // choose is a choice among n that is explored.
 std::uint32_t choose(std::uint32_t n) noexcept;
@@ -98,6 +110,8 @@ void name(T const& object, char const* text) noexcept {
 // else it stands still.
 void clock_step(std::uint64_t ns) noexcept;
 std::uint64_t clock_ns() noexcept;
+// clock_reaches moves it on to that time at least.
+void clock_reaches(std::uint64_t ns) noexcept;
 [[noreturn]] void fail(std::string const& what);
 
 #define MODEL_CHECK(condition) \
@@ -110,6 +124,8 @@ std::uint64_t clock_ns() noexcept;
 void suspend(std::source_location where = std::source_location::current()) noexcept;
 void resume(int thread_id, std::source_location where = std::source_location::current()) noexcept;
 int current_thread() noexcept;
+// remark is a line in the schedule.
+void remark(char const* text) noexcept;
 // user is one pointer of each thread.
 void*& user(int thread_id) noexcept;
 bool is_goroutine(int thread_id) noexcept;

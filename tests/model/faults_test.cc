@@ -2,13 +2,12 @@
 // Faults seeded in the product's accesses, each found by a case. A fault is in
 // the explorer alone: the product's code is what it is.
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <ostream>
 #include <string>
 #include <vector>
 
 #include "cases.h"
+#include "expect.h"
 
 namespace vole::model {
 namespace {
@@ -21,17 +20,6 @@ constexpr auto ar = memory_order::acq_rel;
 constexpr auto sc = memory_order::seq_cst;
 
 using effect = fault::effect;
-
-struct seeded {
-  char const* name;
-  model_case const* in;
-  fault broken;
-  char const* found_as;  // part of the failure
-};
-
-void PrintTo(seeded const& s, std::ostream* to) {
-  *to << s.name;
-}
 
 constexpr char const* race = "a data race";
 constexpr char const* stuck = "deadlock";
@@ -200,16 +188,7 @@ std::vector<seeded> all_faults() {
 class faults : public ::testing::TestWithParam<seeded> {};
 
 TEST_P(faults, is_found) {
-  seeded const& s = GetParam();
-  options with = s.in->bounds;
-  with.broken = s.broken;
-  std::string const title = std::string(s.in->name) + ", " + s.name;
-  report const r = explore(title.c_str(), with, s.in->body);
-  EXPECT_GT(r.fault_hits, 0U) << "no access is what the fault names";
-  EXPECT_TRUE(r.failed) << "not found";
-  EXPECT_THAT(r.failure, ::testing::HasSubstr(s.found_as)) << r.schedule;
-  EXPECT_THAT(r.schedule, ::testing::HasSubstr("FAULT SEEDED HERE"));
-  std::printf("  found as: %s\n", r.failure.c_str());
+  expect_found(GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(, faults, ::testing::ValuesIn(all_faults()),

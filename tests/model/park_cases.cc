@@ -7,6 +7,7 @@
 #include "vole/internal/raw_mutex.h"
 
 #include "cases.h"
+#include "place.h"
 #include "runtime/timer.h"
 
 namespace vole::model::cases {
@@ -18,58 +19,6 @@ using internal::raw_lock;
 using internal::raw_mutex;
 using internal::wait_reason;
 using internal::wake_reason;
-
-// A queue of one place, as every primitive has one: the waiter's ticket and its
-// slot, under a lock.
-struct place {
-  raw_mutex mu;
-  park_ticket* ticket = nullptr;
-  int* slot = nullptr;
-  bool done = false;  // the waker came before the waiter
-
-  // wake ends the wait, or says that none is needed.
-  bool wake(int value) {
-    raw_lock const lock(mu);
-    if (ticket == nullptr) {
-      done = true;
-      return false;
-    }
-    if (!ticket->try_claim()) return false;
-    park_ticket* const claimed = ticket;
-    ticket = nullptr;
-    *slot = value;
-    claimed->finish();
-    return true;
-  }
-  struct ended {
-    wake_reason reason = wake_reason::none;  // none: there was no need to park
-    int value = 0;
-  };
-  // wait_until is what a receive under a limit does; the value is 0 when none came.
-  ended wait_until(internal::park_limit const& limit) {
-    int slot_here = 0;
-    park_ticket t;
-    name(t, "ticket");
-    {
-      raw_lock const lock(mu);
-      if (done) return {};
-      slot = &slot_here;
-      ticket = &t;
-    }
-    wake_reason const reason = t.park(wait_reason::chan_receive, limit);
-    MODEL_CHECK(reason != wake_reason::none);
-    if (reason != wake_reason::ready) {
-      raw_lock const lock(mu);
-      ticket = nullptr;  // as a waiter that ends by itself must
-    }
-    return {reason, slot_here};
-  }
-  int wait() {
-    ended const e = wait_until({});
-    MODEL_CHECK(e.reason == wake_reason::none || e.reason == wake_reason::ready);
-    return e.value;
-  }
-};
 
 void wake_one(bool waiter_is_goroutine) {
   place at;

@@ -4,14 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "cases.h"
+#include "expect.h"
 
 namespace vole::model {
-
-void expect_holds(model_case const& c) {
-  report const r = explore(c.name, c.bounds, c.body);
-  EXPECT_FALSE(r.failed) << r.failure << "\n" << r.schedule;
-  EXPECT_TRUE(r.complete) << "not all within the bounds was seen";
-}
 
 namespace {
 

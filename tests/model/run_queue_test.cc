@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "cases.h"
+#include "expect.h"
 
 namespace vole::model {
 namespace {

@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include "engine.h"
 
@@ -38,10 +39,12 @@ std::uint64_t applied(op kind, std::uint64_t before, std::uint64_t operand) noex
 
 // A step on a word that several threads use: another thread may come first.
 void engine::point(void const* at) {
+  catch_up(false);
   self().spins_out = 0;
   if (live_ > 1 && shared_.contains(at)) schedule(true);
 }
 void engine::any_point() {
+  catch_up(false);
   self().spins_out = 0;
   if (live_ > 1) schedule(true);
 }
@@ -75,6 +78,31 @@ bool engine::breaks(fault::effect what, op kind, memory_order order,
   }
   ++report_.fault_hits;
   return true;
+}
+
+void engine::defer(cell const& c, op kind, std::uint64_t operand, memory_order order,
+                   std::source_location const& where) {
+  note("puts off what comes next in the source: FAULT SEEDED HERE", -1, where);
+  self().late.push_back({c, kind, operand, order, where, with_.broken.steps});
+}
+
+void engine::catch_up(bool all) {
+  auto& late = self().late;
+  if (late.empty()) return;
+  for (std::size_t i = 0; i < late.size();) {
+    if (!all && late[i].steps_left-- > 0) {
+      ++i;
+      continue;
+    }
+    deferred const d = late[i];
+    late.erase(late.begin() + static_cast<std::ptrdiff_t>(i));
+    catching_up_ = true;
+    if (d.kind == op::store) {
+      store(d.word, d.operand, d.order, d.where);
+    } else {
+      modify(d.kind, d.word, d.operand, d.order, d.where);
+    }
+  }
 }
 
 step& engine::record(op action, memory_order order, location* l,
@@ -136,29 +164,34 @@ std::uint64_t engine::load(cell const& c, memory_order order, std::source_locati
   if (!spins) point(c.at);
   location& l = reach(c, where, false);
   bool const weak = breaks(fault::effect::weaken, op::load, order, where);
+  bool const blind = breaks(fault::effect::blind, op::load, order, where);
   if (weak) order = memory_order::relaxed;
   std::uint32_t const index =
       spins ? memory_.last_of(memory_.id_of(l)) : choose_store(l, order, nullptr);
   step& s = record(op::load, order, &l, where);
-  s.faulty = weak;
-  s.before = l.history[index].value;
+  s.faulty = weak || blind;
+  s.before = blind ? 0 : l.history[index].value;
   s.latest = l.history.back().value;
   s.stale = index + 1 != l.history.size();
   memory_.do_read(self().memory, l, index, order);
   remember_read(memory_.id_of(l), index);
   ++clock();
-  return l.history[index].value;
+  return blind ? 0 : l.history[index].value;
 }
 
 void engine::store(cell const& c, std::uint64_t value, memory_order order,
                    std::source_location const& where) {
+  bool const caught_up = std::exchange(catching_up_, false);
+  if (!caught_up && breaks(fault::effect::late, op::store, order, where)) {
+    return defer(c, op::store, value, order, where);
+  }
   point(c.at);
   location& l = reach(c, where, true);
   bool const weak = breaks(fault::effect::weaken, op::store, order, where);
   bool const dropped = breaks(fault::effect::drop, op::store, order, where);
   if (weak) order = memory_order::relaxed;
   step& s = record(op::store, order, &l, where);
-  s.faulty = weak || dropped;
+  s.faulty = weak || dropped || caught_up;
   s.before = l.history.back().value;
   s.after = dropped ? s.before : value;
   if (!dropped) {
@@ -170,6 +203,11 @@ void engine::store(cell const& c, std::uint64_t value, memory_order order,
 
 std::uint64_t engine::modify(op kind, cell const& c, std::uint64_t operand, memory_order order,
                              std::source_location const& where) {
+  bool const caught_up = std::exchange(catching_up_, false);
+  if (!caught_up && breaks(fault::effect::late, kind, order, where)) {
+    defer(c, kind, operand, order, where);
+    return reach(c, where, true).history.back().value;
+  }
   point(c.at);
   location* l = &reach(c, where, true);
   bool const weak = breaks(fault::effect::weaken, kind, order, where);
@@ -186,7 +224,7 @@ std::uint64_t engine::modify(op kind, cell const& c, std::uint64_t operand, memo
     l = &reach(c, where, true);
   }
   step& s = record(kind, order, l, where);
-  s.faulty = weak || split || dropped;
+  s.faulty = weak || split || dropped || caught_up;
   s.before = before;
   s.after = dropped ? before : after;
   if (!dropped) {
@@ -284,6 +322,7 @@ void engine::pause(std::source_location const& where) {
 
 bool engine::sleep_on(cell const& c, std::uint64_t expected, bool has_deadline,
                       std::source_location const& where) {
+  catch_up(true);
   point(c.at);
   location& l = reach(c, where, false);
   step& s = record(op::wait, memory_order::relaxed, &l, where);
@@ -341,6 +380,7 @@ void engine::end_life(void const* at) {
 
 void engine::plain(void const* at, std::size_t bytes, bool writes, void const* pc) {
   guard const g;
+  if (locals_.has(at)) return;
   plain_access a;
   a.thread = static_cast<std::uint8_t>(current_);
   a.writes = writes;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// raw_mutex, sync's primitives, channels and select as they stand: no case
-// fails.
+// raw_mutex, sync's primitives and containers, channels and select as they stand: no case fails.
 
 #include <gtest/gtest.h>
 
 #include "cases.h"
+#include "expect.h"
 
 namespace vole::model {
 namespace {
