@@ -139,8 +139,8 @@ void look_at_pressure(time_point t) noexcept {
   relieved = t;
   relief const need = short_of_memory ? relief::all : relief::unused;
   // Not here: destructors are the user's code, and may wait. No stack to be had: no relief now.
-  static_cast<void>(try_go({.scheduling = scheduling_class::foreground},
-                           [need] { relieve_memory(need); }));
+  static_cast<void>(
+      try_go({.scheduling = scheduling_class::foreground}, [need] { relieve_memory(need); }));
 }
 
 }  // namespace vole::internal
