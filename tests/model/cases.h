@@ -66,6 +66,15 @@ extern model_case const wait_group_ends_early;
 extern model_case const cond_ends;
 extern model_case const semaphore_three;
 
+// container_cases.cc
+extern model_case const pool_trimmed;
+extern model_case const pool_shared;
+extern model_case const map_load_and_store;
+extern model_case const map_grows;
+extern model_case const map_two_store_first;
+extern model_case const map_gives_back_under_goroutine;
+extern model_case const map_gives_back_under_thread;
+
 // select_cases.cc
 extern model_case const select_two_receives;
 extern model_case const select_facing_select;

@@ -20,6 +20,7 @@ using ::testing::HasSubstr;
 constexpr auto rlx = memory_order::relaxed;
 constexpr auto acq = memory_order::acquire;
 constexpr auto rel = memory_order::release;
+constexpr auto sc = memory_order::seq_cst;
 
 report publish(memory_order store, memory_order load) {
   return explore("publish", {}, [=] {
@@ -153,6 +154,72 @@ TEST(explorer, bound_of_preemptions_counts_executions) {
   };
   EXPECT_LT(executions(0), executions(1));
   EXPECT_LT(executions(1), executions(2));
+}
+
+int store_then_look(atomic<int>& mine, atomic<int>& other) {
+  mine.store(1, sc);
+  return other.load(sc);
+}
+
+// Of two that store and then look, one sees the other.
+report two_that_look(fault const& broken) {
+  return explore("two that look", {.broken = broken}, [] {
+    atomic<int> x{0};
+    atomic<int> y{0};
+    int seen[2] = {};
+    thread("one", [&] { seen[0] = store_then_look(x, y); });
+    thread("other", [&] { seen[1] = store_then_look(y, x); });
+    join();
+    MODEL_CHECK(seen[0] + seen[1] > 0);
+  });
+}
+
+TEST(explorer, fault_swaps_a_store_and_a_look_or_leaves_the_look_out) {
+  report const right = two_that_look({});
+  EXPECT_FALSE(right.failed) << right.failure << "\n" << right.schedule;
+  EXPECT_TRUE(right.complete);
+  report const swapped = two_that_look({"store_then_look", op::store, sc, fault::effect::late, 1});
+  EXPECT_THAT(swapped.failure, HasSubstr("not so"));
+  EXPECT_THAT(swapped.schedule, HasSubstr("puts off what comes next in the source"));
+  report const left_out = two_that_look({"store_then_look", op::load, sc, fault::effect::blind});
+  EXPECT_THAT(left_out.failure, HasSubstr("not so"));
+}
+
+TEST(explorer, service_is_waited_for_only_to_settle) {
+  report const r = explore("service", {}, [] {
+    struct shared {
+      atomic<int> x{0};
+      internal::raw_mutex mu;
+    };
+    auto* const at = new shared;  // it is never done with it
+    auto const serve = [](void* to, void*) {
+      auto& s = *static_cast<shared*>(to);
+      s.x.store(1, rel);
+      s.mu.lock();
+      s.mu.lock();
+    };
+    service("server", serve, at, nullptr);
+    settle();
+    MODEL_CHECK(at->x.fetch_add(0, acq) == 1);  // a load might read an old value
+    join();
+  });
+  EXPECT_FALSE(r.failed) << r.failure << "\n" << r.schedule;
+  EXPECT_TRUE(r.complete);
+}
+
+TEST(explorer, held_choices_go_one_way) {
+  auto const executions = [](bool held) {
+    return explore("held", {},
+                   [held] {
+                     hold_choices(held);
+                     atomic<int> x{0};
+                     for (int i = 0; i < 2; ++i) thread("adder", [&] { x.fetch_add(1, rlx); });
+                     join();
+                   })
+        .executions;
+  };
+  EXPECT_GT(executions(false), 2U);
+  EXPECT_LE(executions(true), 2U);  // once more when it has learnt which words are shared
 }
 
 }  // namespace

@@ -177,9 +177,56 @@ std::vector<seeded> chan_faults() {
   };
 }
 
+std::vector<seeded> container_faults() {
+  using namespace cases;
+  return {
+      {"pool_is_trimmed_without_membarrier",
+       &pool_trimmed,
+       {"slow_barrier", op::fence, sc, effect::drop},
+       any},
+      {"pool_is_left_too_early",
+       &pool_trimmed,
+       {"pool_core::leave", op::store, rel, effect::weaken},
+       race},
+      {"pool_is_trimmed_too_early",
+       &pool_trimmed,
+       {"pool_core::collect", op::load, acq, effect::weaken},
+       race},
+      {"pool_is_used_before_the_trim_is_seen",
+       &pool_trimmed,
+       {"pool_core::enter", op::load, acq, effect::weaken},
+       race},
+      {"map_shows_an_entry_too_early",
+       &map_load_and_store,
+       {"::put(", op::store, rel, effect::weaken},
+       race},
+      {"map_looks_at_an_entry_too_early",
+       &map_load_and_store,
+       {"::find(", op::load, acq, effect::weaken},
+       race},
+      {"map_shows_a_table_too_early",
+       &map_grows,
+       {"::insert(", op::store, rel, effect::weaken},
+       any},
+      {"map_gives_back_without_membarrier",
+       &map_gives_back_under_goroutine,
+       {"slow_barrier", op::fence, sc, effect::drop},
+       "freed"},
+      {"map_does_not_see_a_reader_go",
+       &map_gives_back_under_goroutine,
+       {"epoch_unpin", op::store, rel, effect::weaken},
+       "freed"},
+      {"map_does_not_see_a_thread_pin",
+       &map_gives_back_under_thread,
+       {"guest_slot", op::compare_exchange, sc, effect::weaken},
+       "freed"},
+  };
+}
+
 std::vector<seeded> all_faults() {
   std::vector<seeded> all;
-  for (auto const& part : {run_queue_faults(), park_faults(), sync_faults(), chan_faults()}) {
+  for (auto const& part :
+       {run_queue_faults(), park_faults(), sync_faults(), chan_faults(), container_faults()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;

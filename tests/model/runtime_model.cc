@@ -14,6 +14,7 @@
 #include "base/rand.h"
 #include "cases.h"
 #include "explorer.h"
+#include "runtime/pressure.h"
 #include "runtime/scheduler.h"
 #include "runtime/timer.h"
 
@@ -107,6 +108,11 @@ timer_heap& scheduler::timers_for_caller() noexcept {
   return *heap_of_all;
 }
 void scheduler::timer_changed(time_point) noexcept {}
+
+// --- memory pressure: there is none
+
+reclaimer::reclaimer(void* owner, collect_fn collect) noexcept : owner_(owner), collect_(collect) {}
+reclaimer::~reclaimer() = default;
 
 // --- what no case reaches: timers' channels
 

@@ -62,6 +62,28 @@ TEST(sync_model, semaphore_gives_one_unit_to_one) {
   expect_holds(cases::semaphore_three);
 }
 
+TEST(pool_model, trim_takes_nothing_that_is_in_use) {
+  expect_holds(cases::pool_trimmed);
+}
+TEST(pool_model, object_in_the_depot_goes_to_one) {
+  expect_holds(cases::pool_shared);
+}
+TEST(map_model, load_sees_one_value_or_the_other) {
+  expect_holds(cases::map_load_and_store);
+}
+TEST(map_model, load_finds_what_is_there_while_it_grows) {
+  expect_holds(cases::map_grows);
+}
+TEST(map_model, one_of_two_stores_first) {
+  expect_holds(cases::map_two_store_first);
+}
+TEST(map_model, goroutine_reads_nothing_that_was_given_back) {
+  expect_holds(cases::map_gives_back_under_goroutine);
+}
+TEST(map_model, thread_reads_nothing_that_was_given_back) {
+  expect_holds(cases::map_gives_back_under_thread);
+}
+
 TEST(chan_model, lock_excludes) {
   expect_holds(cases::chan_lock_two);
 }
