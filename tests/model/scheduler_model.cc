@@ -153,6 +153,9 @@ void report_termination() noexcept {}
 void install_stack_host() noexcept {}
 void guard_forks() noexcept {}
 void sample::thread_started() noexcept {}
+std::size_t sample::threads_unarmed() noexcept {
+  return 0;
+}
 void write_all(int, std::string_view) noexcept {}
 void report_no_thread(unsigned, unsigned) noexcept {
   model::fail("no thread to be had in a model");
