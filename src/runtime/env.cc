@@ -108,10 +108,10 @@ int cgroup_quota() noexcept {
 }
 
 int processors_from_environment() noexcept {
+  if (seed_from_environment() != 0) return 1;
   if (long const n = number_from_environment("VOLE_MAXPROCS", procs_max); n > 0) {
     return static_cast<int>(n);
   }
-  if (seed_from_environment() != 0) return 1;
   int n = 1;
   cpu_set_t set;
   if (::sched_getaffinity(0, sizeof set, &set) == 0) {

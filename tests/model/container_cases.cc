@@ -13,20 +13,21 @@ namespace vole::model::cases {
 namespace {
 
 // An object of a pool: there is none when the pool has ended.
+using tally = internal::atomic<int>;
 struct thing {
-  explicit thing(int* count) : alive(count) { ++*alive; }
-  ~thing() { --*alive; }
+  explicit thing(tally* count) : alive(count) { alive->fetch_add(1); }
+  ~thing() { alive->fetch_sub(1); }
   thing(thing const&) = delete;
   thing& operator=(thing const&) = delete;
 
-  int* const alive;
+  tally* const alive;
   int value = 0;
 };
 
 // One gets and puts while another one trims: nothing is destroyed that somebody has, nothing is
 // handed out twice.
 void pool_trimmed_body() {
-  int alive = 0;
+  tally alive{0};
   {
     sync::pool pool([&alive] { return std::make_unique<thing>(&alive); });
     name(pool, "pool");
@@ -40,7 +41,7 @@ void pool_trimmed_body() {
     go("trimmer", [&] { pool.trim(); });
     join();
   }
-  MODEL_CHECK(alive == 0);
+  MODEL_CHECK(alive.load() == 0);
 }
 
 // What lies in the depot goes to one of those who want it.

@@ -216,10 +216,6 @@ std::vector<seeded> container_faults() {
        &map_gives_back_under_goroutine,
        {"epoch_unpin", op::store, rel, effect::weaken},
        "freed"},
-      {"map_does_not_see_a_thread_pin",
-       &map_gives_back_under_thread,
-       {"guest_slot", op::compare_exchange, sc, effect::weaken},
-       "freed"},
   };
 }
 
