@@ -134,7 +134,7 @@ void processors_are_added_body() {
 }  // namespace
 
 model_case const work_for_who_blocks{"hand-over, work comes for who blocks",
-                                     {.preemptions = 2, .stale_reads = 1},
+                                     {.preemptions = 1, .stale_reads = 1},
                                      work_for_who_blocks_body};
 model_case const timer_while_the_last_blocks{
     "hand-over, a timer is armed", {.preemptions = 1}, timer_while_the_last_blocks_body};
@@ -145,7 +145,7 @@ model_case const two_leave_blocking{
 model_case const wired_is_woken{
     "hand-over, of who is wired", {.preemptions = 1}, wired_is_woken_body};
 model_case const processors_are_added{"hand-over, a processor is added",
-                                      {.preemptions = 1, .stale_reads = 1},
+                                      {.preemptions = 1, .stale_reads = 0},
                                       processors_are_added_body};
 
 }  // namespace vole::model::cases

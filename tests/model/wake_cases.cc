@@ -236,32 +236,33 @@ void sleeper_body() {
 
 }  // namespace
 
-model_case const plain_adds{
-    "wake, a plain thread adds, a worker gives up", {.preemptions = 1}, plain_adds_two_body};
+model_case const plain_adds{"wake, a plain thread adds, a worker gives up",
+                            {.preemptions = 1, .stale_reads = 1},
+                            plain_adds_two_body};
 model_case const plain_adds_to_one_processor{
-    "wake, the same with one processor", {.preemptions = 2}, plain_adds_one_body};
+    "wake, the same with one processor", {.preemptions = 2, .stale_reads = 1}, plain_adds_one_body};
 model_case const plain_adds_before_epoll{"wake, a plain thread adds, a worker goes to epoll",
-                                         {.preemptions = 1, .stale_reads = 1},
+                                         {.preemptions = 1, .stale_reads = 0},
                                          plain_adds_before_epoll_body};
 model_case const two_add_at_rest{"wake, two add, the workers are at rest",
-                                 {.preemptions = 1, .stale_reads = 1},
+                                 {.preemptions = 1, .stale_reads = 0},
                                  two_add_at_rest_body};
 model_case const two_add_to_who_polls{"wake, two add, the worker sleeps in epoll",
-                                      {.preemptions = 1, .stale_reads = 1},
+                                      {.preemptions = 1, .stale_reads = 0},
                                       two_add_to_who_polls_body};
 model_case const worker_fills_its_ring{"wake, a worker fills its ring, another gives up",
                                        {.preemptions = 1, .stale_reads = 1},
                                        worker_fills_its_ring_body};
 model_case const ring_is_stolen{"wake, the ring's owner does not come to it",
-                                {.preemptions = 2, .stale_reads = 0},
+                                {.preemptions = 1, .stale_reads = 0},
                                 ring_is_stolen_body};
 model_case const plain_arms_a_timer{"wake, a plain thread arms a timer, a worker gives up",
-                                    {.preemptions = 1},
+                                    {.preemptions = 1, .stale_reads = 1},
                                     plain_arms_two_body};
 model_case const plain_arms_with_one_processor{
-    "wake, a timer with one processor", {.preemptions = 2}, plain_arms_one_body};
+    "wake, a timer with one processor", {.preemptions = 2, .stale_reads = 1}, plain_arms_one_body};
 model_case const plain_arms_an_earlier_timer{"wake, a plain thread arms an earlier timer",
-                                             {.preemptions = 1, .stale_reads = 1},
+                                             {.preemptions = 1, .stale_reads = 0},
                                              plain_arms_earlier_body};
 model_case const worker_arms_an_earlier_timer{
     "wake, a worker arms an earlier timer", {.preemptions = 1}, worker_arms_earlier_body};

@@ -15,7 +15,7 @@ if [[ $preset != release ]]; then
   build "$preset" folio
   exec python3 -B tests/stress/profiles_soak.py "build/$preset/examples/folio/folio" build/release/cmd/vole/vole "$seconds" 8
 fi
-build release vole_runtime_test vole_chan_test vole_sync_test vole_context_test folio vole_tool
+build release vole_model_scheduler_test vole_runtime_test vole_chan_test vole_sync_test vole_context_test folio vole_tool
 end=$((SECONDS + seconds))
 passed=0
 failed=0
@@ -33,6 +33,14 @@ while ((SECONDS < end)); do
     done
   done
 done
+# Further than the tests go.
+if VOLE_MODEL_STALE_READS=1 build/release/tests/model/vole_model_scheduler_test \
+  --gtest_filter='-*stolen*:faults*' >build/soak-model.log 2>&1; then
+  passed=$((passed + 1))
+else
+  failed=$((failed + 1))
+  say "soak: the model check of the scheduler failed: build/soak-model.log"
+fi
 if python3 -B tests/stress/profiles_soak.py build/release/examples/folio/folio build/release/cmd/vole/vole "$seconds"; then
   passed=$((passed + 1))
 else
