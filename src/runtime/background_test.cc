@@ -122,7 +122,8 @@ long background_before_the_foreground(int each) {
   };
   for (int i = 0; i < each; ++i) go(in_background, [&] { say('b'); });
   for (int i = 0; i < each; ++i) go([&] { say('f'); });
-  EXPECT_EQ(runtime::read_stats().runnable_background, static_cast<std::size_t>(each));
+  // A spare processor may have begun with them, where this one had no core for long.
+  EXPECT_LE(runtime::read_stats().runnable_background, static_cast<std::size_t>(each));
   done.wait();
   auto const last = order.begin() + static_cast<long>(order.rfind('f'));
   return std::count(order.begin(), last, 'b');

@@ -6,6 +6,8 @@
 //   keeps waiting is not stuck.
 //   There is a spare processor for each stuck one: max_procs others can always run. A spare goes
 //   back to the free list when its worker next looks for work, or at once when it is idle.
+//   What waits on a processor that stays stuck goes to the global queue: the others may have enough
+//   of their own for ever, and would not come to steal it.
 //   A storm: what a spare takes up may block as well. While goroutines wait and processors get
 //   stuck, there are besides up to twice as many spares as got stuck at one look: n goroutines that
 //   block are passed in log(n) looks of 0.25 ms.
@@ -302,6 +304,7 @@ void monitor::judge(found& f) noexcept {
     if (p->stuck.load(memory_order_relaxed)) {
       ++f.stuck;
       judge_turn(*p);
+      if (!p->queue.empty()) as_external_waker([&] { s_.take_from_stuck(*p); });
       continue;
     }
     worker* const w = p->holder.load(memory_order_acquire);  // pairs with processor.cc:hold

@@ -269,6 +269,20 @@ void scheduler::overflow_to_global(goroutine_chain& chain) noexcept {
   background_size_.store(background_.count);
 }
 
+// take_from_stuck gives what waits on a processor whose owner does not come to it to all.
+void scheduler::take_from_stuck(processor& p) noexcept {
+  run_queue aside;
+  goroutine_chain chain;
+  while (goroutine* g = p.queue.steal_into(aside)) {
+    chain.push(g);
+    while (goroutine* more = aside.take()) chain.push(more);
+  }
+  if (goroutine* const g = p.queue.steal_next()) chain.push(g);
+  if (chain.count == 0) return;
+  overflow_to_global(chain);
+  wake_one();
+}
+
 // --- switching
 // -----------------------------------------------------------------------------------------
 

@@ -177,6 +177,7 @@ class scheduler {
   void make_spares(int count) noexcept VOLE_REQUIRES_LOCK(mu_);
   worker* new_worker() noexcept VOLE_REQUIRES_LOCK(mu_);
   void put_idle(processor* p) noexcept VOLE_REQUIRES_LOCK(mu_);
+  void take_from_stuck(processor& p) noexcept;
   void empty_to_global(processor& p) noexcept VOLE_REQUIRES_LOCK(mu_);
   processor* take_idle() noexcept VOLE_REQUIRES_LOCK(mu_);
   processor* take_free() noexcept VOLE_REQUIRES_LOCK(mu_);
