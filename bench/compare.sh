@@ -32,6 +32,7 @@ die() {
   echo "compare.sh: $*" >&2
   exit 2
 }
+source "$here/build.sh"
 
 while getopts 'r:t:c:b:o:h' flag; do
   case $flag in
@@ -55,18 +56,13 @@ for name in "${chosen[@]}"; do
 done
 
 # --- build ------------------------------------------------------------------------------------------
-if [ ! -f "$build/CMakeCache.txt" ]; then
-  [ "$build" = "$root/build/release" ] || die "$build is not a build tree; make one with cmake"
-  (cd "$root" && cmake --preset release >/dev/null) || die "cmake --preset release failed"
-fi
 targets=()
 for name in "${chosen[@]}"; do
   program=${alone[$name]-}
   program=${program%% *}
   targets+=("${program:-bench_$name}")
 done
-cmake --build "$build" --target "${targets[@]##*/}" >"$build/compare.log" 2>&1 ||
-  { tail -n 20 "$build/compare.log" >&2; die "the build failed; all of it is in $build/compare.log"; }
+build_targets compare "${targets[@]##*/}"
 twins=$build/go_twins
 # Go's compiler gets what the machine has, as far as it knows: GOAMD64=v3 is AVX2, BMI2 and FMA.
 if grep -qw avx2 /proc/cpuinfo && grep -qw bmi2 /proc/cpuinfo && grep -qw fma /proc/cpuinfo; then

@@ -17,6 +17,7 @@ die() {
   echo "growth.sh: $*" >&2
   exit 2
 }
+source "$here/build.sh"
 while getopts 'r:t:p:b:h' flag; do
   case $flag in
     r) rounds=$OPTARG ;;
@@ -28,12 +29,7 @@ while getopts 'r:t:p:b:h' flag; do
 done
 [[ $rounds =~ ^[1-9][0-9]*$ ]] || die "-r $rounds: not a positive number"
 [[ $processors =~ ^[1-9][0-9]*( [1-9][0-9]*)*$ ]] || die "-p '$processors': want numbers, as in '1 2'"
-if [ ! -f "$build/CMakeCache.txt" ]; then
-  [ "$build" = "$root/build/release" ] || die "$build is not a build tree; make one with cmake"
-  (cd "$root" && cmake --preset release >/dev/null) || die "cmake --preset release failed"
-fi
-cmake --build "$build" --target bench_growth >"$build/growth.log" 2>&1 ||
-  { tail -n 20 "$build/growth.log" >&2; die "the build failed; all of it is in $build/growth.log"; }
+build_targets growth bench_growth
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

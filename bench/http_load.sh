@@ -14,6 +14,7 @@ die() {
   echo "run.sh: $*" >&2
   exit 2
 }
+source "$root/bench/build.sh"
 usage() { sed -n '3,/^set /s/^# \{0,1\}//p' "$here/run.sh"; }
 
 # read_flags "$@": the flags all comparisons share.
@@ -33,13 +34,9 @@ read_flags() {
   done
 }
 
-# build_targets target...: into $build, which is configured when it is the release tree.
-build_targets() {
-  if [ ! -f "$build/CMakeCache.txt" ]; then
-    [ "$build" = "$root/build/release" ] || die "$build is not a build tree; make one with cmake"
-    (cd "$root" && cmake --preset release >/dev/null) || die "cmake --preset release failed"
-  fi
-  cmake --build "$build" --target "$@" >/dev/null || die "the build failed"
+# build_servers target...: ours, and Go's.
+build_servers() {
+  build_targets http_load "$@"
   work=$(mktemp -d)
   trap 'stop; rm -rf "$work"' EXIT
   go build -o "$work/go_server" "$here/main.go" || die "the Go server does not build"

@@ -114,11 +114,7 @@ function(vole_room name)
     return()
   endif()
   if(arg_TESTS)
-    vole_test(${target}_test SOURCES ${arg_TESTS} ROOMS ${name} ${arg_TEST_DEPENDS})
-    foreach(procs IN LISTS arg_TEST_PROCS)
-      add_test(NAME ${target}_test.procs_${procs} COMMAND ${target}_test)
-      set_tests_properties(${target}_test.procs_${procs} PROPERTIES TIMEOUT 300 ENVIRONMENT VOLE_MAXPROCS=${procs})
-    endforeach()
+    vole_test(${target}_test SOURCES ${arg_TESTS} ROOMS ${name} ${arg_TEST_DEPENDS} PROCS ${arg_TEST_PROCS})
   endif()
   if(arg_BENCHES)
     add_executable(${target}_bench ${arg_BENCHES})
@@ -133,13 +129,13 @@ function(vole_room name)
   endforeach()
 endfunction()
 
-# vole_test(target SOURCES files... ROOMS rooms...): a GoogleTest program, each TEST a ctest of its
-# own.
+# vole_test(target SOURCES files... ROOMS rooms... PROCS numbers...): a GoogleTest program, each TEST a
+# ctest of its own, and with PROCS the whole as one with VOLE_MAXPROCS set to each.
 function(vole_test target)
   if(NOT VOLE_TESTS)
     return()
   endif()
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;ROOMS;LIBRARIES")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;ROOMS;LIBRARIES;PROCS")
   add_executable(${target} ${arg_SOURCES})
   set(rooms ${arg_ROOMS})
   list(POP_FRONT rooms tested)
@@ -154,6 +150,10 @@ function(vole_test target)
   include(GoogleTest)
   gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 TEST_PREFIX "${target}."
                        PROPERTIES TIMEOUT 300)
+  foreach(procs IN LISTS arg_PROCS)
+    add_test(NAME ${target}.procs_${procs} COMMAND ${target})
+    set_tests_properties(${target}.procs_${procs} PROPERTIES TIMEOUT 300 ENVIRONMENT VOLE_MAXPROCS=${procs})
+  endforeach()
 endfunction()
 
 # vole_example(name file rooms...): a program whose standard output must equal the // Output: block

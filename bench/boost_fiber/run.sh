@@ -19,6 +19,7 @@ die() {
   echo "boost_fiber: $*" >&2
   exit 2
 }
+source "$here/../build.sh"
 while getopts 'r:t:b:h' flag; do
   case $flag in
     r) rounds=$OPTARG ;;
@@ -36,14 +37,10 @@ for name in "${chosen[@]}"; do
   [[ " ${all[*]} " == *" $name "* ]] || die "no case '$name'; there are: ${all[*]}"
 done
 
-if [ ! -f "$build/CMakeCache.txt" ]; then
-  [ "$build" = "$root/build/release" ] || die "$build is not a build tree; make one with cmake"
-  (cd "$root" && cmake --preset release >/dev/null) || die "cmake --preset release failed"
-fi
+configure_build
 grep -q '^build bench_boost_fiber:' "$build/build.ninja" ||
   { echo "boost_fiber: skipped: bench_boost_fiber cannot be built (libboost-fiber1.81-dev)"; exit 0; }
-cmake --build "$build" --target bench_boost_fiber "${chosen[@]/#/bench_}" >"$build/boost_fiber.log" 2>&1 ||
-  { tail -n 20 "$build/boost_fiber.log" >&2; die "the build failed; all of it is in $build/boost_fiber.log"; }
+build_targets boost_fiber bench_boost_fiber "${chosen[@]/#/bench_}"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

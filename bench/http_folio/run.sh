@@ -9,7 +9,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/../http_load.sh"
 read_flags "$@"
-build_targets folio bench_http_plain_epoll
+build_servers folio bench_http_plain_epoll
 
 target() { [ "$1" = epoll ] && echo /plain || echo '/v1/prices?symbols=AAPL'; }
 start_server() {

@@ -10,7 +10,7 @@ source "$here/../http_load.sh"
 connections=10000
 read_flags "$@"
 ulimit -n $((connections + 200)) 2>/dev/null || die "needs $((connections + 200)) descriptors (ulimit -n)"
-build_targets bench_http_plain
+build_servers bench_http_plain
 
 target() { echo /plain; }
 start_server() {

@@ -9,7 +9,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/../http_load.sh"
 read_flags "$@"
-build_targets bench_http_plain bench_http_plain_epoll
+build_servers bench_http_plain bench_http_plain_epoll
 
 target() { echo /plain; }
 start_server() {

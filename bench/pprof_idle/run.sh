@@ -10,7 +10,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/../http_load.sh"
 read_flags "$@"
-build_targets bench_pprof_idle
+build_servers bench_pprof_idle
 
 target() { echo /page; }
 capture=

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/futex.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <ctime>
 #include <linux/futex.h>
@@ -23,9 +24,12 @@ void take_signals() noexcept {}
 #endif
 
 bool wait_word(void* word, std::uint32_t expected, time_point deadline) noexcept {
-  bool const in_part =
-      sleep_longest != duration::max() && monotonic_now() + sleep_longest < deadline;
-  if (in_part) deadline = monotonic_now() + sleep_longest;
+  bool in_part = false;
+  if constexpr (sleep_longest != duration::max()) {
+    time_point const part = monotonic_now() + sleep_longest;
+    in_part = part < deadline;
+    deadline = std::min(deadline, part);
+  }
   timespec at{};
   timespec* timeout = nullptr;
   if (deadline != never) {

@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Plain threads and goroutines that wait for one another: for tasks, groups and shared calls.
-#include <functional>
 #include <gtest/gtest.h>
-#include <string>
-#include <thread>
 #include <vector>
 
 #include "vole/chan.h"
 #include "vole/context.h"
 #include "vole/errgroup.h"
-#include "vole/go.h"
 #include "vole/internal/atomic.h"
 #include "vole/runtime.h"
 #include "vole/singleflight.h"
-#include "vole/sync/wait_group.h"
 #include "vole/task.h"
+
+#include "sync/threads_and_goroutines_test.h"
 
 namespace vole {
 namespace {
@@ -22,23 +19,7 @@ namespace {
 using internal::atomic;
 using namespace std::chrono_literals;
 
-constexpr int of_each_kind = 3;
-constexpr int parties = 2 * of_each_kind;
 constexpr int meetings = 150;
-
-// The even parties are threads, the odd ones goroutines.
-void by_threads_and_goroutines(std::function<void(int party)> const& body) {
-  sync::wait_group goroutines;
-  std::vector<std::thread> threads;
-  for (int i = 0; i < of_each_kind; ++i) {
-    threads.emplace_back([&body, i] { body(2 * i); });
-    goroutines.go([&body, i] { body(2 * i + 1); });
-  }
-  goroutines.wait();
-  blocking([&] {
-    for (std::thread& t : threads) t.join();
-  });
-}
 
 // outcome_of waits under contexts that end early, again and again.
 int outcome_of(task<int>& asked) {
@@ -109,11 +90,6 @@ void meet_by_singleflight() {
   }
 }
 
-struct meeting {
-  char const* name;
-  void (*run)();
-};
-
 class context_of_threads_and_goroutines : public ::testing::TestWithParam<meeting> {};
 
 TEST_P(context_of_threads_and_goroutines, wakes_both) {
@@ -124,7 +100,7 @@ INSTANTIATE_TEST_SUITE_P(each, context_of_threads_and_goroutines,
                          ::testing::Values(meeting{"task", &meet_by_task},
                                            meeting{"errgroup", &meet_by_errgroup},
                                            meeting{"singleflight", &meet_by_singleflight}),
-                         [](auto const& info) { return std::string(info.param.name); });
+                         &name_of_meeting);
 
 }  // namespace
 }  // namespace vole

@@ -33,17 +33,28 @@ label_scope::~label_scope() {
   labels::release(mine);
 }
 
-std::vector<std::pair<std::string, std::string>> current_labels() {
+namespace {
+
+// Null: none.
+labels::pair_list const* own_labels() {
   internal::goroutine* const g = internal::current_goroutine();
   labels::set const* const own = g == nullptr ? nullptr : labels::set_of(*g);
-  return own == nullptr ? labels::pair_list() : labels::pairs_of(*own);
+  return own == nullptr ? nullptr : &labels::pairs_of(*own);
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> current_labels() {
+  labels::pair_list const* const own = own_labels();
+  return own == nullptr ? labels::pair_list() : *own;
 }
 
 std::optional<std::string> label_value(std::string_view key) {
-  labels::pair_list own = current_labels();
-  auto const at = std::ranges::find(own, key, &labels::pair_list::value_type::first);
-  if (at == own.end()) return std::nullopt;
-  return std::move(at->second);
+  labels::pair_list const* const own = own_labels();
+  if (own == nullptr) return std::nullopt;
+  auto const at = std::ranges::find(*own, key, &labels::pair_list::value_type::first);
+  if (at == own->end()) return std::nullopt;
+  return at->second;
 }
 
 }  // namespace vole::pprof

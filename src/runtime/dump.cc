@@ -346,9 +346,8 @@ std::string dump_text(std::vector<goroutine_snapshot> all, std::size_t bytes_max
       text += "... further goroutines left out\n";
       break;
     }
-    std::string const label = g.labels_id == 0 ? std::string() : label_texts[g.labels_id];
     text += fmt::format("goroutine {} [{}{}{}{}]:\n", g.id, state_text(g), age(g.waiting),
-                        g.background ? ", background" : "", label);
+                        g.background ? ", background" : "", label_texts[g.labels_id]);
     append_named(text, names, g.pcs, g.depth, begins_exactly(g));
     if (g.created_by != 0) append_named_creator(text, names.of(g.created_by - 1), g.parent_id);
     text += '\n';

@@ -230,8 +230,8 @@ class symbolizer {
     modules_ = known_modules();
     generation_ = generation;
     // What stands in such a file may be another library's now.
-    auto const nameless = [](module const& m) { return m.build_id.empty(); };
-    if (std::ranges::any_of(modules_, nameless)) kept_.clear();
+    auto const has_no_id = [](module const& m) { return m.build_id.empty(); };
+    if (std::ranges::any_of(modules_, has_no_id)) kept_.clear();
   }
 
   module const* module_at(std::uintptr_t pc) VOLE_REQUIRES_LOCK(mu_) {

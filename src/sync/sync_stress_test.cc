@@ -15,6 +15,8 @@
 #include "vole/sync.h"
 #include "vole/time.h"
 
+#include "sync/threads_and_goroutines_test.h"
+
 namespace vole {
 namespace {
 
@@ -196,23 +198,7 @@ TEST(sync_stress, once_by_goroutines_and_threads) {
 
 // --- plain threads and goroutines that wait for one another
 
-constexpr int of_each_kind = 3;
-constexpr int parties = 2 * of_each_kind;
 constexpr int meetings = 200;
-
-// The even parties are threads, the odd ones goroutines.
-void by_threads_and_goroutines(std::function<void(int party)> const& body) {
-  sync::wait_group goroutines;
-  std::vector<std::thread> threads;
-  for (int i = 0; i < of_each_kind; ++i) {
-    threads.emplace_back([&body, i] { body(2 * i); });
-    goroutines.go([&body, i] { body(2 * i + 1); });
-  }
-  goroutines.wait();
-  blocking([&] {
-    for (std::thread& t : threads) t.join();
-  });
-}
 
 // Each waits for its turn, which one of the other kind hands on.
 void meet_by_cond() {
@@ -267,11 +253,6 @@ void meet_by_semaphore() {
   EXPECT_TRUE(sem.try_acquire(all));
 }
 
-struct meeting {
-  char const* name;
-  void (*run)();
-};
-
 class sync_of_threads_and_goroutines : public ::testing::TestWithParam<meeting> {};
 
 TEST_P(sync_of_threads_and_goroutines, wakes_both) {
@@ -282,7 +263,7 @@ INSTANTIATE_TEST_SUITE_P(each, sync_of_threads_and_goroutines,
                          ::testing::Values(meeting{"cond", &meet_by_cond},
                                            meeting{"wait_group", &meet_by_wait_group},
                                            meeting{"semaphore", &meet_by_semaphore}),
-                         [](auto const& info) { return std::string(info.param.name); });
+                         &name_of_meeting);
 
 }  // namespace
 }  // namespace vole

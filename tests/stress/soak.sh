@@ -16,36 +16,32 @@ if [[ $preset != release ]]; then
   exec python3 -B tests/stress/profiles_soak.py "build/$preset/examples/folio/folio" build/release/cmd/vole/vole "$seconds" 8
 fi
 build release vole_model_scheduler_test vole_runtime_test vole_chan_test vole_sync_test vole_context_test folio vole_tool
-end=$((SECONDS + seconds))
 passed=0
 failed=0
+# judge STATUS WORDS: counts a run that has ended, and says the words when it failed.
+judge() {
+  if (($1 == 0)); then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    say "soak: $2"
+  fi
+}
+end=$((SECONDS + seconds))
 while ((SECONDS < end)); do
   for room in runtime chan sync context; do
     for procs in 1 2 8; do
       log=build/soak-$room-$procs.log
-      if VOLE_MAXPROCS=$procs timeout 300 "build/release/src/$room/vole_${room}_test" \
-        --gtest_filter='-*death*' >"$log" 2>&1; then
-        passed=$((passed + 1))
-      else
-        failed=$((failed + 1))
-        say "soak: $room with $procs processors failed: $log"
-      fi
+      VOLE_MAXPROCS=$procs timeout 300 "build/release/src/$room/vole_${room}_test" --gtest_filter='-*death*' >"$log" 2>&1
+      judge $? "$room with $procs processors failed: $log"
     done
   done
 done
 # Further than the tests go.
-if VOLE_MODEL_STALE_READS=1 build/release/tests/model/vole_model_scheduler_test \
-  --gtest_filter='-*stolen*:faults*' >build/soak-model.log 2>&1; then
-  passed=$((passed + 1))
-else
-  failed=$((failed + 1))
-  say "soak: the model check of the scheduler failed: build/soak-model.log"
-fi
-if python3 -B tests/stress/profiles_soak.py build/release/examples/folio/folio build/release/cmd/vole/vole "$seconds"; then
-  passed=$((passed + 1))
-else
-  failed=$((failed + 1))
-  say "soak: the profiles of folio failed, as said above"
-fi
+log=build/soak-model.log
+VOLE_MODEL_STALE_READS=1 build/release/tests/model/vole_model_scheduler_test --gtest_filter='-*stolen*:faults*' >"$log" 2>&1
+judge $? "the model check of the scheduler failed: $log"
+python3 -B tests/stress/profiles_soak.py build/release/examples/folio/folio build/release/cmd/vole/vole "$seconds"
+judge $? "the profiles of folio failed, as said above"
 echo "$passed passed, $failed failed"
 ((failed == 0))
