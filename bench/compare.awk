@@ -1,22 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Reads goals.txt, then lines "side case Benchmark... n value unit ..."; prints the table of compare.sh.
 
-function sort(v, n,    i, j, t) {
-  for (i = 2; i <= n; i++)
-    for (j = i; j > 1 && v[j - 1] > v[j]; j--) { t = v[j]; v[j] = v[j - 1]; v[j - 1] = t }
-}
-
-function middle(v, n) {
-  return n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2
-}
-
-function median(key,    i, n, v) {
-  n = count[key]
-  for (i = 1; i <= n; i++) v[i] = sample[key, i]
-  sort(v, n)
-  return middle(v, n)
-}
-
 # How many of n sorted values stand outside their interval at either end: so many that in 15 of 16 cases the middle of
 # what they are drawn from lies between the rest. None of five; fewer than five cannot say so much.
 function outside(n,    k, term, tail) {

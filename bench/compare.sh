@@ -100,7 +100,7 @@ done
 
 # --- report -----------------------------------------------------------------------------------------
 status=0
-table=$(awk -f "$here/compare.awk" "$here/goals.txt" "$results") || status=$?
+table=$(awk -f "$here/median.awk" -f "$here/compare.awk" "$here/goals.txt" "$results") || status=$?
 printf '%s\n' "$table"
 [ -n "$kept" ] || exit "$status"
 {

@@ -20,7 +20,7 @@ rounds() {
 # expect STATUS ROW: what comes of the results so far; empties them.
 expect() {
   local status=0 row
-  awk -f "$here/compare.awk" "$work/goals" "$work/results" >"$work/table" || status=$?
+  awk -f "$here/median.awk" -f "$here/compare.awk" "$work/goals" "$work/results" >"$work/table" || status=$?
   row=$(tail -n 1 "$work/table" | tr -s ' ')
   if [ "$status $row" != "$1 $2" ]; then
     printf 'want: %s %s\ngot:  %s %s\n' "$1" "$2" "$status" "$row" >&2

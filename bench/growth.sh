@@ -47,14 +47,7 @@ for ((round = 1; round <= rounds; ++round)); do
 done
 [ -t 2 ] && printf '\r%20s\r' '' >&2
 
-awk -v processors="$processors" '
-  function median(key,    i, j, n, t, v) {
-    n = count[key]
-    for (i = 1; i <= n; i++) v[i] = sample[key, i]
-    for (i = 2; i <= n; i++)
-      for (j = i; j > 1 && v[j - 1] > v[j]; j--) { t = v[j]; v[j] = v[j - 1]; v[j - 1] = t }
-    return n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2
-  }
+awk -v processors="$processors" "$(<"$here/median.awk")"'
   function figure(p, name, n, unit,    key) {
     key = p SUBSEP name SUBSEP n SUBSEP unit
     return count[key] ? sprintf("%.0f", median(key)) : "?"

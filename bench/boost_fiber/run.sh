@@ -103,14 +103,7 @@ for ((round = 1; round <= rounds; ++round)); do
 done
 [ -t 2 ] && printf '\r%50s\r' '' >&2
 
-awk '
-  function median(key,    i, j, n, t, v) {
-    n = count[key]
-    for (i = 1; i <= n; i++) v[i] = sample[key, i]
-    for (i = 2; i <= n; i++)
-      for (j = i; j > 1 && v[j - 1] > v[j]; j--) { t = v[j]; v[j] = v[j - 1]; v[j - 1] = t }
-    return n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2
-  }
+awk "$(<"$here/../median.awk")"'
   function add(key, value) { sample[key, ++count[key]] = value }
   function show(x) { return x >= 1000 ? sprintf("%.0f", x) : sprintf("%.1f", x) }
   function same(a, b,    d) { d = a > b ? a - b : b - a; return d <= 0.001 * (a > b ? a : b) }

@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <utility>
 
@@ -60,8 +59,7 @@ void start_and_wake(bench::benchmark& b, int goroutines) {
 }
 
 VOLE_BENCH(goroutines) {
-  char const* const most = std::getenv("VOLE_PARKED");
-  for (int n = 10; n <= (most == nullptr ? 1'000'000 : std::atoi(most)); n *= 10) {
+  for (int n = 10; n <= bench::goroutines_parked(); n *= 10) {
     b.run(std::to_string(n), [n](bench::benchmark& b) { start_and_wake(b, n); });
   }
 }

@@ -7,12 +7,19 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <sys/resource.h>
 
 #include "vole/bench.h"
 
 namespace vole::bench {
+
+// goroutines_parked is how many the largest cases start: VOLE_PARKED, or a million.
+inline int goroutines_parked() {
+  char const* const text = std::getenv("VOLE_PARKED");
+  return text == nullptr ? 1'000'000 : std::atoi(text);
+}
 
 struct memory {
   std::int64_t resident_bytes = 0;

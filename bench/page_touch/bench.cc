@@ -9,7 +9,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <sys/mman.h>
 
 #include "process_memory.h"
@@ -58,10 +57,7 @@ void touch_pages(bench::benchmark& b, std::int64_t pages, bool guarded) {
 VOLE_BENCH(page_touch) {
   b.run("100k", [](bench::benchmark& b) { touch_pages(b, 100'000, false); });
   b.run("100k_guarded", [](bench::benchmark& b) { touch_pages(b, 100'000, true); });
-  b.run("1m", [](bench::benchmark& b) {
-    char const* const text = std::getenv("VOLE_PARKED");
-    touch_pages(b, text == nullptr ? 1'000'000 : std::atoi(text), false);
-  });
+  b.run("1m", [](bench::benchmark& b) { touch_pages(b, bench::goroutines_parked(), false); });
 }
 
 }  // namespace

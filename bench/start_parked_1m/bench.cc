@@ -5,7 +5,6 @@
 #include "vole/bench.h"
 
 #include <cstdint>
-#include <cstdlib>
 
 #include "vole/chan.h"
 #include "vole/internal/atomic.h"
@@ -16,11 +15,6 @@
 using namespace vole;
 
 namespace {
-
-int goroutines() {
-  char const* const text = std::getenv("VOLE_PARKED");
-  return text == nullptr ? 1'000'000 : std::atoi(text);
-}
 
 [[gnu::noinline]] std::int64_t receive_deep(chan<int>& gate, std::int64_t seed, int depth) {
   volatile std::int64_t frame[25];  // 200 bytes
@@ -35,7 +29,7 @@ int goroutines() {
 }
 
 VOLE_BENCH(start_parked_1m) {
-  int const n = goroutines();
+  int const n = bench::goroutines_parked();
   internal::atomic<std::int64_t> sum{0};
   bench::memory grown;
   while (b.loop()) {

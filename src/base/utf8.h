@@ -32,6 +32,16 @@ inline std::size_t utf8_sequence(std::string_view text) noexcept {
   return follows(1, low, high) && follows(2, 0x80, 0xbf) && follows(3, 0x80, 0xbf) ? 4 : 0;
 }
 
+// decode_utf8 reads the first character of text, which is not empty: its length, and 0 for a byte
+// that begins no well-formed sequence.
+inline std::size_t decode_utf8(std::string_view text, char32_t& code) noexcept {
+  std::size_t const length = utf8_sequence(text);
+  auto const byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  code = length == 1 ? byte(0) : byte(0) & (0x7fU >> length);
+  for (std::size_t i = 1; i < length; ++i) code = code << 6 | (byte(i) & 0x3fU);
+  return length;
+}
+
 // first_bad_utf8 is where text stops being UTF-8; npos: nowhere.
 inline std::size_t first_bad_utf8(std::string_view text) noexcept {
   for (std::size_t i = 0; i < text.size();) {

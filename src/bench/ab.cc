@@ -132,9 +132,8 @@ void session::match(report const& older, report const& newer) {
     return std::ranges::find(in.results, r.name, &reported::name) != in.results.end();
   };
   auto const fails = [](report const& in, reported const& r) {
-    return std::ranges::any_of(in.failures, [&](failure const& f) {
-      return r.plain == f.name || r.plain.starts_with(f.name + '/');
-    });
+    return std::ranges::any_of(in.failures,
+                               [&](failure const& f) { return is_part_of(r.plain, f.name); });
   };
   for (auto const& r : older.results) {
     auto const same = [&](compared const& one) { return one.what.name == r.name; };

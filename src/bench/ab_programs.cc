@@ -158,10 +158,13 @@ std::string_view next_line(std::string_view& text) {
 
 }  // namespace
 
+bool is_part_of(std::string_view plain, std::string_view whole) {
+  return plain.starts_with(whole) && (plain.size() == whole.size() || plain[whole.size()] == '/');
+}
+
 bool names(std::vector<std::string> const& list, std::string_view plain) {
-  return std::ranges::any_of(list, [&](std::string const& name) {
-    return plain == name || plain.starts_with(name + '/');
-  });
+  return std::ranges::any_of(list,
+                             [&](std::string const& name) { return is_part_of(plain, name); });
 }
 
 std::string pattern_for(std::string_view name) {

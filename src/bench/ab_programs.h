@@ -85,6 +85,8 @@ struct report {
   std::vector<std::string> skipped;   // names of those that skip themselves
   std::vector<std::string> timeless;  // of those that report other things than a time
 };
+// is_part_of: plain is that benchmark, or a sub-benchmark of it.
+bool is_part_of(std::string_view plain, std::string_view whole);
 // names says whether a list has this benchmark, or one that it is a part of.
 bool names(std::vector<std::string> const& list, std::string_view plain);
 // read_report reads what a program printed to standard output and, for the reasons, to standard

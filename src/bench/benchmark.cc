@@ -41,13 +41,13 @@ bool benchmark::start(benchmark_state& s) {
   if (s.counted != nullptr) s.counts_at_start = s.counted->read();
   s.started = internal::monotonic_now();
   s.hidden += s.started - s.stopped;
-  if (!s.options->callgrind_dir.empty()) callgrind::toggle();
+  if (s.options->in_valgrind()) callgrind::toggle();
   return goes_on;
 }
 
 void benchmark::stop(benchmark_state& s) {
   if (!s.timer_on) return;
-  if (!s.options->callgrind_dir.empty()) callgrind::toggle();
+  if (s.options->in_valgrind()) callgrind::toggle();
   s.stopped = internal::monotonic_now();
   s.measured += s.stopped - s.started;
   ++s.stretches;
@@ -67,7 +67,7 @@ void benchmark_state::clear_measure() {
   stretches = 0;
   blocks_measured = {};
   counts_measured = {};
-  if (!options->callgrind_dir.empty()) callgrind::forget();
+  if (options->in_valgrind()) callgrind::forget();
   if (!timer_on) return;
   blocks_at_start = internal::malloc_count::read();
   if (counted != nullptr) counts_at_start = counted->read();

@@ -53,6 +53,7 @@ struct flags {
   std::string callgrind_dir;  // this process runs under callgrind, which writes there
 
   bool once() const { return benchtime_n == 1; }
+  bool in_valgrind() const { return !callgrind_dir.empty(); }
 };
 
 // parse_flags reads -name=value, -name value and --name; the flags may carry Go's prefix "test.".

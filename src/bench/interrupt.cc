@@ -11,6 +11,7 @@
 #include "bench/interrupt.h"
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
@@ -93,28 +94,14 @@ class event_line {
   std::size_t size_ = 0;
 };
 
-struct date {
-  std::int64_t year, month, day;
-};
-// Source: Howard Hinnant, "chrono-compatible low-level date algorithms", civil_from_days.
-date date_of(std::int64_t days) {
-  days += 719'468;
-  std::int64_t const era = days / 146'097;
-  std::int64_t const of_era = days % 146'097;
-  std::int64_t const year = (of_era - of_era / 1'460 + of_era / 36'524 - of_era / 146'096) / 365;
-  std::int64_t const of_year = of_era - (365 * year + year / 4 - year / 100);
-  std::int64_t const month = (5 * of_year + 2) / 153;
-  return {year + era * 400 + (month >= 10 ? 1 : 0), month < 10 ? month + 3 : month - 9,
-          of_year - (153 * month + 2) / 5 + 1};
-}
-
 void write_event() {
   if (*event.get() == '\0') return;
   // relaxed, no partner: a single word.
   if (event_written.exchange(true, internal::memory_order_relaxed)) return;
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
-  date const day = date_of(now.tv_sec / 86'400);
+  std::chrono::year_month_day const day(
+      std::chrono::sys_days(std::chrono::days(now.tv_sec / 86'400)));
   std::int64_t const second = now.tv_sec % 86'400;
   std::int64_t const ms =
       (internal::monotonic_now().time_since_epoch().count() - event_begun_ns) / 1'000'000;
@@ -125,9 +112,9 @@ void write_event() {
     int digits;
   };
   for (part const& p :
-       {part{"{\"Time\":\"", day.year, 4}, part{"-", day.month, 2}, part{"-", day.day, 2},
-        part{"T", second / 3'600, 2}, part{":", second / 60 % 60, 2}, part{":", second % 60, 2},
-        part{".", now.tv_nsec, 9}}) {
+       {part{"{\"Time\":\"", int{day.year()}, 4}, part{"-", unsigned{day.month()}, 2},
+        part{"-", unsigned{day.day()}, 2}, part{"T", second / 3'600, 2},
+        part{":", second / 60 % 60, 2}, part{":", second % 60, 2}, part{".", now.tv_nsec, 9}}) {
     line.add(p.before);
     line.add(p.number, p.digits);
   }

@@ -12,12 +12,11 @@
 
 #include "vole/internal/format.h"
 
+#include "base/utf8.h"
 #include "bench/result.h"
 
 namespace vole::bench {
 namespace {
-
-constexpr char32_t replacement = 0xfffd;
 
 struct range {
   char32_t first;
@@ -45,47 +44,6 @@ bool among(range const (&ranges)[Count], char32_t c) {
   return std::ranges::any_of(ranges, [&](range const& r) { return c >= r.first && c <= r.last; });
 }
 
-// take_character takes the first one off the text; a byte that begins none is the replacement.
-char32_t take_character(std::string_view& text) {
-  auto const byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  unsigned const first = byte(0);
-  std::size_t const length = first < 0x80   ? 1
-                             : first < 0xc2 ? 0
-                             : first < 0xe0 ? 2
-                             : first < 0xf0 ? 3
-                             : first < 0xf5 ? 4
-                                            : 0;
-  char32_t c = length <= 1 ? first : first & (0x7fU >> length);
-  bool good = length > 0 && length <= text.size();
-  for (std::size_t i = 1; good && i < length; ++i) {
-    good = (byte(i) & 0xc0U) == 0x80;
-    c = c << 6 | (byte(i) & 0x3fU);
-  }
-  bool const shortest = length < 3 || c >= (length == 3 ? 0x800 : 0x10000);
-  good = good && shortest && c <= 0x10ffff && !(c >= 0xd800 && c <= 0xdfff);
-  text.remove_prefix(good ? length : 1);
-  return good ? c : replacement;
-}
-
-void put_utf8(std::string& to, char32_t c) {
-  auto const tail = [&](int shift) { to += static_cast<char>(0x80 | (c >> shift & 0x3f)); };
-  if (c < 0x80) {
-    to += static_cast<char>(c);
-  } else if (c < 0x800) {
-    to += static_cast<char>(0xc0 | c >> 6);
-    tail(0);
-  } else if (c < 0x10000) {
-    to += static_cast<char>(0xe0 | c >> 12);
-    tail(6);
-    tail(0);
-  } else {
-    to += static_cast<char>(0xf0 | c >> 18);
-    tail(12);
-    tail(6);
-    tail(0);
-  }
-}
-
 std::string escaped(char32_t c) {
   auto const number = static_cast<std::uint32_t>(c);
   if (c == '\a') return "\\a";
@@ -99,14 +57,18 @@ std::string escaped(char32_t c) {
 std::string printable(std::string_view name) {
   std::string word;
   while (!name.empty()) {
-    char32_t const c = take_character(name);
-    if (among(blanks, c)) {
+    char32_t c = 0;
+    std::size_t const length = internal::decode_utf8(name, c);
+    if (length == 0) {
+      word += "\xef\xbf\xbd";
+    } else if (among(blanks, c)) {
       word += '_';
     } else if (among(unprintable, c)) {
       word += escaped(c);
     } else {
-      put_utf8(word, c);
+      word += name.substr(0, length);
     }
+    name.remove_prefix(std::max<std::size_t>(length, 1));
   }
   return word;
 }

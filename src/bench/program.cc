@@ -117,7 +117,7 @@ int run_all(flags const& options, selection const& which, std::string const& pro
     if (!options.cpus.empty()) {
       setenv("VOLE_MAXPROCS", std::to_string(options.cpus.front()).c_str(), 1);
     }
-    bool const in_valgrind = !options.callgrind_dir.empty();
+    bool const in_valgrind = options.in_valgrind();
     interrupt::watch(options.timeout,
                      in_valgrind ? interrupt::at_timeout::end : interrupt::at_timeout::dump);
     status = run_here(options, which, program, chosen, out);

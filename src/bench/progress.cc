@@ -105,19 +105,17 @@ void progress::begin(std::string_view name, int round) {
   interrupt::now_doing(how_.counts ? fmt::format("{}: {} of {} benchmarks are complete", name_,
                                                  work_.parts_done, work_.parts)
                                    : name_);
-  if (!how_.on) return;
-  shown_ = true;
   draw();
 }
 
 void progress::show() {
   internal::raw_lock const lock(mu_);
-  if (!how_.on) return;
-  shown_ = true;
   draw();
 }
 
 void progress::draw() {
+  if (!how_.on) return;
+  shown_ = true;
   time_point const t = internal::monotonic_now();
   work_.gone = t - begun_;
   work_.gone_in_round = t - round_begun_;

@@ -36,6 +36,7 @@ class remarks {
 
   [[nodiscard]] bool failed() const { return is(failed_); }
   [[nodiscard]] bool skipped() const { return is(skipped_); }
+  [[nodiscard]] bool over() const { return failed() || skipped(); }
   [[nodiscard]] bool ended() const { return is(ended_); }
   [[nodiscard]] std::vector<std::string> lines() const {
     internal::raw_lock const lock(mu_);

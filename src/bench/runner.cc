@@ -50,7 +50,7 @@ runner::runner(flags options, selection which, std::string package, sink& out, s
       procs_(runtime::max_procs()),
       name_width_(static_cast<std::size_t>(options_.child_name_width)),
       labels_printed_(!options_.child_of.empty() && !options_.child_labels) {
-  if (!options_.callgrind_dir.empty() && options_.benchtime_n == 0) {
+  if (options_.in_valgrind() && options_.benchtime_n == 0) {
     options_.benchtime_n = callgrind_n;
   }
 }
@@ -76,7 +76,7 @@ void runner::print_labels() {
   if (std::string const cpu = process_cpu_name(); !cpu.empty()) {
     labels += fmt::format("cpu: {}\n", cpu);
   }
-  if (!options_.callgrind_dir.empty()) labels += "Unit instructions/op assume=exact\n";
+  if (options_.in_valgrind()) labels += "Unit instructions/op assume=exact\n";
   print(labels);
 }
 
@@ -141,7 +141,7 @@ void runner::voice_doubts(benchmark_state const& b, std::string const& full) {
                     "start_timer",
                     full, std::int64_t{b.n}));
   }
-  if (options_.once() || !options_.callgrind_dir.empty()) return;
+  if (options_.once() || options_.in_valgrind()) return;
   if (!s.below_clock.empty() && !std::exchange(grain_said_, true)) {
     note(
         fmt::format("{}: no {}: less than a reading of the clock takes ({:.0f} ns); likewise "
@@ -157,7 +157,7 @@ void runner::voice_doubts(benchmark_state const& b, std::string const& full) {
 }
 
 std::string runner::growth_so_far() const {
-  bool const in_valgrind = !options_.callgrind_dir.empty();
+  bool const in_valgrind = options_.in_valgrind();
   if (options_.once() && !in_valgrind) return {};  // single cold calls have no growth
   std::string text;
   for (auto const& [family, points] : families_) {
@@ -308,7 +308,7 @@ bool runner::run_measured(handle b) {
 }
 
 bool runner::run_round(benchmark_state& b, std::string const& full) {
-  if (options_.callgrind_dir.empty()) {
+  if (!options_.in_valgrind()) {
     grow(b);
   } else {
     count_instructions(b);
@@ -329,7 +329,7 @@ bool runner::run_round(benchmark_state& b, std::string const& full) {
   if (!mark().empty()) print(fmt::format("{}=== NAME  \n", mark()));
   print_log(b, full);
   if (auto const n = n_of(s.name)) {
-    bool const in_valgrind = !options_.callgrind_dir.empty();
+    bool const in_valgrind = options_.in_valgrind();
     double const value = in_valgrind ? m.extra.at("instructions/op") : ns_per_op(m);
     families_[family_of(s.name)].push_back({*n, value});
     interrupt::so_far(growth_so_far());
@@ -353,7 +353,7 @@ measurement runner::measured(benchmark_state const& b) const {
       m.extra.emplace(counters::unit_of(which), per_op(s.counts_measured[i]));
     }
   }
-  if (options_.callgrind_dir.empty()) return m;
+  if (!options_.in_valgrind()) return m;
   // Times mean nothing under valgrind.
   m.bytes_per_op = 0;
   std::erase_if(m.extra, [](auto const& e) { return e.first.ends_with("ns/op"); });
@@ -374,8 +374,7 @@ std::string runner::line_of(benchmark_state const& b, measurement const& m) cons
 // not held against the benchmark.
 void runner::grow(benchmark_state& b) {
   benchmark_state& s = b;
-  auto const goes_on = [&] { return !s.said.failed() && !s.said.skipped(); };
-  if (s.loop_begun || !goes_on()) return;
+  if (s.loop_begun || s.said.over()) return;
   if (options_.benchtime_n > 0) {
     // One iteration has been run already.
     if (options_.benchtime_n > 1) run_n(b, options_.benchtime_n);
@@ -383,7 +382,7 @@ void runner::grow(benchmark_state& b) {
   }
   std::int64_t last = 0;
   double last_hidden = 0;
-  while (goes_on() && s.measured < options_.benchtime && b.n < iterations_max) {
+  while (!s.said.over() && s.measured < options_.benchtime && b.n < iterations_max) {
     std::int64_t const now = b.n;
     auto const hidden = static_cast<double>(s.hidden.count());
     double const slope = std::max(0.0, (hidden - last_hidden) / static_cast<double>(now - last));
@@ -402,11 +401,11 @@ void runner::grow(benchmark_state& b) {
 // count_instructions lets the benchmark run once more, warm, and asks callgrind what that took.
 void runner::count_instructions(benchmark_state& b) {
   benchmark_state& s = b;
-  if (s.said.failed() || s.said.skipped()) return;
+  if (s.said.over()) return;
   long const thread = thread_id();
   std::uint64_t const handoffs = runtime::read_stats().handoffs_total;
   run_n(b, options_.benchtime_n);
-  if (s.said.failed() || s.said.skipped()) return;
+  if (s.said.over()) return;
   if (thread_id() != thread || runtime::read_stats().handoffs_total != handoffs) {
     b.said.log("the work went over several threads: the count is of one of them");
   }
@@ -433,7 +432,7 @@ void runner::run_n(benchmark_state& b, std::int64_t n) {
   }
   s.previous_n = n;
   s.previous_time = s.measured;
-  if (s.said.failed() || s.said.skipped()) return;
+  if (s.said.over()) return;
   if (s.loop_begun && !s.loop_done) {
     b.fail("the body returned before b.loop() was false (break or return inside the loop?)");
   } else if (!s.loop_begun && !s.read_n && !s.has_sub) {

@@ -57,7 +57,6 @@ struct benchmark_state : round_state {
   std::uint64_t goroutine = 0;  // that runs the body; once there is one, the loop
 
   // The runner's doors to the members of benchmark that take a state.
-  void reset_timer() { benchmark::reset(*this); }
   void start_timer() { benchmark::start(*this); }
   void stop_timer() { benchmark::stop(*this); }
   void fail(std::string text) { benchmark::add_failure(*this, std::move(text)); }

@@ -4,6 +4,8 @@
 #include <array>
 #include <chrono>
 
+#include "vole/defer.h"
+
 namespace vole::http {
 
 std::string refused_message::message() const {
@@ -50,6 +52,7 @@ bool answer_refused(server_options const& options, response_stream& res,
 }
 
 void turn_away(server_options const& options, net::conn& conn, bool linger) {
+  defer closed = [&conn] { static_cast<void>(conn.close()); };
   conn.set_write_deadline(vole::internal::now() + refuse_timeout);
   plain_sink sink(conn);
   response_stream res;

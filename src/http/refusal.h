@@ -16,7 +16,7 @@ bool answer_refused(server_options const& options, response_stream& res,
 
 // turn_away answers 503 on a connection that nobody will serve. It waits a moment at most for a
 // slow client; lingering, also until the client has read the answer: closing with unread bytes
-// would reset the connection and take the answer with it. The caller closes.
+// would reset the connection and take the answer with it. Closes.
 void turn_away(server_options const& options, net::conn& conn, bool linger);
 
 }  // namespace vole::http::internal

@@ -40,9 +40,14 @@ bool server_core::admit() {
   return true;
 }
 
+void server_core::close_when_empty() {
+  if (ending_ && live_ == 0 && turned_away_ == 0) empty_.close();
+}
+
 void server_core::release() {
   sync::lock_guard const lock(mu_);
-  if (--live_ == 0 && turned_away_ == 0 && ending_) empty_.close();
+  --live_;
+  close_when_empty();
 }
 
 // A connection too many is answered beside the accepting: one slow client holds up no other.
@@ -54,22 +59,18 @@ void server_core::refuse(std::shared_ptr<server_core> const& self,
     counted = !ending_ && turned_away_ < turned_away_max;
     if (counted) ++turned_away_;
   }
+  if (!counted) return turn_away(options, *conn, false);
   net::conn* const raw = conn.release();
-  auto const failure = !counted ? std::errc::resource_unavailable_try_again
-                                : try_go({}, [self, raw] { self->refuse_counted(raw, true); });
-  if (failure == std::errc{}) return;
-  if (counted) return refuse_counted(raw, false);
-  std::unique_ptr<net::conn> const unserved(raw);
-  turn_away(options, *unserved, false);
-  static_cast<void>(unserved->close());
+  auto const failure = try_go({}, [self, raw] { self->refuse_counted(raw, true); });
+  if (failure != std::errc{}) refuse_counted(raw, false);
 }
 
 void server_core::refuse_counted(net::conn* owned, bool linger) {
   std::unique_ptr<net::conn> const conn(owned);
   turn_away(options, *conn, linger);
-  static_cast<void>(conn->close());
   sync::lock_guard const lock(mu_);
-  if (--turned_away_ == 0 && live_ == 0 && ending_) empty_.close();
+  --turned_away_;
+  close_when_empty();
 }
 
 void server_core::add(connection& c) {
@@ -104,7 +105,6 @@ void server_core::start(std::shared_ptr<server_core> const& self, std::unique_pt
   if (failure == std::errc{}) return;
   std::unique_ptr<net::conn> const unserved(raw);
   turn_away(options, *unserved, false);
-  static_cast<void>(unserved->close());
   release();
   auto const& hook = options.hooks.on_accept_error;
   if (hook) hook(errors::from_errno(static_cast<int>(failure), "start a goroutine"));
@@ -150,7 +150,7 @@ error server_core::shutdown(context const& ctx, context const& other_limit) {
       for (net::listener* listener : listeners_) static_cast<void>(listener->close());
       for (connection* c = connections_.front(); c != nullptr; c = connections_.next(*c))
         c->nudge();
-      if (live_ == 0 && turned_away_ == 0) empty_.close();
+      close_when_empty();
     }
   }
   if (!first) {

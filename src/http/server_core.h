@@ -63,6 +63,7 @@ struct server_core {
   error drain(context const& ctx);
   void refuse(std::shared_ptr<server_core> const& self, std::unique_ptr<net::conn> conn);
   void refuse_counted(net::conn* owned, bool linger);
+  void close_when_empty() VOLE_REQUIRES_LOCK(mu_);
 
   sync::mutex mu_;
   vole::internal::intrusive_list<connection, &connection::link> connections_ VOLE_GUARDED_BY(mu_);

@@ -97,25 +97,17 @@ problem to_problem(error const& err) {
   return {.status = http::status::internal_server_error, .code = "internal"};
 }
 
-namespace {
+void respond(http::response_writer& res, http::request& req, problem const& p, error const& err) {
+  if (err) set_error(req, err);
+  respond(res, p, req.ctx());
+}
 
-void write(http::response_writer& res, problem const& p, context const& ctx) {
+void respond(http::response_writer& res, problem const& p, context const& ctx) {
   if (res.status() != 0) return;
   res.header().del("Content-Length");
   res.header().set("Cache-Control", "no-store");
   if (p.retry_after) res.header().set("Retry-After", fmt::format("{}", p.retry_after->count()));
   http::reply(res, p.status, to_json(p, ctx), "application/problem+json");
-}
-
-}  // namespace
-
-void respond(http::response_writer& res, http::request& req, problem const& p, error const& err) {
-  if (err) set_error(req, err);
-  write(res, p, req.ctx());
-}
-
-void respond(http::response_writer& res, problem const& p, context const& ctx) {
-  write(res, p, ctx);
 }
 
 http::handler handler(fallible_handler from, problem_mapper map) {

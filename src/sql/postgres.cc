@@ -56,8 +56,6 @@ class pg_database final : public sql_database {
   error close(context const& ctx) override { return shared_->home->close(ctx); }
 
  private:
-  enum class retry : std::uint8_t { no, yes, on_another_connection };
-
   result<std::unique_ptr<pg_session>> acquire(context const& ctx, pg_session::use as,
                                               time_point idle_after = time_point::min());
   // twice calls fn with a session, and once more when its connection was broken and nothing of it
@@ -77,7 +75,7 @@ class pg_database final : public sql_database {
     return errors::is(err, sql::connection_lost) && !errors::is(err, sql::outcome_unknown);
   }
   error run_once(context const& ctx, sql::tx_options const& options, sql_body body,
-                 time_point idle_after, retry* again);
+                 time_point idle_after, bool* again);
 
   std::shared_ptr<pg_shared> const shared_;
 };
@@ -94,17 +92,17 @@ result<std::unique_ptr<pg_session>> pg_database::acquire(context const& ctx, pg_
 error pg_database::run(context const& ctx, sql::tx_options const& options, sql_body body) {
   time_point idle_after = time_point::min();
   for (int attempt = 1;; ++attempt) {
-    retry again = retry::no;
+    bool again = false;
     time_point const begun = now();
     error err = run_once(ctx, options, body, idle_after, &again);
-    if (!err || again == retry::no || attempt >= options.attempts_max) return err;
-    if (again == retry::on_another_connection) idle_after = begun;
+    if (!err || !again || attempt >= options.attempts_max) return err;
+    if (undone(err)) idle_after = begun;
     if (retry_pause(ctx, attempt)) return err;  // the context ended: the last failure says more
   }
 }
 
 error pg_database::run_once(context const& ctx, sql::tx_options const& options, sql_body body,
-                            time_point idle_after, retry* again) {
+                            time_point idle_after, bool* again) {
   auto session = acquire(ctx, pg_session::use::brief, idle_after);
   if (!session) return std::move(session).error();
   if (error err = (*session)->begin(ctx, options)) return err;
@@ -115,9 +113,7 @@ error pg_database::run_once(context const& ctx, sql::tx_options const& options, 
     err = body.call(body.fn, tx);
   }
   err = (*session)->end_closure(ctx, std::move(err));
-  *again = undone(err)           ? retry::on_another_connection
-           : sql::retryable(err) ? retry::yes
-                                 : retry::no;
+  *again = undone(err) || sql::retryable(err);
   return err;
 }
 

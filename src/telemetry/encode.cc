@@ -8,16 +8,6 @@
 namespace vole::internal {
 namespace {
 
-// decode_utf8 reads the first character of text, which is not empty: its length, and 0 for a byte
-// that begins no well-formed sequence.
-std::size_t decode_utf8(std::string_view text, char32_t& code) noexcept {
-  std::size_t const length = utf8_sequence(text);
-  auto const byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  code = length == 1 ? byte(0) : byte(0) & (0x7fU >> length);
-  for (std::size_t i = 1; i < length; ++i) code = code << 6 | (byte(i) & 0x3fU);
-  return length;
-}
-
 // Characters that end a line, do not show, or turn the direction of writing.
 bool is_hidden(char32_t code) noexcept {
   return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x200b || code == 0x200e ||

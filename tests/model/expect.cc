@@ -22,10 +22,7 @@ int from_environment(char const* variable, int otherwise) {
 }  // namespace
 
 void expect_holds(model_case const& c) {
-  expect_holds(c, c.bounds);
-}
-
-void expect_holds(model_case const& c, options with) {
+  options with = c.bounds;
   with.preemptions = from_environment("VOLE_MODEL_PREEMPTIONS", with.preemptions);
   with.stale_reads = from_environment("VOLE_MODEL_STALE_READS", with.stale_reads);
   with.executions_max = static_cast<std::uint64_t>(

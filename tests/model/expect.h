@@ -12,8 +12,6 @@ namespace vole::model {
 // VOLE_MODEL_PREEMPTIONS, VOLE_MODEL_STALE_READS and VOLE_MODEL_EXECUTIONS in the environment take
 // the place of its bounds.
 void expect_holds(model_case const& c);
-// As before, within other bounds.
-void expect_holds(model_case const& c, options bounds);
 
 // A fault, and the case that is there to find it.
 struct seeded {

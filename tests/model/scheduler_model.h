@@ -29,7 +29,7 @@ void spawn(char const* name, Fn fn) {
       new Fn(std::move(fn)));
 }
 
-// expect_deadlock has the case go on, past wait_for_report, once the scheduler reports that all
+// expect_deadlock lets `reported` go once the scheduler reports that all
 // goroutines are asleep. Else a report is a failure.
 void expect_deadlock(latch& reported) noexcept;
 // outsiders says how many plain threads there are that might wake a goroutine; 1 at first.
