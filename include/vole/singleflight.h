@@ -38,8 +38,11 @@ class group {
   // run calls fn(ctx), which returns a result<T> or a T, unless a call for key is in flight: then
   // it waits for that one. Blocks: parks.   Cancels: when ctx ends; the flight goes on for the
   // others.
+  // Cost:    a caller whose ctx cannot end calls fn itself; for others a goroutine does.
+  // Panics:  an exception leaves fn: all callers wait for what it was to make.
   template <class Fn>
   result<T> run(context const& ctx, Key const& key, Fn&& fn) {
+    bool const stays = internal::park_limit(ctx).unlimited();
     std::shared_ptr<flight> joined;
     bool first = false;
     {
@@ -47,11 +50,14 @@ class group {
       auto at = shared_->flights.find(key);
       first = at == shared_->flights.end();
       if (first) {
-        at = shared_->flights.emplace(key, std::make_shared<flight>(context::without_cancel(ctx)))
-                 .first;
+        at = shared_->flights.emplace(key, std::make_shared<flight>(ctx, !stays)).first;
       }
       joined = at->second;
       ++joined->callers;
+    }
+    if (first && stays) {
+      [&]() noexcept { shared_->end(key, joined, fn(joined->ctx)); }();
+      return *joined->outcome;
     }
     if (first) start(joined, key, std::forward<Fn>(fn));
     if (error err =
@@ -70,7 +76,9 @@ class group {
 
  private:
   struct flight {
-    explicit flight(context const& values) : flight(context::with_cancel(values)) {}
+    flight(context const& values, bool can_end)
+        : flight(can_end ? context::with_cancel(context::without_cancel(values))
+                         : std::pair(values, cancel_handle())) {}
     explicit flight(std::pair<context, cancel_handle> made)
         : ctx(std::move(made.first)), cancel(std::move(made.second)) {}
 

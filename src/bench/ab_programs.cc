@@ -127,18 +127,14 @@ class report_reader {
     return nullptr;
   }
 
-  result<report> finish(std::string_view complaints) && {
+  report finish(std::string_view complaints) && {
     for (auto const& name : failed_) {
       // A parent fails with its part.
       bool const parent = std::ranges::any_of(
           failed_, [&](auto const& other) { return other.starts_with(name + '/'); });
       if (!parent) made_.failures.push_back({name, why_failed(complaints, name)});
     }
-    bool const has_any =
-        !made_.results.empty() || !made_.failures.empty() || !made_.skipped.empty();
-    if (has_any) return std::move(made_);
-    return errors::make(made_.timeless.empty() ? "no benchmark ran: see its -list and your -bench"
-                                               : "no benchmark reports a time (ns/op) above 0");
+    return std::move(made_);
   }
 
  private:
@@ -154,6 +150,21 @@ std::string_view next_line(std::string_view& text) {
   std::string_view const line = text.substr(0, end);
   text.remove_prefix(std::min(end + 1, text.size()));
   return line;
+}
+
+result<report> read_all(std::string_view output, std::string_view complaints) {
+  report_reader lines;
+  while (!output.empty()) {
+    if (auto err = lines.take(next_line(output))) return err;
+  }
+  return std::move(lines).finish(complaints);
+}
+
+// with_any refuses a report of which nothing can be said.
+result<report> with_any(report all) {
+  if (!all.results.empty() || !all.failures.empty() || !all.skipped.empty()) return all;
+  return errors::make(all.timeless.empty() ? "no benchmark ran: see its -list and your -bench"
+                                           : "no benchmark reports a time (ns/op) above 0");
 }
 
 }  // namespace
@@ -266,11 +277,8 @@ error workshop::copy(std::string const& from, arm to) {
 }
 
 result<report> read_report(std::string_view output, std::string_view complaints) {
-  report_reader lines;
-  while (!output.empty()) {
-    if (auto err = lines.take(next_line(output))) return err;
-  }
-  return std::move(lines).finish(complaints);
+  auto read = read_all(output, complaints);
+  return read ? with_any(*std::move(read)) : std::move(read);
 }
 
 // start runs a program to its end. What we ask for stands last and wins over the user's flags.
@@ -315,7 +323,9 @@ result<report> bench_programs::discover_apart(arm of, std::string const& pattern
     } else if (done->status > some_failed_status) {
       all.failures.push_back({name, fmt::format("it ends with {}{}", done->status,
                                                 last_lines(done->output + done->errors, 10))});
-    } else if (auto one = read_report(done->output, done->errors)) {
+    } else if (auto one = read_all(done->output, done->errors); !one) {
+      all.failures.push_back({name, fmt::format("{}", one.error())});
+    } else {
       all.labels = one->labels;
       std::ranges::move(one->results, std::back_inserter(all.results));
       std::ranges::move(one->failures, std::back_inserter(all.failures));
@@ -323,10 +333,7 @@ result<report> bench_programs::discover_apart(arm of, std::string const& pattern
       std::ranges::move(one->timeless, std::back_inserter(all.timeless));
     }
   }
-  if (all.results.empty() && all.failures.empty() && all.skipped.empty()) {
-    return errors::make("no benchmark ran: see its -list and your -bench");
-  }
-  return all;
+  return with_any(std::move(all));
 }
 
 result<reported> bench_programs::run_one(arm of, reported const& which,

@@ -213,6 +213,8 @@ TEST(task, says_that_its_function_s_exception_went_to_the_hook) {
   EXPECT_TRUE(errors::is(spawn(options, [] { throw 1; }).get(live()), task_threw));
 }
 
+using singleflight_of_int = singleflight::group<int, int>;  // EXPECT_DEATH takes no comma
+
 TEST(task_death, of_an_exception_shows_who_threw_it) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_DEATH(static_cast<void>(spawn([] { throw std::runtime_error("lost"); }).get(live())),
@@ -222,6 +224,13 @@ TEST(task_death, of_an_exception_shows_who_threw_it) {
         errgroup::group g(live());
         g.go([]() -> error { throw std::runtime_error("lost"); });
         static_cast<void>(g.wait());
+      },
+      "ended by an exception std::runtime_error: lost");
+  EXPECT_DEATH(
+      {
+        singleflight_of_int g;
+        auto const lose = [](context const&) -> int { throw std::runtime_error("lost"); };
+        static_cast<void>(g.run(live(), 1, lose));
       },
       "ended by an exception std::runtime_error: lost");
 }
@@ -341,7 +350,7 @@ TEST(singleflight, shares_one_call_among_all_who_ask_meanwhile) {
       });
     }));
   }
-  testing::wait_until_parked(11);
+  testing::wait_until_parked(10);
   finish.close();
   for (task<int>& one : asked) EXPECT_EQ(*one.get(live()), 42);
   EXPECT_EQ(calls.load(), 1);
@@ -354,7 +363,7 @@ TEST(singleflight, gives_the_error_to_all) {
   EXPECT_TRUE(errors::is(r.error(), boom));
 }
 
-TEST(singleflight, goes_on_for_the_others_when_one_leaves) {
+void goes_on_when_another_leaves(context const& patient_ctx, std::size_t parked_for_it) {
   singleflight::group<int, int> group;
   chan<unit> finish(0);
   auto const load = [&](context const& ctx) -> result<int> {
@@ -362,14 +371,30 @@ TEST(singleflight, goes_on_for_the_others_when_one_leaves) {
     return 1;
   };
   auto [hasty, cancel] = context::with_cancel(live());
-  task<int> patient = spawn([&] { return group.run(live(), 1, load); });
-  testing::wait_until_parked(2);
+  task<int> patient = spawn([&] { return group.run(patient_ctx, 1, load); });
+  testing::wait_until_parked(parked_for_it);
   task<int> leaving = spawn([&, hasty = hasty] { return group.run(hasty, 1, load); });
-  testing::wait_until_parked(3);
+  testing::wait_until_parked(parked_for_it + 1);
   cancel();
   EXPECT_TRUE(errors::is(leaving.get(live()).error(), context::canceled));
   finish.close();
   EXPECT_EQ(*patient.get(live()), 1);
+}
+
+TEST(singleflight, goes_on_for_the_others_when_one_leaves) {
+  auto const [ctx, cancel] = context::with_cancel(live());
+  goes_on_when_another_leaves(ctx, 2);  // the caller, and who calls for it
+  goes_on_when_another_leaves(live(), 1);
+}
+
+TEST(singleflight, is_called_by_a_caller_that_cannot_leave) {
+  singleflight::group<int, bool> group;
+  auto const caller_calls = [caller = runtime::goroutine_id()](context const&) {
+    return runtime::goroutine_id() == caller;
+  };
+  EXPECT_TRUE(*group.run(live(), 1, caller_calls));
+  auto const [ctx, cancel] = context::with_cancel(live());
+  EXPECT_FALSE(*group.run(ctx, 1, caller_calls));
 }
 
 TEST(singleflight, is_canceled_when_the_last_has_left) {
@@ -396,8 +421,9 @@ TEST(singleflight, holds_nobody_up_when_a_call_could_not_be_started) {
   };
   singleflight::group<int, int> group;
   call const dear(0), cheap(1);
-  EXPECT_THROW(static_cast<void>(group.run(live(), 1, dear)), std::length_error);
-  EXPECT_EQ(*group.run(live(), 1, cheap), 1);
+  auto const [ctx, cancel] = context::with_cancel(live());
+  EXPECT_THROW(static_cast<void>(group.run(ctx, 1, dear)), std::length_error);
+  EXPECT_EQ(*group.run(ctx, 1, cheap), 1);
 }
 
 TEST(singleflight, forgotten_calls_anew) {
@@ -409,7 +435,7 @@ TEST(singleflight, forgotten_calls_anew) {
       return 1;
     });
   });
-  testing::wait_until_parked(2);
+  testing::wait_until_parked(1);
   group.forget(1);
   EXPECT_EQ(*group.run(live(), 1, [](context const&) { return 2; }), 2);
   finish.close();

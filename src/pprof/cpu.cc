@@ -30,21 +30,6 @@ namespace sample = internal::sample;
 
 using stack = std::vector<std::uintptr_t>;
 
-struct place {
-  stack pcs;
-  std::uint64_t labels_id = 0;
-
-  bool operator==(place const&) const = default;
-};
-struct place_hash {
-  std::size_t operator()(place const& p) const noexcept { return hash_stack(p.pcs) ^ p.labels_id; }
-};
-// What was counted there, and the meaning of its labels, which does not outlive them by much.
-struct tally {
-  std::int64_t weight = 0;
-  std::vector<text_label> labels;
-};
-
 // into_calls moves return addresses into the calls before them; the leaf stands where it stood, and
 // who started the goroutine at the end.
 stack into_calls(sample::cpu_sample const& taken) {
@@ -77,7 +62,7 @@ std::vector<std::string> comments_on(sample::capture_gaps const& gaps) {
 struct cpu_profile::state {
   std::chrono::system_clock::time_point begun;
   time_point begun_monotonic;
-  std::unordered_map<place, tally, place_hash> stacks;
+  std::unordered_map<labelled_stack, std::int64_t, labelled_stack_hash> weights;
   sample::cpu_capture capture{
       [](void* self, sample::cpu_sample const& taken) { static_cast<state*>(self)->count(taken); },
       this};
@@ -87,9 +72,9 @@ struct cpu_profile::state {
   }
 
   void count(sample::cpu_sample const& taken) {
-    auto const [at, fresh] = stacks.try_emplace({into_calls(taken), taken.labels_id});
-    if (fresh) at->second.labels = labels_of(taken.labels_id);
-    at->second.weight += static_cast<std::int64_t>(taken.weight);
+    // Now, since the meaning of an id does not outlive its goroutines by much.
+    weights[{into_calls(taken), labels_of(taken.labels_id)}] +=
+        static_cast<std::int64_t>(taken.weight);
   }
 
   profile_data data() {
@@ -101,10 +86,9 @@ struct cpu_profile::state {
                      .lasted = internal::now() - begun_monotonic,
                      .samples = {},
                      .comments = comments_on(capture.gaps())};
-    for (auto const& [at, counted] : stacks) {
-      all.samples.push_back({.pcs = at.pcs,
-                             .values = {counted.weight, counted.weight * period_ns},
-                             .labels = counted.labels});
+    for (auto const& [at, weight] : weights) {
+      all.samples.push_back(
+          {.pcs = at.pcs, .values = {weight, weight * period_ns}, .labels = at.labels});
     }
     return all;
   }
@@ -132,9 +116,7 @@ std::string cpu_profile::stop() {
   std::unique_ptr<state> const own = std::move(state_);
   return blocking([&own] {
     own->capture.stop();
-    profile_data all = own->data();
-    add_up_equal(all);
-    return gzip(encode(all));
+    return gzip(encode(own->data()));
   });
 }
 

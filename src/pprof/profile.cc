@@ -356,4 +356,13 @@ std::uint64_t hash_stack(std::span<std::uintptr_t const> pcs) noexcept {
   return h;
 }
 
+std::size_t labelled_stack_hash::operator()(labelled_stack const& at) const noexcept {
+  std::uint64_t h = hash_stack(at.pcs);
+  for (text_label const& l : at.labels) {
+    h = (h ^ std::hash<std::string>{}(l.key)) * 0x9e3779b97f4a7c15;
+    h = (h ^ std::hash<std::string>{}(l.value)) * 0x9e3779b97f4a7c15;
+  }
+  return h;
+}
+
 }  // namespace vole::pprof

@@ -86,6 +86,18 @@ void add_up_equal(profile_data& all);
 // gzip compresses, fast rather than small.
 std::string gzip(std::string_view bytes);
 
+// labelled_stack is what a capture counts by. Equal labels are one, whosever set they are: a long
+// capture does not grow by the goroutines that it saw.
+struct labelled_stack {
+  std::vector<std::uintptr_t> pcs;
+  std::vector<text_label> labels;
+
+  bool operator==(labelled_stack const&) const = default;
+};
+struct labelled_stack_hash {
+  std::size_t operator()(labelled_stack const& at) const noexcept;
+};
+
 // labels_of is what a goroutine's labels_id means, or meant lately.
 std::vector<text_label> labels_of(std::uint64_t id);
 

@@ -30,29 +30,11 @@ namespace {
 
 namespace wall = internal::wall;
 
-struct place {
-  std::vector<std::uintptr_t> pcs;
-  std::string_view reason;  // static text
-  std::uint64_t labels_id = 0;
-
-  bool operator==(place const&) const = default;
-};
-struct place_hash {
-  std::size_t operator()(place const& p) const noexcept {
-    return hash_stack(p.pcs) ^ std::hash<std::string_view>{}(p.reason) ^ p.labels_id;
-  }
-};
-// The time that was seen there, and the meaning of its labels, which does not outlive them by much.
-struct tally {
-  std::int64_t ns = 0;
-  std::vector<text_label> labels;
-};
-
 }  // namespace
 
 struct wall_profile::state {
   std::chrono::system_clock::time_point begun;
-  std::unordered_map<place, tally, place_hash> stacks;
+  std::unordered_map<labelled_stack, std::int64_t, labelled_stack_hash> seen_ns;
   wall::wall_capture capture{
       [](void* self, wall::wall_sample const& taken) { static_cast<state*>(self)->add(taken); },
       this};
@@ -62,32 +44,25 @@ struct wall_profile::state {
   }
 
   void add(wall::wall_sample const& taken) {
-    place at{.pcs = {taken.pcs.begin(), taken.pcs.end()},
-             .reason = taken.reason,
-             .labels_id = taken.labels_id};
+    labelled_stack at{.pcs = {taken.pcs.begin(), taken.pcs.end()},
+                      .labels = labels_with_reason(taken.labels_id, taken.reason)};
     if (taken.created_by != 0) at.pcs.push_back(creator_pc(taken.created_by));
     if (at.pcs.empty()) at.pcs.push_back(lost_samples_pc);
-    auto const [found, fresh] = stacks.try_emplace(std::move(at));
-    if (fresh) found->second.labels = labels_with_reason(taken.labels_id, taken.reason);
-    found->second.ns += taken.ns;
+    seen_ns[std::move(at)] += taken.ns;
   }
 
   profile_data data() const {
     constexpr std::int64_t period_ns = wall::period.count();
-    enum value : std::size_t { samples, time_ns };
     profile_data all{.sample_types = {{"samples", "count"}, {"time", "nanoseconds"}},
                      .period_type = {"wallclock", "nanoseconds"},
                      .period = period_ns,
                      .begun = begun,
                      .lasted = capture.lasted(),
                      .samples = {}};
-    for (auto const& [at, seen] : stacks) {
-      all.samples.push_back({.pcs = at.pcs, .values = {0, seen.ns}, .labels = seen.labels});
-    }
-    add_up_equal(all);
-    // Counted from the sum, so that what is rounded is rounded once.
-    for (stack_sample& s : all.samples) {
-      s.values[samples] = (s.values[time_ns] + period_ns / 2) / period_ns;
+    for (auto const& [at, ns] : seen_ns) {
+      if (ns == 0) continue;
+      all.samples.push_back(
+          {.pcs = at.pcs, .values = {(ns + period_ns / 2) / period_ns, ns}, .labels = at.labels});
     }
     return all;
   }

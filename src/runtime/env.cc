@@ -133,6 +133,26 @@ unsigned threads_from_environment(unsigned otherwise, unsigned most) noexcept {
   return n > 0 ? static_cast<unsigned>(n) : otherwise;
 }
 
+namespace {
+
+// set takes one setting; false: there is none of that name, or it cannot be that.
+bool set(debug_settings& to, std::string_view name, long n) noexcept {
+  if (name == "schedtrace" && n > 0) {
+    to.schedtrace = std::chrono::milliseconds(n);
+  } else if (name == "stall" && n > 0) {
+    to.stall = std::chrono::milliseconds(n);
+  } else if (name == "heaprate" && n >= 0) {
+    to.heaprate = static_cast<std::size_t>(n);
+  } else if (name == "contentionrate" && n >= 0 && n <= std::numeric_limits<int>::max()) {
+    to.contentionrate = static_cast<int>(n);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 debug_settings parse_debug(std::string_view text) noexcept {
   debug_settings to;
   while (!text.empty()) {
@@ -143,17 +163,13 @@ debug_settings parse_debug(std::string_view text) noexcept {
     std::string_view const name = word.substr(0, equals);
     std::string const value(word.substr(std::min(equals + 1, word.size())));
     char* rest = nullptr;
-    long const ms = std::strtol(value.c_str(), &rest, 10);
-    duration* const setting = name == "schedtrace" ? &to.schedtrace
-                              : name == "stall"    ? &to.stall
-                                                   : nullptr;
-    if (setting == nullptr || value.empty() || *rest != '\0' || ms < 1) {
+    long const number = std::strtol(value.c_str(), &rest, 10);
+    if (value.empty() || *rest != '\0' || !set(to, name, number)) {
       std::fprintf(stderr,
-                   "vole: VOLE_DEBUG says '%.*s': want schedtrace=<ms> or stall=<ms>; ignored\n",
+                   "vole: VOLE_DEBUG says '%.*s': want schedtrace=<ms>, stall=<ms>, "
+                   "heaprate=<bytes> or contentionrate=<samples a second>; ignored\n",
                    static_cast<int>(word.size()), word.data());
-      continue;
     }
-    *setting = std::chrono::milliseconds(ms);
   }
   return to;
 }

@@ -2,7 +2,9 @@
 #pragma once
 // What the runtime reads from its environment at start.
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "vole/internal/clock.h"
@@ -25,12 +27,15 @@ unsigned threads_from_environment(unsigned otherwise, unsigned most) noexcept;
 // as it is where MALLOC_ARENA_MAX or glibc.malloc.arena_max in GLIBC_TUNABLES says how many.
 void bound_malloc_arenas(int procs) noexcept;
 
-// debug_settings is VOLE_DEBUG, "name=milliseconds" separated by commas: schedtrace (a line about
-// the scheduler so often) and stall (report a goroutine that keeps its processor for so long).
-// Other names are reported on standard error and ignored.
+// debug_settings is VOLE_DEBUG, "name=number" separated by commas: schedtrace (a line about the
+// scheduler every so many milliseconds), stall (report a goroutine that keeps its processor for so
+// many), heaprate (bytes between two samples) and contentionrate (samples a second of each thread).
+// Others are reported on standard error and ignored.
 struct debug_settings {
   duration schedtrace{};
   duration stall{};
+  std::optional<std::size_t> heaprate;
+  std::optional<int> contentionrate;
 };
 debug_settings debug_from_environment() noexcept;
 debug_settings parse_debug(std::string_view text) noexcept;

@@ -4,7 +4,11 @@
 // is in epoll.
 #include <cstdlib>
 #include <fcntl.h>
+#include <filesystem>
+#include <fstream>
 #include <gtest/gtest.h>
+#include <string>
+#include <sys/syscall.h>
 #include <thread>
 #include <unistd.h>
 
@@ -15,6 +19,7 @@
 #include "runtime/latch_test.h"
 #include "runtime/netpoll.h"
 #include "runtime/netpoller.h"
+#include "runtime/sanitizer.h"
 #include "runtime/scheduler.h"
 #include "runtime/timer.h"
 
@@ -127,6 +132,50 @@ TEST(idle, timer_that_arms_itself_again_is_never_missing) {
     EXPECT_EQ(node.heap.next_when(), first + milliseconds(5));
     EXPECT_TRUE(timer_delete(node));
   });
+}
+
+// sleeps_for_good tells from a /proc/PID/task/TID/syscall whether that thread sleeps and has set
+// itself no time to wake up.
+bool sleeps_for_good(std::string const& syscall) {
+  long number = -1;
+  unsigned long long argument[4] = {};
+  if (std::sscanf(syscall.c_str(), "%ld %llx %llx %llx %llx", &number, &argument[0], &argument[1],
+                  &argument[2], &argument[3]) != 5) {
+    return false;
+  }
+  // Both have a pointer to the time as their fourth argument.
+  return (number == SYS_futex || number == SYS_epoll_pwait2) && argument[3] == 0;
+}
+
+// Without a time set, a thread wakes up for a cause only.
+TEST(idle, with_nothing_to_do_each_thread_sleeps_until_it_is_woken) {
+  if (VOLE_TSAN) GTEST_SKIP() << "sleeps are cut into pieces there";
+  if (!std::ifstream("/proc/thread-self/syscall")) GTEST_SKIP() << "the kernel does not tell";
+  polled_pipe const pipe;
+  latch done(100);
+  for (int i = 0; i < 100; ++i) {
+    go([&] {
+      for (int turn = 0; turn < 10; ++turn) runtime::yield();
+      park_ticket slept;
+      slept.park(wait_reason::sleep, {.deadline = now() + milliseconds(1)});
+      done.count_down();
+    });
+  }
+  done.wait();
+  std::string const self = std::to_string(::gettid());
+  time_point const give_up = now() + std::chrono::seconds(60);
+  std::string awake;
+  do {
+    awake.clear();
+    std::this_thread::yield();
+    for (auto const& task : std::filesystem::directory_iterator("/proc/self/task")) {
+      if (task.path().filename() == self) continue;
+      std::string line;
+      std::getline(std::ifstream(task.path() / "syscall"), line);
+      if (!sleeps_for_good(line)) awake += task.path().string() + ": " + line + '\n';
+    }
+  } while (!awake.empty() && now() < give_up);
+  EXPECT_EQ(awake, "");
 }
 
 TEST(idle_death, wired_goroutine_goes_on_at_the_bound_of_threads) {

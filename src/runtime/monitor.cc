@@ -41,8 +41,10 @@
 #include <utility>
 
 #include "base/futex.h"
+#include "runtime/contention.h"
 #include "runtime/dump.h"
 #include "runtime/env.h"
+#include "runtime/heap_sample.h"
 #include "runtime/netpoll.h"
 #include "runtime/pressure.h"
 #include "runtime/sample.h"
@@ -74,6 +76,7 @@ constexpr std::size_t scavenge_per_look = 512;              // about 0.5 ms
 
 enum : int { awake = 0, asleep = 1, dump_wanted = 2 };
 constinit atomic<int> word{awake};
+constinit duration trace_every{};  // VOLE_DEBUG=schedtrace; zero: never
 
 // Whether the thread sleeps in the kernel: field 3 of its stat, after the name in parentheses.
 bool sleeps_in_kernel(int tid) noexcept {
@@ -127,6 +130,11 @@ void set_slice(int tid, duration slice) noexcept {
 }  // namespace
 
 void monitor::start() noexcept {
+  debug_settings const debug = debug_from_environment();
+  if (debug.stall > duration::zero()) stall_report_after.store(debug.stall.count());
+  trace_every = debug.schedtrace;
+  if (debug.heaprate) heap::set_rate(*debug.heaprate);
+  if (debug.contentionrate) contention::set_samples_per_second(*debug.contentionrate);
   if (start_thread(&monitor::main, nullptr) != 0)
     panic("start runtime: no thread to be had for the monitor");
 }
@@ -153,10 +161,7 @@ void* monitor::main(void*) noexcept {
 void monitor::run() noexcept {
   started_ = internal::monotonic_now();
   scavenge_at_ = started_ + scavenge_every;
-  debug_settings const debug = debug_from_environment();
-  if (debug.stall > duration::zero()) stall_report_after.store(debug.stall.count());
-  trace_every_ = debug.schedtrace;
-  if (trace_every_ > duration::zero()) trace_at_ = started_ + trace_every_;
+  if (trace_every > duration::zero()) trace_at_ = started_ + trace_every;
   while (true) {
     if (word.load() == dump_wanted) dump_and_exit();
     t_ = internal::monotonic_now();
@@ -218,7 +223,7 @@ void monitor::scavenge() noexcept {
 
 void monitor::trace() noexcept {
   if (t_ < trace_at_) return;
-  trace_at_ = t_ + trace_every_;
+  trace_at_ = t_ + trace_every;
   write_all(STDERR_FILENO, s_.trace_line(t_ - started_));
 }
 

@@ -15,7 +15,7 @@ struct processor;
 
 class monitor {
  public:
-  // start creates the thread. Once, under scheduler::start_mu_.
+  // start does as VOLE_DEBUG says, and creates the thread. Once, under scheduler::start_mu_.
   static void start() noexcept;
 
   // wake_if_asleep: a processor leaves the idle list. Cost: one load, and a system call when the
@@ -63,7 +63,6 @@ class monitor {
   void trace() noexcept;
 
   scheduler& s_;
-  duration trace_every_{};  // VOLE_DEBUG=schedtrace; zero: never
   time_point started_{};
   time_point trace_at_ = never;
   time_point t_{};            // of the current look

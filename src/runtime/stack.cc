@@ -6,6 +6,7 @@
 #include "runtime/stack.h"
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <new>
 #include <sys/mman.h>
@@ -19,7 +20,7 @@ namespace {
 
 constexpr std::size_t page_bytes_min = 4096;
 constexpr std::size_t slab_bytes = 16 << 20;
-constexpr std::size_t slots_max = 64;      // of a slab
+constexpr std::size_t slots_max = 64;      // of a slab, which has a bit for each in a word
 constexpr std::uint64_t depth_every = 16;  // of the stacks given back, one in so many is measured
 constexpr int madv_guard_install = 102;    // Linux 6.13; the C library here does not name it
 
@@ -45,6 +46,17 @@ bool probe_guard_advice() noexcept {
   }
   ::munmap(page, page_bytes);
   return works;
+}
+
+// map_stacks maps memory that is nowhere yet, in place of what is at `at` unless that is null.
+char* map_stacks(char* at, std::size_t bytes) noexcept {
+  void* const mapped = ::mmap(
+      at, bytes, PROT_READ | PROT_WRITE,
+      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK | (at == nullptr ? 0 : MAP_FIXED), -1,
+      0);
+  if (mapped == MAP_FAILED) return nullptr;
+  ::madvise(mapped, bytes, MADV_NOHUGEPAGE);
+  return static_cast<char*>(mapped);
 }
 
 // The caches of neighbouring stacks would compete for the same sets if all tops were alike.
@@ -102,16 +114,22 @@ bool stack_guards_take_no_map_entry() noexcept {
   return by_advice;
 }
 
-void stack_pool::guard(char* low) noexcept {
-  std::size_t const page_bytes = stack_guard_bytes();
-  if (stack_guards_take_no_map_entry() && ::madvise(low, page_bytes, madv_guard_install) == 0)
-    return;
-  if (!map_limit_reached_) {
-    if (::mprotect(low, page_bytes, PROT_NONE) == 0) return;
-    map_limit_reached_ =
-        true;  // ENOMEM: the map limit. The stacks to come go without, and are counted.
-  }
-  ++unguarded_;
+bool stack_pool::protect(char* page) noexcept {
+  std::size_t const bytes = stack_guard_bytes();
+  if (stack_guards_take_no_map_entry() && ::madvise(page, bytes, madv_guard_install) == 0)
+    return true;
+  if (map_limit_reached_) return false;
+  // ENOMEM: the map limit. The stacks to come go without, and are counted.
+  map_limit_reached_ = ::mprotect(page, bytes, PROT_NONE) != 0;
+  return !map_limit_reached_;
+}
+
+void stack_pool::guard(slab& owner, std::size_t slot) noexcept {
+  std::uint64_t const bit = std::uint64_t{1} << slot;
+  if (((owner.guarded | owner.unguarded) & bit) != 0) return;
+  bool const done = protect(owner.base + slot * stack_class_bytes[owner.size_class]);
+  (done ? owner.guarded : owner.unguarded) |= bit;
+  if (!done) ++unguarded_;
 }
 
 bool stack_pool::add_slab(int size_class) noexcept try {
@@ -122,11 +140,8 @@ bool stack_pool::add_slab(int size_class) noexcept try {
   owned->occupied = std::make_unique<atomic<bool>[]>(slots);
   room_for(cold, slots);
   room_for(slabs_, 1);
-  void* const at = ::mmap(nullptr, slots * each, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-  if (at == MAP_FAILED) return false;
-  ::madvise(at, slots * each, MADV_NOHUGEPAGE);
-  owned->base = static_cast<char*>(at);
+  owned->base = map_stacks(nullptr, slots * each);
+  if (owned->base == nullptr) return false;
   owned->slots = slots;
   owned->size_class = size_class;
 #if VOLE_ASAN
@@ -134,11 +149,7 @@ bool stack_pool::add_slab(int size_class) noexcept try {
   // them. It leaves out the guards, which the map shows.
   __lsan_register_root_region(owned->base, slots * each);
 #endif
-  for (std::size_t i = slots; i-- > 0;) {
-    char* const low = owned->base + i * each;
-    guard(low);
-    cold.push_back({owned.get(), i});
-  }
+  for (std::size_t i = slots; i-- > 0;) cold.push_back({owned.get(), i});
   reserved_bytes_ += slots * each;
   slabs_.push_back(std::move(owned));
   return true;
@@ -164,7 +175,9 @@ goroutine* stack_pool::take(int size_class, std::errc* why) noexcept {
   }
   cold_stack const c = pool.cold.back();
   pool.cold.pop_back();
+  guard(*c.owner, c.slot);
   ++blocks_;
+  ++c.owner->blocks;
   return build_block(*c.owner, c.slot);
 }
 
@@ -249,6 +262,16 @@ void stack_pool::release_one(int size_class) noexcept {
 #endif
   ::madvise(low, bytes, MADV_DONTNEED);
   pool.cold.push_back(cold);
+  if (--cold.owner->blocks == 0) drop_page_tables(*cold.owner);
+}
+
+// The kernel keeps page tables for as long as a mapping lives: an eighth of a page for each stack.
+void stack_pool::drop_page_tables(slab& of) noexcept {
+  if (map_stacks(of.base, of.slots * stack_class_bytes[of.size_class]) == nullptr) return;
+  unguarded_ -= static_cast<std::size_t>(std::popcount(of.unguarded));
+  of.guarded = 0;
+  of.unguarded = 0;
+  map_limit_reached_ = false;
 }
 
 kept_blocks::kept_blocks(stack_pool& pool) noexcept : pool_(pool) {

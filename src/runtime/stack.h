@@ -9,7 +9,7 @@
 //   slab::occupied[i] is set while the stack has a control block; only such control blocks may be
 //   read.
 //   Slabs are never unmapped: whoever finds a control block may read it at any time while
-//   scavenging is held off.
+//   scavenging is held off. One whose stacks are all cold is mapped anew, without page tables.
 // LOCKS  stack_pool::mu_ (leaf) guards free lists and slabs; a processor's cache belongs to its
 //        worker.
 
@@ -51,6 +51,10 @@ struct slab {
   std::size_t slots = 0;
   int size_class = 0;
   std::unique_ptr<atomic<bool>[]> occupied;
+  // Under the pool's lock:
+  std::size_t blocks = 0;       // of its stacks, those that are not cold
+  std::uint64_t guarded = 0;    // a bit for each stack that has its guard
+  std::uint64_t unguarded = 0;  // and for each that could get none
 };
 
 class stack_pool;
@@ -144,7 +148,10 @@ class stack_pool {
 
   bool note_slabs(block_cursor& at) noexcept VOLE_EXCLUDES(mu_);
   bool add_slab(int size_class) noexcept VOLE_REQUIRES_LOCK(mu_);
-  void guard(char* low) noexcept VOLE_REQUIRES_LOCK(mu_);
+  // protect makes a page the guard; false: that would be a map entry too much.
+  bool protect(char* page) noexcept VOLE_REQUIRES_LOCK(mu_);
+  void guard(slab& owner, std::size_t slot) noexcept VOLE_REQUIRES_LOCK(mu_);
+  void drop_page_tables(slab& of) noexcept VOLE_REQUIRES_LOCK(mu_);
   void release_one(int size_class) noexcept VOLE_REQUIRES_LOCK(mu_);
 
   raw_mutex mu_;

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/stack.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <fstream>
 #include <gtest/gtest.h>
+#include <string>
 #include <unistd.h>
+#include <vector>
 
 #include "vole/go.h"
 
@@ -28,6 +32,49 @@ TEST(stack, below_it_lies_a_page_that_cannot_be_read) {
       EXPECT_EQ(errno, EFAULT);
     }
   }
+  ::close(fds[0]);
+  ::close(fds[1]);
+}
+
+std::size_t page_table_kilobytes() {
+  std::ifstream status("/proc/self/status");
+  std::string line;
+  while (std::getline(status, line)) {
+    if (line.starts_with("VmPTE:")) return std::stoul(line.substr(6));
+  }
+  return 0;
+}
+
+TEST(stack, page_tables_go_with_the_last_stack_of_a_slab_and_guards_come_back) {
+  stack_pool pool;
+  std::size_t const before = page_table_kilobytes();
+  std::vector<goroutine*> taken(64 * 10);  // ten slabs of 16 MiB
+  std::errc why{};
+  for (goroutine*& g : taken) {
+    g = pool.take(stack_class_default, &why);
+    ASSERT_NE(g, nullptr);
+  }
+  EXPECT_GE(page_table_kilobytes(), before + 10 * 16 / 2 * 4);  // one page of them for 2 MiB
+  char* const low = taken.front()->stack_low;
+  for (goroutine* const g : taken) {
+    g->next = nullptr;
+    pool.give_many(stack_class_default, g);
+  }
+  pool.plan_scavenge();
+  pool.plan_scavenge();
+  while (pool.scavenge(64)) {
+  }
+  EXPECT_EQ(pool.counters().blocks, 0U);
+  EXPECT_LT(page_table_kilobytes(), before + 10 * 16 / 2 * 4 / 4);
+  for (goroutine*& g : taken) {
+    g = pool.take(stack_class_default, &why);
+    ASSERT_NE(g, nullptr);
+  }
+  EXPECT_TRUE(std::ranges::any_of(taken, [low](goroutine* g) { return g->stack_low == low; }));
+  int fds[2];
+  ASSERT_EQ(::pipe(fds), 0);
+  for (goroutine* const g : taken) EXPECT_EQ(::write(fds[1], g->stack_low - 1, 1), -1);
+  EXPECT_EQ(::write(fds[1], low, 1), 1);
   ::close(fds[0]);
   ::close(fds[1]);
 }

@@ -32,24 +32,32 @@ constexpr int pauses_per_round = 30;
 
 }  // namespace
 
-wake_reason mutex::lock_slow(internal::park_limit const& limit) {
-  mutex_waiter self;
-  time_point waiting_since{};
-  bool awake = false;  // the word's woken bit stands for this goroutine
-  int spins_left = spin_rounds;
-  std::uint32_t seen = word_.load();
+// take_or_spin takes the mutex; false: it is worth no more spinning, to be queued for. awake: the
+// word's woken bit stands for this goroutine.
+bool mutex::take_or_spin(std::uint32_t& seen, int& spins_left, bool& awake) noexcept {
   for (;;) {
     if ((seen & (mutex_word::locked | mutex_word::starving)) == 0) {
-      if (word_.try_take(seen, awake)) return wake_reason::ready;
+      if (word_.try_take(seen, awake)) return true;
       continue;
     }
-    if (spins_left > 0 && (seen & mutex_word::starving) == 0 && internal::spinning_pays()) {
-      --spins_left;
-      if (!awake) awake = word_.try_set_woken(seen);
-      for (int i = 0; i < pauses_per_round; ++i) internal::spin_pause();
-      seen = word_.load();
-      continue;
+    if (spins_left == 0 || (seen & mutex_word::starving) != 0 || !internal::spinning_pays()) {
+      return false;
     }
+    --spins_left;
+    if (!awake) awake = word_.try_set_woken(seen);
+    for (int i = 0; i < pauses_per_round; ++i) internal::spin_pause();
+    seen = word_.load();
+  }
+}
+
+wake_reason mutex::lock_slow(internal::park_limit const& limit) {
+  int spins_left = spin_rounds;
+  bool awake = false;
+  std::uint32_t seen = word_.load();
+  if (take_or_spin(seen, spins_left, awake)) return wake_reason::ready;
+  mutex_waiter self;
+  time_point waiting_since{};
+  do {
     // Who has queued before and not got it has lost.
     bool const first_time = waiting_since == time_point{};
     self.since = internal::monotonic_now();
@@ -80,7 +88,8 @@ wake_reason mutex::lock_slow(internal::park_limit const& limit) {
     self.ticket.reset();
     spins_left = spin_rounds;
     seen = word_.load();
-  }
+  } while (!take_or_spin(seen, spins_left, awake));
+  return wake_reason::ready;
 }
 
 void mutex::unlock_slow() {

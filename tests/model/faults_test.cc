@@ -106,7 +106,7 @@ std::vector<seeded> sync_faults() {
        race},
       {"mutex_lets_go_too_early",
        &mutex_two,
-       {"mutex_word::try_unlock_free", op::compare_exchange, rel, effect::weaken},
+       {"mutex_word::try_release", op::compare_exchange, rel, effect::weaken},
        race},
       {"mutex_lets_go_too_early_with_a_waiter",
        &mutex_three,

@@ -96,8 +96,10 @@ void mutex_word_woken_body() {
   using internal::mutex_word;
   mutex_word word;
   name(word, "word");
-  std::uint32_t seen = mutex_word::locked;
-  MODEL_CHECK(word.try_lock_free() && word.try_queue(seen, false, false));
+  std::uint32_t seen = 0;
+  MODEL_CHECK(word.try_take(seen, false));
+  seen = mutex_word::locked;
+  MODEL_CHECK(word.try_queue(seen, false, false));
   bool spinner_awake = false;
   mutex_word::release_step step{};
   go("spinner", [&] {

@@ -141,8 +141,9 @@ def every_profile_is_read():
     with Profiled(PROGRAM, "none") as shop:
         fetched = os.path.join(shop.folder, "fetched.pb.gz")
         for page in ("threadcreate", "goroutineleak", "delta_heap", "delta_block", "delta_mutex", "profile?seconds=1",
-                     "heap?gc=1", "allocs?seconds=1", "block?seconds=1", "mutex?seconds=1", "threadcreate?seconds=1", "wall?seconds=1"):
-            shop.pprof("-proto", "-output", fetched, shop.url(P + page))
+                     "heap?gc=1", "allocs?seconds=1", "block?seconds=1", "mutex?seconds=1", "threadcreate?seconds=1", "wall?seconds=1",
+                     "/debug/fgprof?seconds=1"):
+            shop.pprof("-proto", "-output", fetched, shop.url(page if page.startswith("/") else P + page))
             for report in ("-top", "-traces", "-raw"):
                 shop.pprof(report, fetched)
 

@@ -58,6 +58,7 @@ DIES = "echo BenchmarkBad; kill -9 $$"
 GONE = ":"
 SKIPS = "echo BenchmarkBad; echo '--- SKIP: BenchmarkBad'"
 TIMELESS = "echo BenchmarkBad; echo BenchmarkBad $count 7 widgets/op"
+TIMELESS_ALONE = f'case $words in *" -child-of="*) {TIMELESS} ;; *) kill -9 $$ ;; esac'
 SLOW = "echo BenchmarkBad; echo BenchmarkBad $count 9000000000 ns/op"
 DIES_LATER = "echo BenchmarkBad; [ $count -eq 1 ] || kill -9 $$; echo BenchmarkBad 1 1000 ns/op"
 FINE = "echo BenchmarkBad; echo BenchmarkBad $count 1000.$RANDOM ns/op"
@@ -119,6 +120,10 @@ class Programs(unittest.TestCase):
 
     def test_what_has_no_time_has_a_reason(self):
         status, out, errors = self.compare("-gate", "5%", self.program("old", TIMELESS), self.program("new", TIMELESS))
+        self.assertEqual((status, errors), (0, ""), out)
+        self.assertIn("Bad: reports no time (ns/op) above 0: nothing to compare", out)
+        alone = self.program("alone", TIMELESS_ALONE)
+        status, out, errors = self.compare("-gate", "5%", alone, alone)
         self.assertEqual((status, errors), (0, ""), out)
         self.assertIn("Bad: reports no time (ns/op) above 0: nothing to compare", out)
         status, out, errors = self.compare("-gate", "5%", self.program("old", FINE), self.program("new", TIMELESS))

@@ -10,11 +10,9 @@
 //   starving  the owner hands over, newcomers must queue; a waiter that woken stood for, under the
 //             queue lock; only while locked is set
 // Transitions: from -> to; who, how
-//   0 -> locked                       try_lock_free: lock(), the fast path
-//   locked -> 0                       try_unlock_free: unlock(), the fast path
 //   -locked-starving -> +locked       try_take: barging; a woken waiter or spinner drops woken too
 //   +locked -> +queued (-woken +starving)  try_queue: fails when the mutex became free
-//   +locked -starving -> -locked      begin_release: no waiter, or one is awake
+//   +locked -starving -> -locked      try_release, begin_release: no waiter, or one is awake
 //   +locked+queued-woken-starving -> +woken  begin_release: the owner goes to claim a waiter
 //   +locked+woken -> -woken           drop_woken: and found none
 //   +locked+woken -> -locked          release_to: and that one will compete
@@ -33,18 +31,6 @@ class mutex_word {
 
   constexpr mutex_word() noexcept = default;
 
-  [[nodiscard]] bool try_lock_free() noexcept {
-    std::uint32_t expected = 0;
-    // pairs with mutex_word.h:try_unlock_free, begin_release, release_to
-    return word_.compare_exchange_strong(expected, locked, memory_order_acquire,
-                                         memory_order_relaxed);
-  }
-  [[nodiscard]] bool try_unlock_free() noexcept {
-    std::uint32_t expected = locked;
-    // pairs with mutex_word.h:try_lock_free, try_take
-    return word_.compare_exchange_strong(expected, 0, memory_order_release, memory_order_relaxed);
-  }
-
   std::uint32_t load() const noexcept { return word_.load(memory_order_relaxed); }
 
   // try_take takes a free mutex; seen is updated when it fails. drop_woken: the caller is the one
@@ -52,7 +38,7 @@ class mutex_word {
   [[nodiscard]] bool try_take(std::uint32_t& seen, bool drop_woken) noexcept {
     if ((seen & (locked | starving)) != 0) return false;
     std::uint32_t const want = (seen | locked) & ~(drop_woken ? std::uint32_t{woken} : 0U);
-    // pairs with mutex_word.h:try_unlock_free, begin_release, release_to
+    // pairs with mutex_word.h:try_release, begin_release, release_to
     return word_.compare_exchange_weak(seen, want, memory_order_acquire, memory_order_relaxed);
   }
 
@@ -72,6 +58,16 @@ class mutex_word {
     return word_.compare_exchange_weak(seen, want, memory_order_relaxed);
   }
 
+  // try_release gives the mutex up if that needs nothing more: the owner's last access then.
+  [[nodiscard]] bool try_release() noexcept {
+    std::uint32_t seen = load();
+    // An exchange that must fail would only take the word from the caches of those who spin.
+    return (seen & (locked | starving)) == locked && (seen & (queued | woken)) != queued &&
+           // pairs with mutex_word.h:try_take
+           word_.compare_exchange_strong(seen, seen & ~locked, memory_order_release,
+                                         memory_order_relaxed);
+  }
+
   enum class release_step : std::uint8_t {
     released,   // nobody needs waking: no waiter, or one is awake already
     wake,       // claim a waiter, then release_to; woken is set for it, so no other will lose
@@ -86,7 +82,7 @@ class mutex_word {
         if (word_.compare_exchange_weak(seen, seen | woken, memory_order_relaxed)) {
           return release_step::wake;
         }
-        // pairs with mutex_word.h:try_lock_free, try_take
+        // pairs with mutex_word.h:try_take
       } else if (word_.compare_exchange_weak(seen, seen & ~locked, memory_order_release,
                                              memory_order_relaxed)) {
         return release_step::released;

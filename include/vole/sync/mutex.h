@@ -48,35 +48,37 @@ class VOLE_CAPABILITY("mutex") mutex {
   mutex& operator=(mutex const&) = delete;
 
   void lock() VOLE_ACQUIRE() {
-    if (!word_.try_lock_free()) [[unlikely]] {
+    if (!take()) [[unlikely]] {
       static_cast<void>(lock_slow({}));
     }
   }
 
   // try_lock takes the mutex if that needs no waiting.
-  [[nodiscard]] bool try_lock() VOLE_TRY_ACQUIRE(true) {
-    if (word_.try_lock_free()) return true;
+  [[nodiscard]] bool try_lock() VOLE_TRY_ACQUIRE(true) { return take(); }
+
+  // lock_until is lock under a limit: ready when the mutex is held, else deadline or canceled.
+  [[nodiscard]] internal::wake_reason lock_until(internal::park_limit const& limit)
+      VOLE_NO_THREAD_SAFETY_ANALYSIS {
+    return take() ? internal::wake_reason::ready : lock_slow(limit);
+  }
+
+  // Panics: not locked (caller's bug).
+  void unlock() VOLE_RELEASE() {
+    if (!word_.try_release()) [[unlikely]] {
+      unlock_slow();
+    }
+  }
+
+ private:
+  // take takes the mutex if it is free.
+  bool take() noexcept {
     std::uint32_t seen = word_.load();
     while ((seen & (internal::mutex_word::locked | internal::mutex_word::starving)) == 0) {
       if (word_.try_take(seen, false)) return true;
     }
     return false;
   }
-
-  // lock_until is lock under a limit: ready when the mutex is held, else deadline or canceled.
-  [[nodiscard]] internal::wake_reason lock_until(internal::park_limit const& limit)
-      VOLE_NO_THREAD_SAFETY_ANALYSIS {
-    return word_.try_lock_free() ? internal::wake_reason::ready : lock_slow(limit);
-  }
-
-  // Panics: not locked (caller's bug).
-  void unlock() VOLE_RELEASE() {
-    if (!word_.try_unlock_free()) [[unlikely]] {
-      unlock_slow();
-    }
-  }
-
- private:
+  bool take_or_spin(std::uint32_t& seen, int& spins_left, bool& awake) noexcept;
   internal::wake_reason lock_slow(internal::park_limit const& limit);
   void unlock_slow();
 
