@@ -41,6 +41,14 @@ struct spawn_options {
   // goroutine then ends. Null: it ends the process with a dump, its frames included.
   void (*on_exception)(std::exception_ptr thrown) = nullptr;
   scheduling_class scheduling = scheduling_class::inherited;
+
+  static constexpr std::size_t stack_bytes_max = std::size_t{8} << 20;
+};
+
+// member_options are those of each goroutine that an errgroup or a scope starts. There is no hook
+// among them: somebody waits for what the members make.
+struct member_options {
+  std::size_t stack_bytes = 0;  // as spawn_options::stack_bytes
 };
 
 namespace internal {
