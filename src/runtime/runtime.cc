@@ -17,6 +17,7 @@
 #include "runtime/goroutine_local.h"
 #include "runtime/labels.h"
 #include "runtime/scheduler.h"
+#include "runtime/signal.h"
 #include "runtime/stall.h"
 #include "symbol/stack_word.h"
 
@@ -176,6 +177,10 @@ unsigned set_max_threads(unsigned n) noexcept {
 
 void set_max_goroutines(std::size_t n) noexcept {
   internal::the_scheduler().stacks().set_limit(n);
+}
+
+void set_dump_signal(int signal) noexcept {
+  internal::choose_dump_signal(signal);
 }
 
 void lock_thread() noexcept {
