@@ -17,9 +17,9 @@ endif()
 set(vole_stack_probes $<$<COMPILE_LANG_AND_ID:C,GNU,Clang>:-fstack-clash-protection>
                       $<$<COMPILE_LANG_AND_ID:CXX,GNU,Clang>:-fstack-clash-protection>)
 if(CMAKE_SYSTEM_PROCESSOR STREQUAL "aarch64")
-  set(page_guard --param=stack-clash-protection-guard-size=12)
-  list(APPEND vole_stack_probes $<$<COMPILE_LANG_AND_ID:C,GNU>:${page_guard}>
-                                $<$<COMPILE_LANG_AND_ID:CXX,GNU>:${page_guard}>)
+  set(vole_page_guard --param=stack-clash-protection-guard-size=12)
+  list(APPEND vole_stack_probes $<$<COMPILE_LANG_AND_ID:C,GNU>:${vole_page_guard}>
+                                $<$<COMPILE_LANG_AND_ID:CXX,GNU>:${vole_page_guard}>)
 endif()
 
 # GCC 12 takes what it read from a precompiled header for ours, not for the system's, and these four

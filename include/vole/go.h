@@ -156,7 +156,8 @@ template <class Fn>
 
 // run starts the runtime and calls fn as the main goroutine; returns fn's int, or 0 where it
 // returns void.
-// As in Go, the others do not hold the process: when main returns, the caller goes on.
+// As in Go, the others do not hold the process: when main returns, the caller goes on. While exit()
+// destroys static objects, goroutines are held back: see "Ending" in docs/guide/goroutines.md.
 // Blocks:  the calling thread.   Panics: called from a goroutine.
 // When every goroutine is parked and nothing outside can wake one, it reports a deadlock and exits
 // with 2.

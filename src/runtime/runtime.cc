@@ -14,6 +14,7 @@
 
 #include "runtime/bubble.h"
 #include "runtime/dump.h"
+#include "runtime/exit_hold.h"
 #include "runtime/goroutine_local.h"
 #include "runtime/labels.h"
 #include "runtime/scheduler.h"
@@ -123,6 +124,7 @@ int run_main(int (*invoke)(void*), void* fn) {
   the_scheduler()
       .check_deadlock();  // all may be asleep already, before they could know that somebody waits
   done.park(wait_reason::main_wait);
+  hold_at_exit();  // before the static objects that were made meanwhile
   return status;
 }
 
