@@ -11,6 +11,17 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   list(APPEND vole_warnings -Wthread-safety)
 endif()
 
+# A frame of more than a page must not step over the guard below a goroutine's stack: each of its
+# pages is touched, from the top. Also what users compile, in C or C++, by a compiler that can. GCC
+# takes the guard for 64 KiB on aarch64 unless told that it is a page of 4 KiB.
+set(vole_stack_probes $<$<COMPILE_LANG_AND_ID:C,GNU,Clang>:-fstack-clash-protection>
+                      $<$<COMPILE_LANG_AND_ID:CXX,GNU,Clang>:-fstack-clash-protection>)
+if(CMAKE_SYSTEM_PROCESSOR STREQUAL "aarch64")
+  set(vole_page_guard --param=stack-clash-protection-guard-size=12)
+  list(APPEND vole_stack_probes $<$<COMPILE_LANG_AND_ID:C,GNU>:${vole_page_guard}>
+                                $<$<COMPILE_LANG_AND_ID:CXX,GNU>:${vole_page_guard}>)
+endif()
+
 # GCC 12 takes what it read from a precompiled header for ours, not for the system's, and these four
 # warn of std::string's own code there. Clang keeps watch in tests/house.
 set(vole_headers_once_options)
@@ -43,7 +54,8 @@ function(vole_compile_options target)
   target_compile_features(${target} PUBLIC cxx_std_23)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
   target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:${vole_warnings};${vole_codegen}>
-                                           ${vole_sanitize_flags})
+                                           ${vole_sanitize_flags}
+                                   PUBLIC ${vole_stack_probes})
   target_link_options(${target} PUBLIC ${vole_sanitize_flags})
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src)
 endfunction()

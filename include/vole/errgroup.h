@@ -37,7 +37,7 @@ namespace vole::errgroup {
 //         before it.
 class group {
  public:
-  explicit group(context const& parent);
+  explicit group(context const& parent, member_options const& members = {});
   group(group const&) = delete;
   group& operator=(group const&) = delete;
   ~group();
@@ -76,14 +76,15 @@ class group {
     ~member() { owner.stop(); }
   };
 
-  group(std::pair<context, cancel_handle> made);
+  group(std::pair<context, cancel_handle> made, member_options const& members);
 
   template <class Fn>
   void launch(Fn&& fn) {
-    vole::go([this, fn = internal::call_once(std::forward<Fn>(fn))]() mutable {
-      member const counted{*this};
-      if (error err = call(fn)) fail(std::move(err));
-    });
+    vole::go({.stack_bytes = members_.stack_bytes},
+             [this, fn = internal::call_once(std::forward<Fn>(fn))]() mutable {
+               member const counted{*this};
+               if (error err = call(fn)) fail(std::move(err));
+             });
   }
   template <class Fn>
   error call(Fn& fn) {
@@ -103,6 +104,7 @@ class group {
 
   context::stored const ctx_;
   cancel_handle const cancel_;
+  member_options const members_;
   std::optional<sync::semaphore> slots_;  // none: no limit
   sync::wait_group running_;
   internal::atomic<bool> started_{false};  // relaxed: only to tell misuse

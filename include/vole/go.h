@@ -41,6 +41,14 @@ struct spawn_options {
   // goroutine then ends. Null: it ends the process with a dump, its frames included.
   void (*on_exception)(std::exception_ptr thrown) = nullptr;
   scheduling_class scheduling = scheduling_class::inherited;
+
+  static constexpr std::size_t stack_bytes_max = std::size_t{8} << 20;
+};
+
+// member_options are those of each goroutine that an errgroup or a scope starts. There is no hook
+// among them: somebody waits for what the members make.
+struct member_options {
+  std::size_t stack_bytes = 0;  // as spawn_options::stack_bytes
 };
 
 namespace internal {
@@ -148,7 +156,8 @@ template <class Fn>
 
 // run starts the runtime and calls fn as the main goroutine; returns fn's int, or 0 where it
 // returns void.
-// As in Go, the others do not hold the process: when main returns, the caller goes on.
+// As in Go, the others do not hold the process: when main returns, the caller goes on. While exit()
+// destroys static objects, goroutines are held back: see "Ending" in docs/guide/goroutines.md.
 // Blocks:  the calling thread.   Panics: called from a goroutine.
 // When every goroutine is parked and nothing outside can wake one, it reports a deadlock and exits
 // with 2.

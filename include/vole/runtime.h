@@ -42,6 +42,12 @@ unsigned set_max_threads(unsigned n) noexcept;
 // that count but serve only its own spawns.
 void set_max_goroutines(std::size_t n) noexcept;
 
+// set_dump_signal chooses the real-time signal by which a dump, a stall report or a wall profile
+// asks a thread for the stack that it runs on: VOLE_DUMPSIGNAL, else this, else SIGRTMIN+6. One
+// that has a handler already is left alone: the next one is taken, and standard error says so.
+// Panics: no real-time signal; the runtime has started: call it before run() and the first go().
+void set_dump_signal(int signal) noexcept;
+
 // lock_thread wires the calling goroutine to its thread until unlock_thread was called as often: no
 // other goroutine runs there. For libraries that keep state per thread. A park then costs two
 // switches of threads. Both do nothing on a plain thread.

@@ -167,7 +167,8 @@ internal::task_of<std::decay_t<Fn>> spawn(Fn&& fn) {
 // wait() and the destructor belong to its owner.
 class scope {
  public:
-  explicit scope(context const& parent) : scope(context::with_cancel(parent)) {}
+  explicit scope(context const& parent, member_options const& members = {})
+      : scope(context::with_cancel(parent), members) {}
   scope(scope const&) = delete;
   scope& operator=(scope const&) = delete;
   ~scope() { wait(); }
@@ -178,17 +179,19 @@ class scope {
   // go runs fn() or fn(ctx) in a goroutine of this scope.
   template <class Fn>
   void go(Fn&& fn) {
-    running_.go([this, fn = std::forward<Fn>(fn)]() mutable { call(fn); });
+    running_.go({.stack_bytes = members_.stack_bytes},
+                [this, fn = std::forward<Fn>(fn)]() mutable { call(fn); });
   }
 
   // spawn is go() with a result.
   template <class Fn>
   auto spawn(Fn&& fn) {
     running_.add(1);
-    return vole::spawn([this, fn = internal::call_once(std::forward<Fn>(fn))]() mutable {
-      member const counted{running_};
-      return call(fn);
-    });
+    return vole::spawn({.stack_bytes = members_.stack_bytes},
+                       [this, fn = internal::call_once(std::forward<Fn>(fn))]() mutable {
+                         member const counted{running_};
+                         return call(fn);
+                       });
   }
 
   void cancel() const { cancel_(); }
@@ -203,8 +206,8 @@ class scope {
     ~member() { running.done(); }
   };
 
-  explicit scope(std::pair<context, cancel_handle> made)
-      : ctx_(std::move(made.first)), cancel_(std::move(made.second)) {}
+  scope(std::pair<context, cancel_handle> made, member_options const& members)
+      : ctx_(std::move(made.first)), cancel_(std::move(made.second)), members_(members) {}
 
   template <class Fn>
   decltype(auto) call(Fn& fn) {
@@ -217,6 +220,7 @@ class scope {
 
   context::stored const ctx_;
   cancel_handle const cancel_;
+  member_options const members_;
   sync::wait_group running_;
 };
 

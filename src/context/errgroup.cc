@@ -3,10 +3,11 @@
 
 namespace vole::errgroup {
 
-group::group(context const& parent) : group(context::with_cancel(parent)) {}
+group::group(context const& parent, member_options const& members)
+    : group(context::with_cancel(parent), members) {}
 
-group::group(std::pair<context, cancel_handle> made)
-    : ctx_(std::move(made.first)), cancel_(std::move(made.second)) {}
+group::group(std::pair<context, cancel_handle> made, member_options const& members)
+    : ctx_(std::move(made.first)), cancel_(std::move(made.second)), members_(members) {}
 
 group::~group() {
   cancel_();

@@ -336,6 +336,35 @@ TEST(scope, is_not_left_before_a_spawned_function_has_gone) {
   }
 }
 
+// More than a goroutine has that was not given more.
+[[gnu::noinline]] void use_half_a_mebibyte() {
+  char frame[512 << 10];
+  frame[0] = 1;
+  asm volatile("" ::"r"(frame) : "memory");
+}
+
+TEST(errgroup, members_have_the_stack_that_was_asked_for) {
+  errgroup::group g(live(), {.stack_bytes = 1 << 20});
+  for (int i = 0; i < 2; ++i) {
+    auto const member = [](context const&) -> error {
+      use_half_a_mebibyte();
+      return nullptr;
+    };
+    if (i == 0) {
+      g.go(member);
+    } else {
+      EXPECT_TRUE(g.try_go(member));
+    }
+  }
+  EXPECT_FALSE(g.wait());
+}
+
+TEST(scope, members_have_the_stack_that_was_asked_for) {
+  scope s(live(), {.stack_bytes = 1 << 20});
+  s.go([] { use_half_a_mebibyte(); });
+  EXPECT_FALSE(s.spawn([] { use_half_a_mebibyte(); }).get(live()));
+}
+
 TEST(singleflight, shares_one_call_among_all_who_ask_meanwhile) {
   singleflight::group<std::string, int> group;
   internal::atomic<int> calls{0};

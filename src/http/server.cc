@@ -61,7 +61,8 @@ void server_core::refuse(std::shared_ptr<server_core> const& self,
   }
   if (!counted) return turn_away(options, *conn, false);
   net::conn* const raw = conn.release();
-  auto const failure = try_go({}, [self, raw] { self->refuse_counted(raw, true); });
+  auto const failure = try_go({.stack_bytes = options.stack_bytes},
+                              [self, raw] { self->refuse_counted(raw, true); });
   if (failure != std::errc{}) refuse_counted(raw, false);
 }
 
@@ -100,8 +101,9 @@ void server_core::serve_admitted(std::unique_ptr<net::conn> conn) {
 void server_core::start(std::shared_ptr<server_core> const& self, std::unique_ptr<net::conn> conn) {
   if (!admit()) return refuse(self, std::move(conn));
   net::conn* const raw = conn.release();
-  std::errc const failure =
-      try_go({}, [self, raw] { self->serve_admitted(std::unique_ptr<net::conn>(raw)); });
+  std::errc const failure = try_go({.stack_bytes = options.stack_bytes}, [self, raw] {
+    self->serve_admitted(std::unique_ptr<net::conn>(raw));
+  });
   if (failure == std::errc{}) return;
   std::unique_ptr<net::conn> const unserved(raw);
   turn_away(options, *unserved, false);
@@ -207,6 +209,9 @@ server_stats server_core::stats() {
 server::server(server_options options)
     : core_(std::make_shared<internal::server_core>(std::move(options))) {
   VOLE_REQUIRE(core_->options.handler != nullptr, "http::server needs a handler");
+  VOLE_REQUIRE(core_->options.stack_bytes <= spawn_options::stack_bytes_max,
+               "http::server: stacks of {} bytes are more than vole makes ({})",
+               core_->options.stack_bytes, spawn_options::stack_bytes_max);
 }
 
 server::~server() {

@@ -404,6 +404,39 @@ TEST(http_server, one_too_many_may_still_send_what_it_was_about_to) {
   });
 }
 
+// More than a goroutine has that was not given more.
+[[gnu::noinline]] void use_half_a_mebibyte() {
+  char frame[512 << 10];
+  frame[0] = 1;
+  asm volatile("" ::"r"(frame) : "memory");
+}
+
+TEST(http_server, handlers_and_refusals_have_the_stack_that_was_asked_for) {
+  for (std::size_t const connections : {std::size_t{1}, std::size_t{0}}) {
+    server_options options;
+    options.stack_bytes = 1 << 20;
+    options.connections_max = connections;
+    options.handler = [](response_writer& res, request&) {
+      use_half_a_mebibyte();
+      reply(res, 200, "served");
+    };
+    options.refusal = [](response_writer& res, refused_message const&) {
+      use_half_a_mebibyte();
+      reply(res, 503, "refused");
+    };
+    test::memory_server server(std::move(options));
+    raw_client c(server.connect());
+    if (connections > 0) c.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    EXPECT_TRUE(c.rest().ends_with(connections > 0 ? "served" : "refused"));
+  }
+}
+
+TEST(http_server_death, refuses_a_stack_that_cannot_be_had) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(server({.handler = echo, .stack_bytes = (8 << 20) + 1}),
+               "http::server: stacks of 8388609 bytes are more than vole makes");
+}
+
 TEST(http_server, one_line_end_before_a_request_is_passed_over) {
   test::memory_server server(echo);
   raw_client c(server.connect());

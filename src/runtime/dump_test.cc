@@ -150,21 +150,17 @@ TEST(dump_death, at_a_panic_does_not_wait_for_the_labels_lock_that_the_thread_it
                "panic: with the lock held(.|\n)*goroutine 1 \\[running\\]:");
 }
 
-int question() noexcept {
-  return SIGRTMIN + 6;  // as signal.cc has it
-}
-
 void block_questions(bool block) {
   sigset_t set;
   ::sigemptyset(&set);
-  ::sigaddset(&set, question());
+  ::sigaddset(&set, capture_signal());
   ::pthread_sigmask(block ? SIG_BLOCK : SIG_UNBLOCK, &set, nullptr);
 }
 
 bool is_asked() {
   sigset_t pending;
   ::sigpending(&pending);
-  return ::sigismember(&pending, question()) == 1;
+  return ::sigismember(&pending, capture_signal()) == 1;
 }
 
 // Whoever spins for a core here is taken for a hog, and gets it late.

@@ -11,6 +11,7 @@
 #include <limits>
 #include <malloc.h>
 #include <sched.h>
+#include <signal.h>
 #include <string>
 #include <string_view>
 #include <unistd.h>
@@ -63,15 +64,16 @@ int tightest(std::string path, Read read) {
   }
 }
 
-// The number from 1 to most that a variable holds; 0: not set, or not such a number, which is said.
-long number_from_environment(char const* name, long most) noexcept {
+// The number from least to most that a variable holds; 0: not set, or not such a number, which is
+// said.
+long number_from_environment(char const* name, long most, long least = 1) noexcept {
   char const* const text = std::getenv(name);
   if (text == nullptr || *text == '\0') return 0;
   char* end = nullptr;
   long const n = std::strtol(text, &end, 10);
-  if (*end == '\0' && n >= 1 && n <= most) return n;
-  std::fprintf(stderr, "vole: %s is '%s': want a number from 1 to %ld; ignored\n", name, text,
-               most);
+  if (*end == '\0' && n >= least && n <= most) return n;
+  std::fprintf(stderr, "vole: %s is '%s': want a number from %ld to %ld; ignored\n", name, text,
+               least, most);
   return 0;
 }
 
@@ -131,6 +133,11 @@ std::uint64_t seed_from_environment() noexcept {
 unsigned threads_from_environment(unsigned otherwise, unsigned most) noexcept {
   long const n = number_from_environment("VOLE_MAXTHREADS", most);
   return n > 0 ? static_cast<unsigned>(n) : otherwise;
+}
+
+int dump_signal_from_environment(int otherwise) noexcept {
+  long const n = number_from_environment("VOLE_DUMPSIGNAL", SIGRTMAX, SIGRTMIN);
+  return n > 0 ? static_cast<int>(n) : otherwise;
 }
 
 namespace {

@@ -22,6 +22,9 @@ std::uint64_t seed_from_environment() noexcept;
 // threads_from_environment: VOLE_MAXTHREADS, or otherwise what is given.
 unsigned threads_from_environment(unsigned otherwise, unsigned most) noexcept;
 
+// dump_signal_from_environment: VOLE_DUMPSIGNAL, a real-time signal, or otherwise what is given.
+int dump_signal_from_environment(int otherwise) noexcept;
+
 // bound_malloc_arenas has glibc's malloc keep no more arenas than twice the processors, four at the
 // least; by itself it has eight for each core, and each keeps what fragments of it are in use. Left
 // as it is where MALLOC_ARENA_MAX or glibc.malloc.arena_max in GLIBC_TUNABLES says how many.

@@ -31,7 +31,8 @@ void scheduler::enter_blocking(goroutine& self) noexcept {
   if (self.blocking_depth++ > 0) return;
   worker& w = *current_worker();
   self.since.store(coarse_now_.load(memory_order_relaxed), memory_order_relaxed);
-  self.state.store(goroutine_state::blocking, memory_order_relaxed);
+  // pairs with exit_hold.cc:all_stand_still
+  self.state.store(goroutine_state::blocking, memory_order_release);
   blocking_calls_.fetch_add(1, memory_order_relaxed);
   if (w.held == nullptr) return;
   if (w.held->turn.load(memory_order_relaxed) != background_turn::none)
@@ -44,19 +45,19 @@ void scheduler::leave_blocking(goroutine& self) noexcept {
   worker& w = *current_worker();
   if (w.held == nullptr) {
     raw_lock const lock(mu_);
+    bool const goes_on = !held() || exiting_.load() == &self;
     // A background goroutine neither takes the last processor nor goes before those that wait.
     bool const background = self.background.load(memory_order_relaxed);
-    bool const may = !background || (background_.count == 0 && background_has_room());
+    bool const may = goes_on && (!background || (background_.count == 0 && background_has_room()));
     if (processor* const p = may ? take_idle() : nullptr) {
       hold(w, p);
+      // Under the lock: exit_hold.cc:all_stand_still sees it run, or it sees the hold.
+      self.state.store(goroutine_state::running, memory_order_relaxed);
       if (background) begin_background_turn(*p);
     }
   }
   blocking_calls_.fetch_sub(1, memory_order_relaxed);
-  if (w.held != nullptr) {
-    self.state.store(goroutine_state::running, memory_order_relaxed);
-    return;
-  }
+  if (w.held != nullptr) return;
   switch_away(self, &after_leave, &self);
 }
 

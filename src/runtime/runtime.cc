@@ -14,9 +14,11 @@
 
 #include "runtime/bubble.h"
 #include "runtime/dump.h"
+#include "runtime/exit_hold.h"
 #include "runtime/goroutine_local.h"
 #include "runtime/labels.h"
 #include "runtime/scheduler.h"
+#include "runtime/signal.h"
 #include "runtime/stall.h"
 #include "symbol/stack_word.h"
 
@@ -122,6 +124,7 @@ int run_main(int (*invoke)(void*), void* fn) {
   the_scheduler()
       .check_deadlock();  // all may be asleep already, before they could know that somebody waits
   done.park(wait_reason::main_wait);
+  hold_at_exit();  // before the static objects that were made meanwhile
   return status;
 }
 
@@ -176,6 +179,10 @@ unsigned set_max_threads(unsigned n) noexcept {
 
 void set_max_goroutines(std::size_t n) noexcept {
   internal::the_scheduler().stacks().set_limit(n);
+}
+
+void set_dump_signal(int signal) noexcept {
+  internal::choose_dump_signal(signal);
 }
 
 void lock_thread() noexcept {

@@ -449,6 +449,40 @@ TEST(runtime_death, a_stack_overflow_names_goroutine_size_and_creator) {
       "stack overflow: goroutine [0-9]+ used up its 256 KiB(.|\n)*recurse(.|\n)*created by");
 }
 
+// The low end of a frame that is larger than the smallest stack is touched, and nothing above it.
+[[gnu::noinline]] void touch_far_below() {
+  char frame[96 << 10];
+  frame[0] = 1;
+  asm volatile("" ::"r"(frame) : "memory");
+}
+[[gnu::noinline]] void touch_far_below_in_alloca() {
+  volatile std::size_t const bytes = 96 << 10;
+  auto* const frame = static_cast<char*>(__builtin_alloca(bytes));
+  frame[0] = 1;
+  asm volatile("" ::"r"(frame) : "memory");
+}
+
+TEST(runtime_death, a_frame_of_many_pages_does_not_step_over_the_guard) {
+  if (VOLE_ASAN || VOLE_TSAN) GTEST_SKIP() << "the sanitizers report faults themselves";
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  for (auto* const touch : {&touch_far_below, &touch_far_below_in_alloca}) {
+    EXPECT_DEATH(
+        run([touch] {
+          constexpr spawn_options small{.stack_bytes = 64 << 10};
+          gate never_woken;
+          go(small, [&] { never_woken.wait(); });  // whose stack lies below the next one's
+          latch done(1);
+          go(small, [&] {
+            touch();
+            done.count_down();
+          });
+          done.wait();
+        }),
+        "stack overflow: goroutine [0-9]+ used up its 64 KiB(.|\n)*touch_far_below(.|\n)*created "
+        "by");
+  }
+}
+
 [[gnu::noinline]] void panic_below(std::size_t bytes) {
   volatile char frame[1024];
   frame[0] = 1;

@@ -53,6 +53,7 @@
 #include "runtime/bubble.h"
 #include "runtime/env.h"
 #include "runtime/escaped.h"
+#include "runtime/exit_hold.h"
 #include "runtime/fork_locks.h"
 #include "runtime/goroutine_local.h"
 #include "runtime/labels.h"
@@ -169,6 +170,7 @@ void scheduler::start() noexcept {
   report_termination();
   install_stack_host();
   guard_forks();
+  hold_at_exit();
   static_cast<void>(membarrier_registered());  // while it is cheap: there are no threads yet
   bound_malloc_arenas(procs);
   monitor::start();
@@ -311,13 +313,18 @@ goroutine* scheduler::next_local(worker& w) noexcept {
   return g;
 }
 
-// goes_over_loop: the loop chooses, since the schedule is seeded or the background goes first.
+// goes_over_loop: the loop chooses, since the schedule is seeded, the background goes first or the
+// process ends.
 // Tells who wants to know of switches.
 [[gnu::noinline]] bool scheduler::goes_over_loop(worker& w) noexcept {
   std::uint8_t const modes = modes_.load(memory_order_relaxed);
   if ((modes & mode_checked) != 0 && w.current != nullptr) {
     auto* const check = switch_check_.load(memory_order_relaxed);
     if (check != nullptr) check(*w.current);
+  }
+  if ((modes & mode_held) != 0) {
+    if (w.current != nullptr && w.current == exiting_.load()) let_on();  // it waits
+    return true;
   }
   if ((modes & mode_seeded) != 0) return true;
   return (modes & mode_background) != 0 && w.held != nullptr && background_goes_first(*w.held);

@@ -92,6 +92,14 @@ class scheduler {
   // end too. It may spawn, but not wait. Costs nothing until then, once.
   void check_switches(void (*check)(goroutine&) noexcept) noexcept;
 
+  // hold_back has the workers take no further goroutine, since the process ends: see exit_hold.cc.
+  void hold_back() noexcept;
+  // thread_waits: a plain thread is about to wait for what a goroutine may do.
+  void thread_waits() noexcept {
+    if (held()) [[unlikely]]
+      let_on_if_exiting();
+  }
+
   int max_procs() const noexcept { return max_procs_.load(memory_order_relaxed); }
   bool spinning_pays() const noexcept;
   int set_max_procs(int n) noexcept;
@@ -121,6 +129,15 @@ class scheduler {
   void execute(worker& w, goroutine* g) noexcept;
   goroutine* next_local(worker& w) noexcept;
   bool goes_over_loop(worker& w) noexcept;
+  // The end of the process: see exit_hold.cc.
+  bool held() const noexcept {
+    // seq_cst: pairs with exit_hold.cc:hold_back
+    return (modes_.load() & mode_held) != 0;
+  }
+  bool all_stand_still() noexcept;
+  void wait_while_held() noexcept;
+  void let_on() noexcept;
+  void let_on_if_exiting() noexcept;
   // The background: see background.cc.
   bool background_has_room() const noexcept;
   bool background_may_run() const noexcept {
@@ -189,7 +206,7 @@ class scheduler {
 
   raw_mutex mu_;
   // What makes a switch another one than usual: one load tells that nothing does.
-  enum : std::uint8_t { mode_seeded = 1, mode_checked = 2, mode_background = 4 };
+  enum : std::uint8_t { mode_seeded = 1, mode_checked = 2, mode_background = 4, mode_held = 8 };
   atomic<std::uint8_t> modes_{0};
   atomic<void (*)(goroutine&) noexcept> switch_check_{nullptr};
   std::uint64_t seed_state_ VOLE_GUARDED_BY(mu_) = 0;
@@ -206,6 +223,7 @@ class scheduler {
   std::uint32_t idle_worker_count_ VOLE_GUARDED_BY(mu_) = 0;
   std::uint32_t idle_count_locked_ VOLE_GUARDED_BY(mu_) = 0;
   std::uint32_t wired_waiting_ VOLE_GUARDED_BY(mu_) = 0;  // workers whose goroutine is parked
+  std::uint32_t held_workers_ VOLE_GUARDED_BY(mu_) = 0;
 
   atomic<std::uint32_t> idle_count_{0};  // processors in idle_
   atomic<std::uint32_t> spinning_{0};    // workers that look for work
@@ -233,6 +251,10 @@ class scheduler {
   atomic<int> max_procs_{1};  // written under start_mu_
   atomic<std::uint32_t> workers_limit_{workers_default_max};
   atomic<std::uint64_t> stalls_{0};
+  atomic<int> hold_word_{0};  // 1: held
+  atomic<duration::rep> hold_until_{0};
+  atomic<int> exiting_thread_{0};  // that called exit(); its goroutine:
+  atomic<goroutine*> exiting_{nullptr};
   stack_pool stacks_;
   atomic<processor*> processors_[processors_max] = {};
   atomic<worker*> workers_[workers_max] = {};

@@ -2,10 +2,12 @@
 // INVARIANTS  one capture at a time (capture_mu); the handler writes into the request only while it
 //             is wanted of its thread, and a requester that gave up closes the request before it
 //             returns: a late handler finds it closed, or wanted of another thread.
+//             A handler that is not ours is neither replaced nor called by the dump's signal.
 
 #include "runtime/signal.h"
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <sys/mman.h>
@@ -18,6 +20,7 @@
 
 #include "base/futex.h"
 #include "runtime/dump.h"
+#include "runtime/env.h"
 #include "runtime/labels.h"
 #include "runtime/monitor.h"
 #include "runtime/own_stack.h"
@@ -56,9 +59,8 @@ constinit struct sigaction previous_segv{};
 constinit struct sigaction previous_bus{};
 constinit sigset_t starters_mask{};  // written once, before the first worker is made
 
-int capture_signal() noexcept {
-  return SIGRTMIN + 6;
-}
+constinit atomic<int> chosen_signal{0};  // 0: nobody has chosen
+constinit int our_signal = 0;            // written once, before the first worker is made
 
 void answer_dump(void const* context) {
   worker* const w = current_worker();
@@ -172,15 +174,68 @@ void install(int signal, void (*handler)(int, siginfo_t*, void*), int flags,
   ::sigaction(signal, &action, previous);
 }
 
-bool left_to_default(int signal) {
+bool has_no_handler(int signal, bool or_ignored) {
   struct sigaction now{};
   return ::sigaction(signal, nullptr, &now) == 0 && (now.sa_flags & SA_SIGINFO) == 0 &&
-         now.sa_handler == SIG_DFL;
+         (now.sa_handler == SIG_DFL || (or_ignored && now.sa_handler == SIG_IGN));
+}
+bool left_to_default(int signal) {
+  return has_no_handler(signal, false);
+}
+
+// free_signal is the real-time signal that is wanted, or else the next one without a handler.
+int free_signal(int wanted) {
+  int const count = SIGRTMAX - SIGRTMIN + 1;
+  for (int i = 0; i < count; ++i) {
+    int const signal = SIGRTMIN + (wanted - SIGRTMIN + i) % count;
+    if (!has_no_handler(signal, true)) continue;
+    if (i == 0) return signal;
+    std::fprintf(stderr,
+                 "vole: signal %d (SIGRTMIN+%d) has a handler already: dumps use signal %d; "
+                 "VOLE_DUMPSIGNAL=<n> and runtime::set_dump_signal choose\n",
+                 wanted, wanted - SIGRTMIN, signal);
+    return signal;
+  }
+  std::fputs(
+      "vole: every real-time signal has a handler already: dumps are without the stacks of running "
+      "goroutines\n",
+      stderr);
+  return 0;
+}
+
+// still_ours: the program has not taken the signal for itself since.
+bool still_ours(int signal) noexcept {
+  struct sigaction now{};
+  if (signal == 0 || ::sigaction(signal, nullptr, &now) != 0) return false;
+  if ((now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == &on_capture) return true;
+  static constinit atomic<bool> said{false};
+  if (!said.exchange(true)) {
+    std::fprintf(
+        stderr,
+        "vole: signal %d (SIGRTMIN+%d) has another handler now: dumps are without the stacks "
+        "of running goroutines; VOLE_DUMPSIGNAL=<n> and runtime::set_dump_signal choose "
+        "another\n",
+        signal, signal - SIGRTMIN);
+  }
+  return false;
 }
 
 }  // namespace
 
+void choose_dump_signal(int signal) noexcept {
+  VOLE_REQUIRE(signal >= SIGRTMIN && signal <= SIGRTMAX,
+               "set_dump_signal: {} is no real-time signal ({} to {})", signal, SIGRTMIN, SIGRTMAX);
+  VOLE_REQUIRE(!the_scheduler().started(),
+               "set_dump_signal comes before the first goroutine is started");
+  chosen_signal.store(signal);
+}
+
+int capture_signal() noexcept {
+  return our_signal;
+}
+
 bool ask_for_wall_sample(worker& w) noexcept {
+  if (!still_ours(capture_signal())) return false;
   siginfo_t info{};
   info.si_signo = capture_signal();
   info.si_code = SI_QUEUE;  // the dump's has another
@@ -200,7 +255,9 @@ void write_all(int fd, std::string_view text) noexcept {
 
 void install_signal_handlers() noexcept {
   ::pthread_sigmask(SIG_SETMASK, nullptr, &starters_mask);
-  install(capture_signal(), &on_capture, 0, nullptr);
+  int const chosen = chosen_signal.load();
+  our_signal = free_signal(dump_signal_from_environment(chosen != 0 ? chosen : SIGRTMIN + 6));
+  if (our_signal != 0) install(our_signal, &on_capture, 0, nullptr);
   if (left_to_default(SIGQUIT)) install(SIGQUIT, &on_quit, 0, nullptr);
   // The sanitizers explain faults themselves.
   if (!VOLE_ASAN && !VOLE_TSAN) {
@@ -257,6 +314,7 @@ int start_thread(void* (*main)(void*), void* arg) noexcept {
 
 std::size_t capture_running(worker& w, std::uint64_t goroutine_id, std::uintptr_t* pcs,
                             std::size_t most) noexcept {
+  if (!still_ours(capture_signal())) return 0;
   raw_lock const lock(capture_mu);
   capture.goroutine_id = goroutine_id;
   capture.pcs = pcs;

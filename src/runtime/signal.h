@@ -15,6 +15,11 @@ struct worker;
 
 void install_signal_handlers() noexcept;
 
+// choose_dump_signal is runtime::set_dump_signal.
+void choose_dump_signal(int signal) noexcept;
+// capture_signal is the one with which workers are asked; 0: there was none without a handler.
+int capture_signal() noexcept;
+
 // Each worker's own alternate stack: an overflow leaves no room on the goroutine's.
 void prepare_thread_for_signals() noexcept;
 
@@ -25,12 +30,12 @@ int start_thread(void* (*main)(void*), void* arg) noexcept;
 // write_all writes the whole text, or what the descriptor takes. Async-signal-safe.
 void write_all(int fd, std::string_view text) noexcept;
 
-// ask_for_wall_sample has the worker's thread call wall::answer; false: no signal could be queued.
+// ask_for_wall_sample has the worker's thread call wall::answer; false: it cannot be asked.
 bool ask_for_wall_sample(worker& w) noexcept;
 
 // capture_running has the worker's thread write down the stack of the goroutine that it runs.
 // Returns how many pcs;
-// 0 when it does not answer within 100 ms or has gone on to another goroutine.
+// 0 when it does not answer within 100 ms, has gone on to another goroutine, or cannot be asked.
 std::size_t capture_running(worker& w, std::uint64_t goroutine_id, std::uintptr_t* pcs,
                             std::size_t most) noexcept;
 

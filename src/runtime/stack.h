@@ -19,6 +19,7 @@
 #include <system_error>
 #include <vector>
 
+#include "vole/go.h"
 #include "vole/internal/atomic.h"
 #include "vole/internal/raw_mutex.h"
 
@@ -30,6 +31,7 @@ struct goroutine;
 inline constexpr std::size_t stack_class_bytes[] = {64 << 10, 256 << 10, 1 << 20, 8 << 20};
 inline constexpr int stack_classes = 4;
 inline constexpr int stack_class_default = 1;
+static_assert(stack_class_bytes[stack_classes - 1] == spawn_options::stack_bytes_max);
 // -1: larger than any. A class of which a guard would take more than a quarter is not used: on a
 // kernel with pages of 64 KiB, as some for aarch64 have, the smallest stack is one of 256 KiB.
 int stack_class_for(std::size_t bytes) noexcept;

@@ -86,6 +86,8 @@ void scheduler::loop(worker& w) noexcept {
   while (true) {
     goroutine* const g =
         w.pending != nullptr ? std::exchange(w.pending, nullptr) : find_runnable(w);
+    if (held()) [[unlikely]]
+      wait_while_held();
     if (g->wired != nullptr) {
       pass_processor(w, *g->wired);
       continue;
@@ -93,6 +95,8 @@ void scheduler::loop(worker& w) noexcept {
     execute(w, g);
     while (w.wired != nullptr) {
       wait_wired(w);
+      if (held()) [[unlikely]]
+        wait_while_held();
       execute(w, w.wired);
     }
   }

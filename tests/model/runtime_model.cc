@@ -108,6 +108,9 @@ timer_heap& scheduler::timers_for_caller() noexcept {
   return *heap_of_all;
 }
 void scheduler::timer_changed(time_point) noexcept {}
+void scheduler::let_on_if_exiting() noexcept {
+  model::fail("the process ends in a model");
+}
 
 // --- memory pressure: there is none
 

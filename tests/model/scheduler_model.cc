@@ -16,6 +16,7 @@
 #include "runtime/dump.h"
 #include "runtime/env.h"
 #include "runtime/escaped.h"
+#include "runtime/exit_hold.h"
 #include "runtime/fork_locks.h"
 #include "runtime/goroutine_local.h"
 #include "runtime/labels.h"
@@ -152,6 +153,7 @@ void prepare_thread_for_signals() noexcept {}
 void report_termination() noexcept {}
 void install_stack_host() noexcept {}
 void guard_forks() noexcept {}
+void hold_at_exit() noexcept {}
 void sample::thread_started() noexcept {}
 std::size_t sample::threads_unarmed() noexcept {
   return 0;
@@ -180,6 +182,15 @@ stack_counters stack_pool::counters() noexcept {
 
 // --- what no case reaches
 
+void scheduler::wait_while_held() noexcept {
+  model::fail("the process ends in a model");
+}
+void scheduler::let_on() noexcept {
+  model::fail("the process ends in a model");
+}
+void scheduler::let_on_if_exiting() noexcept {
+  model::fail("the process ends in a model");
+}
 void run_hooked(goroutine&) {
   model::fail("an exception hook in a model");
 }

@@ -31,6 +31,15 @@ if(NOT output STREQUAL "sum 5050\n")
   message(FATAL_ERROR "the consumer says: ${output}")
 endif()
 
+# The package brings the option by which a frame of many pages meets the guard page.
+foreach(what IN ITEMS overflow overflow_in_c)
+  execute_process(COMMAND ${WORK}/build/consumer ${what} RESULT_VARIABLE status
+                  OUTPUT_VARIABLE text ERROR_VARIABLE text)
+  if(status EQUAL 0 OR NOT text MATCHES "stack overflow: goroutine [0-9]+ used up its 64 KiB.*touch_far_below")
+    message(FATAL_ERROR "consumer ${what}: ${status}\n${text}")
+  endif()
+endforeach()
+
 if(EXISTS ${WORK}/prefix/include/vole/http.h)
   string(TIMESTAMP before "%s%f")
   run("compile http" ${COMPILER} -std=c++23 -O0 -c -I${WORK}/prefix/include

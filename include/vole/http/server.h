@@ -85,6 +85,10 @@ struct server_options {
   std::uint64_t body_bytes_max = 1024 * 1024;     // else body_too_large; see max_body
   std::size_t connections_max = 65'536;           // past it: 503 and close
 
+  // Of each connection's goroutine, in which handlers run: as spawn_options::stack_bytes. With
+  // serve_conn it is the caller's.
+  std::size_t stack_bytes = 0;
+
   // Answers a message that is refused before any handler sees it. One line of plain text when it is
   // empty, says nothing or throws. The connection ends after it.
   std::function<void(response_writer& res, refused_message const& why)> refusal = {};
@@ -107,8 +111,8 @@ struct server_stats {
 // Safety: any goroutine. It must outlive its serve() calls; they end when it is shut down.
 class server {
  public:
-  explicit server(server_options options);
-  ~server();  // panics while a connection is open: shutdown() first
+  explicit server(server_options options);  // panics: stack_bytes above the most of spawn_options
+  ~server();                                // panics while a connection is open: shutdown() first
   server(server const&) = delete;
   server& operator=(server const&) = delete;
 

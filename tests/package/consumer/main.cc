@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <string_view>
 
 #include "vole/chan.h"
 #include "vole/go.h"
@@ -39,8 +40,33 @@ static error run_all() {
   return nullptr;
 }
 
-int main() {
-  return run([] {
+extern "C" void touch_far_below_in_c(void);
+
+[[gnu::noinline]] static void touch_far_below() {
+  volatile char frame[96 << 10];
+  frame[0] = 1;
+}
+
+// The stack of the goroutine that waits lies below the other's, whose frame must not reach it.
+static int overflow(void (*touch)()) {
+  constexpr spawn_options small{.stack_bytes = 64 << 10};
+  chan<int> never(0);
+  chan<int> ended(0);
+  go(small, [never] { never.recv(); });
+  go(small, [ended, touch] {
+    touch();
+    ended.send(1);
+  });
+  ended.recv();
+  fmt::print("stepped over the guard\n");
+  return 0;
+}
+
+int main(int argc, char** argv) {
+  return run([argc, argv] {
+    std::string_view const what = argc > 1 ? argv[1] : "";
+    if (what == "overflow") return overflow(&touch_far_below);
+    if (what == "overflow_in_c") return overflow(&touch_far_below_in_c);
     error const err = run_all();
     if (err) fmt::print("{}\n", err);
     return err ? 1 : 0;
