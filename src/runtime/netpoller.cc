@@ -32,7 +32,7 @@ namespace {
 
 // While a worker collects events, what they make ready goes into its chain instead of through
 // ready().
-constinit thread_local goroutine_chain* collecting = nullptr;
+[[gnu::tls_model("initial-exec")]] constinit thread_local goroutine_chain* collecting = nullptr;
 
 constexpr int events_per_poll = 128;
 

@@ -73,7 +73,7 @@ constexpr std::uint32_t cached_stacks_max = 64;
 constexpr std::uint32_t id_block = 64;
 constexpr std::uint64_t depth_tick = 1024;  // of the stacks that end, one in so many is measured
 
-constinit thread_local worker* this_worker = nullptr;
+[[gnu::tls_model("initial-exec")]] constinit thread_local worker* this_worker = nullptr;
 
 // Whether a goroutine goes over the global queue, to any processor. Under the sanitizers one
 // schedule in four does: what must not be kept over a park (errno, thread_local, an exception in

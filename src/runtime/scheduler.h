@@ -239,7 +239,7 @@ class scheduler {
 };
 
 // The only process-wide object of vole.
-extern constinit immortal<scheduler> scheduler_instance;
+[[gnu::visibility("hidden")]] extern constinit immortal<scheduler> scheduler_instance;
 
 inline scheduler& the_scheduler() noexcept {
   return scheduler_instance.value;
