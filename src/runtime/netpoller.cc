@@ -92,6 +92,12 @@ void netpoller::open() noexcept {
   }
 }
 
+void netpoller::leave_to_parent() noexcept {
+  ::close(epoll_fd_);
+  ::close(event_fd_);
+  epoll_fd_ = event_fd_ = -1;
+}
+
 void netpoller::interrupt() noexcept {
   if (interrupted_.exchange(true)) return;
   std::uint64_t const one = 1;

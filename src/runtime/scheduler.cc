@@ -145,6 +145,7 @@ void bind_worker_to_thread(worker* w) noexcept {
 
 void scheduler::start() noexcept {
   if (started()) return;
+  refuse_if_forked();
   raw_lock const once(start_mu_);
   if (started_.load(memory_order_relaxed)) return;
   int const procs = processors_from_environment();
@@ -254,6 +255,7 @@ void scheduler::push_local(processor& p, goroutine* g) noexcept {
 }
 
 void scheduler::overflow_to_global(goroutine_chain& chain) noexcept {
+  refuse_if_forked();
   raw_lock const lock(mu_);
   std::size_t const background = background_.count;
   while (goroutine* g = chain.pop()) {

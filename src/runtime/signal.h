@@ -15,6 +15,9 @@ struct worker;
 
 void install_signal_handlers() noexcept;
 
+// leave_quit_to_parent has SIGQUIT end a forked child, which has nobody to write the dump.
+void leave_quit_to_parent() noexcept;
+
 // Each worker's own alternate stack: an overflow leaves no room on the goroutine's.
 void prepare_thread_for_signals() noexcept;
 
