@@ -4,6 +4,9 @@
 
 set(vole_warnings -Wall -Wextra -Wpedantic -Werror)
 set(vole_codegen -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer)
+# A shared library may have vole in it. It then has a runtime of its own, whose names no other library
+# sees.
+list(APPEND vole_codegen -fPIC -fvisibility=hidden)
 if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|aarch64")
   message(FATAL_ERROR "vole runs on x86-64 and aarch64, not on ${CMAKE_SYSTEM_PROCESSOR}")
 endif()
@@ -71,7 +74,7 @@ if(VOLE_SANITIZE STREQUAL "address")
   list(APPEND vole_plain_test_options -fno-sanitize=null,object-size,vptr)
 endif()
 function(vole_test_options target room)
-  if(VOLE_SANITIZE STREQUAL "" AND room MATCHES "^(symbol|runtime|check_locks|chan|sync|context|bench)$")
+  if(VOLE_SANITIZE STREQUAL "" AND room MATCHES "^(symbol|runtime|chan|sync|context|bench)$")
     vole_compile_options(${target} vole_optimized_test_headers)
     target_compile_options(${target} PRIVATE ${vole_optimized_test_options})
   else()

@@ -10,7 +10,7 @@
 namespace vole::internal {
 namespace {
 
-constinit thread_local std::uint64_t state = 0;
+[[gnu::tls_model("initial-exec")]] constinit thread_local std::uint64_t state = 0;
 
 std::uint64_t kernel_seed() noexcept {
   std::uint64_t s = 0;

@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include "vole/assert.h"
@@ -69,10 +70,21 @@ void on_signal(int signal) {
   errno = saved;
 }
 
+// A forked child has the pipe too: what came to the child would be the parent's news. Until exec its
+// signals do what they do in a program that listens to none.
+void forget_in_child() {
+  for (int signal = 1; signal < NSIG; ++signal) {
+    struct sigaction now{};
+    bool const known = ::sigaction(signal, nullptr, &now) == 0;
+    if (known && now.sa_handler == &on_signal) ::signal(signal, SIG_DFL);
+  }
+}
+
 void make_pipe(state& s) {
   int ends[2];
   VOLE_REQUIRE(::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0, "os::signals: no pipe: {}",
                std::strerror(errno));
+  ::pthread_atfork(nullptr, nullptr, &forget_in_child);
   s.read_end = ends[0];
   // relaxed, no partner: sigaction() orders it before any delivery.
   write_end.store(ends[1], internal::memory_order_relaxed);

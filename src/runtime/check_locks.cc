@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The library vole::check_locks. Linked into a program, its functions are found before the C
-// library's by every module.
+// library's by every module, and the scheduler is told before main.
 //
 // INVARIANTS
 //   held lists the locks that the goroutine on this thread took since it was last switched to: the
 //   switch empties it. So an unlock after that, here or elsewhere, finds nothing and is let be.
 //   One report at a time (reporting); a place that was found meanwhile is found again.
-// REJECTED  a pthread_mutex_lock in every debug build: it would stand before that of the
-//           sanitizers, and nobody would have asked for it.
+// REJECTED  the same in shared libraries: the C library's functions are found before theirs, and
+//           `held` is more than the loader keeps for the thread_locals of what is loaded later.
 //           Keeping the locks with the goroutine: an unlock on another thread would have to look
 //           for them there; what is wrong by then has been said.
 
@@ -51,7 +51,6 @@ struct held_locks {
 // Initial-exec: the first touch of another model may call malloc.
 [[gnu::tls_model("initial-exec")]] constinit thread_local held_locks held{};
 
-constinit atomic<bool> checking{false};
 constinit atomic<bool> reporting{false};
 constinit atomic<std::uint64_t> reports{0};
 constinit atomic<std::uintptr_t> places[places_max]{};
@@ -162,13 +161,16 @@ void left_by(goroutine& g) noexcept {
 // taken notes a lock; `from` is where the function in front of it returns to.
 [[gnu::noinline]] int taken(int result, void const* lock, void const* from) noexcept {
   if (result != 0 && result != EOWNERDEAD) return result;
-  if (!checking.load(memory_order_relaxed) || current_goroutine() == nullptr) return result;
-  if (held.count == held_max) return result;
+  if (current_goroutine() == nullptr || held.count == held_max) return result;
   held_lock& h = held.all[held.count];
   h.lock = lock;
   h.depth = unwind_own_stack(h.pcs, from);
   ++held.count;
   return result;
+}
+
+[[gnu::constructor]] void check_from_now_on() {
+  the_scheduler().check_switches(&left_by);
 }
 
 void given_back(void const* lock) noexcept {
@@ -196,11 +198,6 @@ F* next(atomic<F*>& known_as, char const* name) noexcept {
 
 namespace vole::runtime {
 
-void check_locks() noexcept {
-  if (internal::checking.exchange(true)) return;
-  internal::the_scheduler().check_switches(&internal::left_by);
-}
-
 std::uint64_t lock_reports() noexcept {
   return internal::reports.load();
 }
@@ -208,6 +205,8 @@ std::uint64_t lock_reports() noexcept {
 }  // namespace vole::runtime
 
 // --- in front of the C library ---
+
+#pragma GCC visibility push(default)  // for the program's shared libraries too
 
 #define VOLE_LOCKS(name, parameters, arguments)                                         \
   extern "C" int name parameters noexcept {                                             \
@@ -242,3 +241,5 @@ VOLE_LOCKS(pthread_rwlock_clockrdlock,
 VOLE_LOCKS(pthread_rwlock_clockwrlock,
            (pthread_rwlock_t * lock, clockid_t clock, timespec const* until), (lock, clock, until))
 VOLE_UNLOCKS(pthread_rwlock_unlock, pthread_rwlock_t)
+
+#pragma GCC visibility pop

@@ -2,7 +2,8 @@
 #pragma once
 // What a forked child may go on using: malloc and free, mutexes and labels, whose counting takes
 // locks that another thread may have held. The forking thread takes them all, and parent and child
-// let them go.
+// let them go. What needs the runtime's threads panics there, if they had been started:
+// scheduler::refuse_if_forked.
 //
 // INVARIANTS
 //   - Until guard_forks() has been called nothing has been counted, so no lock is held.

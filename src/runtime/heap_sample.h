@@ -47,7 +47,8 @@ bool draw() noexcept;
 void record(void* block, std::size_t bytes, void const* from) noexcept;
 
 inline constexpr unsigned filter_log2 = 17;
-extern constinit atomic<std::uint64_t> filter[(1U << filter_log2) / 64];
+[[gnu::visibility(
+    "hidden")]] extern constinit atomic<std::uint64_t> filter[(1U << filter_log2) / 64];
 
 // The low half of the address is enough: two blocks that are 4 GiB apart share a bit.
 inline std::uint32_t filter_bit(void const* block) noexcept {

@@ -153,6 +153,7 @@ namespace heap = vole::internal::heap;
 using vole::internal::malloc_count::count;
 
 extern "C" {
+#pragma GCC visibility push(default)  // for the program's shared libraries too
 
 [[gnu::weak]] void* malloc(std::size_t bytes) noexcept {
   if (count(bytes)) [[unlikely]] {
@@ -241,6 +242,7 @@ extern "C" {
   return real(bytes);
 }
 
+#pragma GCC visibility pop
 }  // extern "C"
 
 #endif

@@ -27,6 +27,6 @@ struct allocator {
   atomic<void* (*)(std::size_t) noexcept> valloc;
   atomic<void* (*)(std::size_t) noexcept> pvalloc;
 };
-extern constinit allocator real_allocator;
+[[gnu::visibility("hidden")]] extern constinit allocator real_allocator;
 
 }  // namespace vole::internal

@@ -18,6 +18,9 @@ class netpoller {
 
   // interrupt ends a poll() that waits, now or next. Safety: any thread, any lock held.
   void interrupt() noexcept;
+  // leave_to_parent closes the descriptors of a forked child: what it registers or takes out would
+  // change what its parent is told.
+  void leave_to_parent() noexcept;
   bool interrupt_pending() const noexcept { return interrupted_.load(memory_order_relaxed); }
 
   std::size_t handles() const noexcept { return handles_.load(); }

@@ -32,7 +32,7 @@ namespace {
 
 // While a worker collects events, what they make ready goes into its chain instead of through
 // ready().
-constinit thread_local goroutine_chain* collecting = nullptr;
+[[gnu::tls_model("initial-exec")]] constinit thread_local goroutine_chain* collecting = nullptr;
 
 constexpr int events_per_poll = 128;
 
@@ -90,6 +90,12 @@ void netpoller::open() noexcept {
       ::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, event_fd_, &e) != 0) {
     panic("start runtime: no epoll or eventfd to be had: too many open files?");
   }
+}
+
+void netpoller::leave_to_parent() noexcept {
+  ::close(epoll_fd_);
+  ::close(event_fd_);
+  epoll_fd_ = event_fd_ = -1;
 }
 
 void netpoller::interrupt() noexcept {

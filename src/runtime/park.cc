@@ -186,6 +186,7 @@ wake_reason park_ticket::park_unlimited(wait_reason why) noexcept {
 }
 
 void park_ticket::park_thread() noexcept {
+  the_scheduler().refuse_if_forked();
   the_scheduler().thread_waits();
   // pairs with park.cc:park_ticket::finish
   std::uint32_t word = word_.fetch_or(parked, memory_order_acq_rel) | parked;

@@ -41,6 +41,7 @@ void scheduler::enter_blocking(goroutine& self) noexcept {
 }
 
 void scheduler::leave_blocking(goroutine& self) noexcept {
+  refuse_if_forked();
   if (--self.blocking_depth > 0) return;
   worker& w = *current_worker();
   if (w.held == nullptr) {
@@ -63,6 +64,7 @@ void scheduler::leave_blocking(goroutine& self) noexcept {
 
 // hand_over gives away the processor of a worker that is about to stop.
 void scheduler::hand_over(processor* p) noexcept {
+  refuse_if_forked();
   raw_lock const lock(mu_);
   if (p->queue.empty() && global_.count == 0 && !background_may_run()) {
     // Idle before the look: who arms a timer or opens a descriptor after it finds whom to wake.

@@ -42,7 +42,7 @@ constinit vole::internal::atomic<int> unlisted_tid{0};
 
 // In front of the C library's: leaves one thread out, as the kernel does when the one before it
 // ends.
-extern "C" dirent* readdir(DIR* from) {
+extern "C" [[gnu::visibility("default")]] dirent* readdir(DIR* from) {
   using readdir_fn = dirent* (*)(DIR*);
   static auto* const next = reinterpret_cast<readdir_fn>(::dlsym(RTLD_NEXT, "readdir"));
   dirent* found = next(from);

@@ -74,7 +74,7 @@ constexpr std::uint32_t cached_stacks_max = 64;
 constexpr std::uint32_t id_block = 64;
 constexpr std::uint64_t depth_tick = 1024;  // of the stacks that end, one in so many is measured
 
-constinit thread_local worker* this_worker = nullptr;
+[[gnu::tls_model("initial-exec")]] constinit thread_local worker* this_worker = nullptr;
 
 // Whether a goroutine goes over the global queue, to any processor. Under the sanitizers one
 // schedule in four does: what must not be kept over a park (errno, thread_local, an exception in
@@ -146,6 +146,7 @@ void bind_worker_to_thread(worker* w) noexcept {
 
 void scheduler::start() noexcept {
   if (started()) return;
+  refuse_if_forked();
   raw_lock const once(start_mu_);
   if (started_.load(memory_order_relaxed)) return;
   int const procs = processors_from_environment();
@@ -256,6 +257,7 @@ void scheduler::push_local(processor& p, goroutine* g) noexcept {
 }
 
 void scheduler::overflow_to_global(goroutine_chain& chain) noexcept {
+  refuse_if_forked();
   raw_lock const lock(mu_);
   std::size_t const background = background_.count;
   while (goroutine* g = chain.pop()) {

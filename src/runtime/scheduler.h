@@ -72,6 +72,15 @@ class scheduler {
 
   void check_deadlock() noexcept;
 
+  // forked is called in a child of fork: whoever started the runtime, its threads are not there.
+  void forked() noexcept;
+  // refuse_if_forked panics in such a child: what is asked for would never be done, or waits for a
+  // lock that nobody will let go.
+  void refuse_if_forked() const noexcept {
+    if (forked_) [[unlikely]]
+      refuse_in_child();
+  }
+
   // seeded: what runs next is drawn from the global queue by the generator of VOLE_SEED, and every
   // goroutine goes over that queue.
   bool seeded() const noexcept { return (modes_.load(memory_order_relaxed) & mode_seeded) != 0; }
@@ -124,6 +133,7 @@ class scheduler {
  private:
   friend class monitor;
 
+  [[noreturn, gnu::cold]] static void refuse_in_child() noexcept;
   static void* worker_main(void* arg) noexcept;
   [[noreturn]] void loop(worker& w) noexcept;
   void execute(worker& w, goroutine* g) noexcept;
@@ -247,6 +257,7 @@ class scheduler {
   atomic<std::uint64_t> ids_{0};
   atomic<int> mains_{0};
   atomic<bool> started_{false};
+  bool forked_ = false;  // written by the only thread of a child
   raw_mutex start_mu_;
   atomic<int> max_procs_{1};  // written under start_mu_
   atomic<std::uint32_t> workers_limit_{workers_default_max};
@@ -261,7 +272,7 @@ class scheduler {
 };
 
 // The only process-wide object of vole.
-extern constinit immortal<scheduler> scheduler_instance;
+[[gnu::visibility("hidden")]] extern constinit immortal<scheduler> scheduler_instance;
 
 inline scheduler& the_scheduler() noexcept {
   return scheduler_instance.value;

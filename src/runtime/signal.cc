@@ -265,8 +265,15 @@ void install_signal_handlers() noexcept {
     install(SIGBUS, &on_fault, 0, &previous_bus);
   }
   // A peer that went away is an error of write(), not the end of the process.
-  if (left_to_default(SIGPIPE)) ::signal(SIGPIPE, SIG_IGN);
+  // By a handler, not SIG_IGN: a program that is started from here finds the default again.
+  if (left_to_default(SIGPIPE)) install(SIGPIPE, [](int, siginfo_t*, void*) {}, 0, nullptr);
   set_panic_hook(&dump_at_panic);
+}
+
+void leave_quit_to_parent() noexcept {
+  struct sigaction now{};
+  bool const known = ::sigaction(SIGQUIT, nullptr, &now) == 0;
+  if (known && now.sa_sigaction == &on_quit) ::signal(SIGQUIT, SIG_DFL);
 }
 
 void prepare_thread_for_signals() noexcept {

@@ -19,6 +19,8 @@ void install_signal_handlers() noexcept;
 void choose_dump_signal(int signal) noexcept;
 // capture_signal is the one with which workers are asked; 0: there was none without a handler.
 int capture_signal() noexcept;
+// leave_quit_to_parent has SIGQUIT end a forked child, which has nobody to write the dump.
+void leave_quit_to_parent() noexcept;
 
 // Each worker's own alternate stack: an overflow leaves no room on the goroutine's.
 void prepare_thread_for_signals() noexcept;

@@ -120,6 +120,7 @@ void scheduler::wake_one() noexcept {
   if (idle_count_.load() == 0) return;
   if (spinning_.load() != 0) return;
   if (poller_blocked_.load() && the_netpoller().interrupt_pending()) return;
+  refuse_if_forked();
   std::uint32_t none = 0;
   if (!spinning_.compare_exchange_strong(none, 1)) return;
   raw_lock const lock(mu_);

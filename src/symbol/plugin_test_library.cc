@@ -3,7 +3,7 @@
 // for something else.
 
 // Calls fn without a frame pointer.
-extern "C" void vole_plugin_call(void (*fn)()) {
+extern "C" [[gnu::visibility("default")]] void vole_plugin_call(void (*fn)()) {
 #if defined(__x86_64__)
   asm volatile("movl $1, %%ebp" ::: "rbp");
 #endif
@@ -12,7 +12,7 @@ extern "C" void vole_plugin_call(void (*fn)()) {
 }
 
 // The same, from a function that aligns its stack.
-extern "C" void vole_plugin_call_aligned(void (*fn)()) {
+extern "C" [[gnu::visibility("default")]] void vole_plugin_call_aligned(void (*fn)()) {
   alignas(64) char room[64];
   asm volatile("" : : "r"(&room) : "memory");
   vole_plugin_call(fn);

@@ -12,6 +12,7 @@
 #include "runtime/asymmetric.h"
 #include "runtime/bubble.h"
 #include "runtime/contention.h"
+#include "runtime/scheduler.h"
 
 // A case does the same each time it is run: the clock is the explorer's.
 std::chrono::steady_clock::time_point std::chrono::steady_clock::now() noexcept {
@@ -76,6 +77,10 @@ std::uint32_t contention::wait_sample::choose_wait(time_point*) noexcept {
 }
 void contention::wait_sample::record_wait(time_point, std::uint32_t, duration,
                                           void const*) noexcept {}
+
+void scheduler::refuse_in_child() noexcept {
+  model::fail("a fork in a model");
+}
 
 bool bubble::durable(wait_reason) noexcept {
   return false;

@@ -40,6 +40,22 @@ foreach(what IN ITEMS overflow overflow_in_c)
   endif()
 endforeach()
 
+# A std::mutex held over a park is reported in Debug, unless the target will not have it.
+run("configure Debug" ${CMAKE_COMMAND} -S ${CONSUMER} -B ${WORK}/debug -G ${GENERATOR}
+    -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_PREFIX_PATH=${WORK}/prefix -DCMAKE_BUILD_TYPE=Debug)
+run("build Debug" ${CMAKE_COMMAND} --build ${WORK}/debug
+    --target holds_a_lock --target holds_a_lock_unchecked)
+run("check locks" ${WORK}/debug/holds_a_lock)
+if(NOT output MATCHES "leaves its thread \\(yield\\) and holds a std::mutex")
+  message(FATAL_ERROR "a lock held over a park is not reported in Debug: ${output}")
+endif()
+foreach(program IN ITEMS debug/holds_a_lock_unchecked build/holds_a_lock)
+  run("check no locks" ${WORK}/${program})
+  if(NOT output STREQUAL "")
+    message(FATAL_ERROR "${program} says: ${output}")
+  endif()
+endforeach()
+
 if(EXISTS ${WORK}/prefix/include/vole/http.h)
   string(TIMESTAMP before "%s%f")
   run("compile http" ${COMPILER} -std=c++23 -O0 -c -I${WORK}/prefix/include
