@@ -187,10 +187,15 @@ debug_settings debug_from_environment() noexcept {
 }
 
 unsigned threads_in_process() noexcept {
-  std::string const status = read_small_file("/proc/self/status");
-  std::size_t const at = status.find("Threads:");
-  if (at == std::string::npos) return ~0u;
-  return static_cast<unsigned>(std::atoi(status.c_str() + at + std::strlen("Threads:")));
+  char text[1024];  // memory may have ended
+  int const fd = ::open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+  ssize_t const n = fd == -1 ? -1 : ::read(fd, text, sizeof text - 1);
+  if (fd != -1) ::close(fd);
+  text[n < 0 ? 0 : n] = '\0';
+  // Field 20; the second is a name in parentheses.
+  char const* at = std::strrchr(text, ')');
+  for (int field = 2; at != nullptr && field < 20; ++field) at = std::strchr(at + 1, ' ');
+  return at == nullptr ? ~0u : static_cast<unsigned>(std::atoi(at));
 }
 
 }  // namespace vole::internal

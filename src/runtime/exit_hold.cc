@@ -6,8 +6,8 @@
 //
 // INVARIANTS
 //   Held, a goroutine runs on only until it parks, yields, leaves blocking() or ends. hold_back
-//   waits for that, but not for long: one that computes, or stops its thread undeclared, may never
-//   come.
+//   waits for that, unless the monitor finds that its processor is stuck: one that computes, or
+//   stops its thread undeclared, may never come. A thread that gets no core is waited for.
 //   The hold ends before its time, and for good, when the thread or goroutine that exits waits in a
 //   primitive of vole: a goroutine may have to end that. After a second it ends in any case: there
 //   are waits that nobody sees here (a std::future, a thread to be joined). So no exit hangs for
@@ -34,8 +34,7 @@
 namespace vole::internal {
 namespace {
 
-constexpr duration departure_max = std::chrono::milliseconds(10);
-constexpr duration departure_look = std::chrono::microseconds(100);
+constexpr duration look_again = std::chrono::microseconds(100);
 constexpr duration hold_max = std::chrono::seconds(1);
 
 constinit raw_mutex registering;
@@ -70,14 +69,20 @@ void scheduler::hold_back() noexcept {
   hold_until_.store((t + hold_max).time_since_epoch().count());
   hold_word_.store(1);
   modes_.fetch_or(mode_held);  // seq_cst: pairs with scheduler.h:held
-  time_point const give_up = t + departure_max;
-  while (!all_stand_still() && t < give_up) {
-    futex_wait(hold_word_, 1, t + departure_look);
+  for (auto const& slot : processors_) {
+    // pairs with processor.cc:take_free
+    processor* const p = slot.load(memory_order_acquire);
+    if (p == nullptr) break;
+    p->stuck.store(false, memory_order_relaxed);  // the monitor looks at it anew
+  }
+  for (time_point const give_up = t + hold_max; !all_stand_still() && t < give_up;) {
+    futex_wait(hold_word_, 1, t + look_again);
     t = internal::monotonic_now();
   }
 }
 
-// all_stand_still: no worker runs a goroutine, but for the caller and what is inside blocking().
+// all_stand_still: no worker runs a goroutine, but for the caller, what is inside blocking(), and
+// what is stuck.
 bool scheduler::all_stand_still() noexcept {
   struct look {
     goroutine const* caller;
@@ -95,6 +100,15 @@ bool scheduler::all_stand_still() noexcept {
         if (blocks || g == at.caller) ++at.still;
       },
       &at);
+  for (auto const& slot : processors_) {
+    // pairs with processor.cc:take_free
+    processor const* const p = slot.load(memory_order_acquire);
+    if (p == nullptr) break;
+    // pairs with processor.cc:hold
+    worker const* const w = p->stuck.load() ? p->holder.load(memory_order_acquire) : nullptr;
+    goroutine const* const g = w == nullptr ? nullptr : w->on_cpu.load();
+    if (g != nullptr && g != at.caller) ++at.still;
+  }
   at.still +=
       idle_worker_count_ + wired_waiting_ + held_workers_ + (poller_blocked_.load() ? 1 : 0);
   return at.still >= worker_count_.load(memory_order_relaxed);

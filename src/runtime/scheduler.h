@@ -103,6 +103,10 @@ class scheduler {
 
   // hold_back has the workers take no further goroutine, since the process ends: see exit_hold.cc.
   void hold_back() noexcept;
+  bool held() const noexcept {
+    // seq_cst: pairs with exit_hold.cc:hold_back
+    return (modes_.load() & mode_held) != 0;
+  }
   // thread_waits: a plain thread is about to wait for what a goroutine may do.
   void thread_waits() noexcept {
     if (held()) [[unlikely]]
@@ -140,10 +144,6 @@ class scheduler {
   goroutine* next_local(worker& w) noexcept;
   bool goes_over_loop(worker& w) noexcept;
   // The end of the process: see exit_hold.cc.
-  bool held() const noexcept {
-    // seq_cst: pairs with exit_hold.cc:hold_back
-    return (modes_.load() & mode_held) != 0;
-  }
   bool all_stand_still() noexcept;
   void wait_while_held() noexcept;
   void let_on() noexcept;
