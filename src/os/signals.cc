@@ -70,8 +70,8 @@ void on_signal(int signal) {
   errno = saved;
 }
 
-// A forked child has the pipe too: what came to the child would be the parent's news. Until exec its
-// signals do what they do in a program that listens to none.
+// A forked child has the pipe too: what came to the child would be the parent's news. Until exec
+// its signals do what they do in a program that listens to none.
 void forget_in_child() {
   for (int signal = 1; signal < NSIG; ++signal) {
     struct sigaction now{};

@@ -18,6 +18,7 @@
 #include "vole/runtime.h"
 #include "vole/select.h"
 #include "vole/sync.h"
+#include "vole/testing.h"
 #include "vole/time.h"
 
 #include "runtime/netpoller.h"
@@ -108,6 +109,12 @@ TEST_P(forked_child, does_what_need_not_wait) {
   EXPECT_EQ(*full.recv(), 1);
 }
 
+void lock_what_is_held() VOLE_NO_THREAD_SAFETY_ANALYSIS {
+  sync::mutex mu;
+  mu.lock();
+  mu.lock();
+}
+
 TEST_P(forked_child, says_why_it_can_neither_wait_nor_start_goroutines) {
   expect_refused("go", [] { go([] {}); });
   expect_refused("receive", [] { chan<int>(0).recv(); });
@@ -117,11 +124,7 @@ TEST_P(forked_child, says_why_it_can_neither_wait_nor_start_goroutines) {
     auto const made = context::with_timeout(context::background(), hours(1));
     std::get<0>(made).done().recv();
   });
-  expect_refused("lock", [] {
-    sync::mutex mu;
-    mu.lock();
-    mu.lock();
-  });
+  expect_refused("lock", &lock_what_is_held);
   expect_refused("wait", [] {
     sync::wait_group wg;
     wg.add(1);
@@ -131,16 +134,22 @@ TEST_P(forked_child, says_why_it_can_neither_wait_nor_start_goroutines) {
   if (GetParam() == forker::goroutine) {
     expect_refused("yield", [] { runtime::yield(); });
     expect_refused("blocking", [] { blocking([] {}); });
+    blocking([] { expect_refused("the end of blocking", [] { internal::blocking_end(); }); });
   }
 }
 
-TEST_P(forked_child, of_a_call_that_blocks_says_it_too) {
-  if (GetParam() == forker::thread) GTEST_SKIP() << "a plain thread just makes the call";
-  blocking([] {
-    expect_refused("return to the goroutine", [] {
-      internal::blocking_end();  // as when the function it was forked in returns
-    });
-  });
+TEST_P(forked_child, wakes_no_goroutine_and_does_not_hang) {
+  chan<int> numbers(0);
+  int received = 0;
+  std::size_t const before = testing::parked();
+  sync::wait_group ended;
+  ended.go([&] { received = *numbers.recv(); });
+  testing::wait_until_parked(before + 1);
+  ended_child const child = that([&] { numbers.try_send(1); });
+  EXPECT_TRUE(child.exited_well() || child.was_ended_by(SIGABRT)) << child.status << child.said;
+  numbers.send(2);
+  ended.wait();
+  EXPECT_EQ(received, 2);
 }
 
 TEST_P(forked_child, ends_while_its_parent_goes_on) {

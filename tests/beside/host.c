@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A C program without a C++ library: loads each of its arguments, calls it, unloads it, and all
-// again. What vole is in stays loaded: its threads go on.
+// A C program without a C++ library: `host local|global LIBRARY...` loads each, with its names for
+// itself or for all that are loaded later, calls it, unloads it, and all again. What vole is in
+// stays loaded: its threads go on.
 #include <dlfcn.h>
 #include <stdio.h>
+#include <string.h>
 
-static int call(char const* path) {
-  void* const library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+static int call(char const* path, int scope) {
+  void* const library = dlopen(path, RTLD_NOW | scope);
   if (library == NULL) {
     printf("%s\n", dlerror());
     return 1;
@@ -16,16 +18,19 @@ static int call(char const* path) {
     printf("%s\n", dlerror());
     return 1;
   }
-  printf("%ld", sum(100));
+  long const result = sum(100);
   dlclose(library);
-  printf("%s\n", dlopen(path, RTLD_NOW | RTLD_NOLOAD) == NULL ? " and gone" : "");
-  return 0;
+  int const gone = dlopen(path, RTLD_NOW | RTLD_NOLOAD) == NULL;
+  printf("%s: %ld%s\n", path, result, gone ? ", and gone" : "");
+  return result != 5050 || gone;
 }
 
 int main(int argc, char** argv) {
+  if (argc < 3) return 2;
+  int const scope = strcmp(argv[1], "global") == 0 ? RTLD_GLOBAL : RTLD_LOCAL;
   for (int round = 0; round < 2; ++round) {
-    for (int i = 1; i < argc; ++i) {
-      if (call(argv[i]) != 0) return 1;
+    for (int i = 2; i < argc; ++i) {
+      if (call(argv[i], scope) != 0) return 1;
     }
   }
   return 0;
