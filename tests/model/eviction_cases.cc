@@ -57,8 +57,8 @@ struct by_exchange {
   }
 };
 
-// The worker says where it is by a plain store. Who wants its processor asks, has all threads pass a
-// barrier, and looks; the worker answers when it enters. The answer and the taking are one step.
+// The worker says where it is by a plain store. Who wants its processor asks, has all threads pass
+// a barrier, and looks; the worker answers when it enters. The answer and the taking are one step.
 struct by_barrier {
   enum request : int { none, asked, taken };
 
