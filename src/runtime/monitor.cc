@@ -7,7 +7,8 @@
 //   There is a spare processor for each stuck one: max_procs others can always run. A spare goes
 //   back to the free list when its worker next looks for work, or at once when it is idle.
 //   What waits on a processor that stays stuck goes to the global queue: the others may have enough
-//   of their own for ever, and would not come to steal it.
+//   of their own for ever, and would not come to steal it. What its goroutine makes ready or arms
+//   there wakes a worker at once.
 //   A storm: what a spare takes up may block as well. While goroutines wait and processors get
 //   stuck, there are besides up to twice as many spares as got stuck at one look: n goroutines that
 //   block are passed in log(n) looks of 0.25 ms.
@@ -20,9 +21,8 @@
 //   and does not.
 //   Of the background, what waits counts for no spare. A turn whose thread sleeps leaves its place
 //   to another until it computes again.
-// REJECTED  taking the stuck worker's own processor away, as Go does at a system call: without Go's
-//           safe points the worker may touch its ring, timers and stack cache at any instruction.
-//           The spare steals from them instead.
+// REJECTED  taking the stuck worker's own processor away, as Go does at a system call: see
+//           scheduler.cc. The spare steals from it instead.
 //           Looking every 100 ms while all is idle, before going to sleep: whoever blocked first
 //           after an idle moment stood for 98 ms.
 //           One spare for each stuck processor and look: 8 blocking calls at once took 8 looks.
@@ -326,7 +326,7 @@ void monitor::judge(found& f) noexcept {
         p->hog = w;
         set_slice(tid, slice_of_hogs);
       }
-      p->stuck.store(true, memory_order_relaxed);
+      mark_stuck(*p);
       judge_turn(*p);
       s_.stalls_.fetch_add(1, memory_order_relaxed);
       ++f.stuck;

@@ -181,7 +181,7 @@ int poll_handle::open(int fd, poll_handle** out) noexcept {
     h->release();
     return failure;
   }
-  the_scheduler().wake_for_caller_without_processor();
+  the_scheduler().wake_unless_caller_looks();
   *out = h;
   return 0;
 }

@@ -84,6 +84,12 @@ struct alignas(64) processor {
   std::uint64_t reported_tick = 0;  // the stall that was reported last
 };
 
+// mark_stuck: what its goroutine makes ready or arms from now on is for others to come to.
+inline void mark_stuck(processor& p) noexcept {
+  p.stuck.store(true, memory_order_relaxed);
+  p.slices_short.store(false, memory_order_relaxed);
+}
+
 // take_local takes what runs next on a processor: what was made ready last, which inherits the time
 // slice. After 64 of these in a row, or 10 ms, the ring comes first, so that a pair that wakes each
 // other does not keep the others from running. The time is the monitor's coarse clock: some ms late

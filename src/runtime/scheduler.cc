@@ -29,7 +29,8 @@
 //   global queue has no
 //   owner, and it is under mu_.
 //   The timers of an idle processor are run by who looks for work, or, where all have enough, by
-//   whom the monitor wakes. Who arms a timer or opens a descriptor without a processor wakes one.
+//   whom the monitor wakes. Who arms a timer or opens a descriptor without a processor, or on one
+//   that is stuck, wakes a worker.
 //   ready() into an empty next_ wakes nobody while goroutines here run short slices: the waker is
 //   about to park, and
 //   a second worker would cost 5 us to run what this one reaches in 50 ns.
@@ -38,7 +39,9 @@
 //        except that a new thread is created under it.
 // REJECTED  waking on every ready(), as Go does: a ping-pong pair then bounces between two workers.
 //           A switch through the worker's own stack at each park: two switches instead of one.
-//           Taking the processor of a stuck worker away, as Go does: docs/design/0004.
+//           Taking the processor of a stuck worker away, as Go does: each entry has to ask whether
+//           it was taken (ping-pong 27 % slower by an exchange, 3 % by membarrier), and a spare
+//           with a wake at once gives the same: docs/design/0009.
 //           Preemption by signal: unsafe in C++ (malloc, TLS, locks of foreign libraries).
 // Source: Go runtime/proc.go (ready, wakep, handoffp, schedule).
 

@@ -55,9 +55,9 @@ class scheduler {
 
   // timer_changed wakes the poller when a timer was armed that is due before it would look.
   void timer_changed(time_point when) noexcept;
-  // wake_for_caller_without_processor sees to it that somebody comes to wait for what the caller,
-  // a plain thread or in blocking(), has armed or opened.
-  void wake_for_caller_without_processor() noexcept;
+  // wake_unless_caller_looks sees to it that somebody comes to wait for what a plain thread, or a
+  // goroutine that is in blocking() or stuck, has armed or opened.
+  void wake_unless_caller_looks() noexcept;
   timer_heap& timers_for_caller() noexcept;
 
   goroutine* take_block(int size_class, std::errc* why) noexcept;

@@ -560,14 +560,14 @@ void scheduler::timer_changed(time_point when) noexcept {
     if (time_point(duration(poll_until_.load())) > when) the_netpoller().interrupt();
     return;
   }
-  wake_for_caller_without_processor();
+  wake_unless_caller_looks();
 }
 
 // The worker of a processor looks at its timers and at the descriptors before it sleeps. A caller
-// that has none has nobody who does.
-void scheduler::wake_for_caller_without_processor() noexcept {
+// that has none has nobody who does, and one that is stuck comes to it late.
+void scheduler::wake_unless_caller_looks() noexcept {
   worker* const w = current_worker();
-  if (w == nullptr || w->held == nullptr) wake_one();
+  if (w == nullptr || w->held == nullptr || w->held->stuck.load(memory_order_relaxed)) wake_one();
 }
 
 timer_heap& scheduler::timers_for_caller() noexcept {

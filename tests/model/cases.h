@@ -24,6 +24,12 @@ extern model_case const two_thieves;
 extern model_case const next_and_thief;
 extern model_case const overflow_and_thief;
 
+// eviction_cases.cc
+extern model_case const evicted_by_exchange;
+extern model_case const evicted_by_barrier;
+extern model_case const evicted_by_exchange_comes_back;
+extern model_case const evicted_by_barrier_comes_back;
+
 // park_cases.cc
 extern model_case const goroutine_and_waker;
 extern model_case const thread_and_waker;

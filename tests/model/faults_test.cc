@@ -219,10 +219,56 @@ std::vector<seeded> container_faults() {
   };
 }
 
+std::vector<seeded> eviction_faults() {
+  using namespace cases;
+  return {
+      {"evicted_enters_by_a_load_and_a_store",
+       &evicted_by_exchange,
+       {"by_exchange::enter", op::exchange, sc, effect::split},
+       race},
+      {"evicted_left_too_early",
+       &evicted_by_exchange,
+       {"by_exchange::leave", op::store, rel, effect::weaken},
+       race},
+      {"eviction_is_not_one_step",
+       &evicted_by_exchange,
+       {"by_exchange::evict", op::compare_exchange, ar, effect::split},
+       race},
+      {"eviction_does_without_membarrier",
+       &evicted_by_barrier,
+       {"slow_barrier", op::fence, sc, effect::drop},
+       race},
+      {"eviction_does_not_look_again",
+       &evicted_by_barrier,
+       {"by_barrier::evict", op::load, acq, effect::blind},
+       race},
+      {"evicted_does_not_look",
+       &evicted_by_barrier,
+       {"by_barrier::enter", op::load, rlx, effect::blind},
+       "not so"},
+      {"evicted_looks_before_it_says_where_it_is",
+       &evicted_by_barrier,
+       {"fast_store", op::store, rlx, effect::late, 1},
+       race},
+      {"evicted_answers_in_two_steps",
+       &evicted_by_barrier,
+       {"by_barrier::answer", op::compare_exchange, rlx, effect::split},
+       any},
+      {"evicted_left_too_early_for_the_barrier",
+       &evicted_by_barrier,
+       {"by_barrier::leave", op::store, rel, effect::weaken},
+       race},
+      {"asking_and_taking_come_apart",
+       &evicted_by_barrier,
+       {"by_barrier::evict", op::compare_exchange, rlx, effect::split},
+       race},
+  };
+}
+
 std::vector<seeded> all_faults() {
   std::vector<seeded> all;
-  for (auto const& part :
-       {run_queue_faults(), park_faults(), sync_faults(), chan_faults(), container_faults()}) {
+  for (auto const& part : {run_queue_faults(), eviction_faults(), park_faults(), sync_faults(),
+                           chan_faults(), container_faults()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;

@@ -66,6 +66,34 @@ TEST(litmus, store_buffering_is_seen_below_seq_cst) {
   EXPECT_EQ(fenced.outcomes.size(), 3U);
 }
 
+// The left side has no fence of its own.
+report store_buffering_on_one_side(void (*right)()) {
+  return litmus("store buffering, one side", [=] {
+    atomic<int> x{0};
+    atomic<int> y{0};
+    int a = 0;
+    int b = 0;
+    thread("left", [&] {
+      x.store(1, rlx);
+      a = y.load(rlx);
+    });
+    thread("right", [&] {
+      y.store(1, rlx);
+      right();
+      b = x.load(rlx);
+    });
+    join();
+    outcome(fmt::format("{}{}", a, b));
+  });
+}
+
+TEST(litmus, barrier_of_one_side_is_a_fence_of_both) {
+  EXPECT_TRUE(found(store_buffering_on_one_side([] { fence(sc); }), "00"));
+  report const r = store_buffering_on_one_side([] { barrier(); });
+  EXPECT_FALSE(found(r, "00"));
+  EXPECT_EQ(r.outcomes.size(), 3U);
+}
+
 report message_passing(memory_order store, memory_order load, bool fences) {
   return litmus("message passing", [=] {
     atomic<int> data{0};

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "cases.h"
+#include "crowd.h"
 #include "runtime/run_queue.h"
 
 namespace vole::model::cases {
@@ -12,41 +13,6 @@ namespace {
 using internal::goroutine;
 using internal::goroutine_chain;
 using internal::run_queue;
-
-// Goroutines, and how often each was taken. What the owner writes into one
-// before it is put into the queue is read by who takes it.
-struct crowd {
-  explicit crowd(int n) : made(n), g(new goroutine[static_cast<std::size_t>(n)]) {
-    for (int i = 0; i < n; ++i) taken[i] = 0;
-  }
-  ~crowd() { delete[] g; }
-  crowd(crowd const&) = delete;
-  crowd& operator=(crowd const&) = delete;
-
-  goroutine* prepared(int i) {
-    g[i].ready_at = i + 1;
-    return &g[i];
-  }
-  void take(goroutine* one) {
-    if (one == nullptr) return;
-    MODEL_CHECK(one >= g && one < g + made);
-    auto const i = static_cast<int>(one - g);
-    MODEL_CHECK(one->ready_at == i + 1);
-    ++taken[i];  // a plain word: that two take the same one is a race, too
-  }
-  void check_all_taken_once() const {
-    for (int i = 0; i < made; ++i) MODEL_CHECK(taken[i] == 1);
-  }
-
-  int const made;
-  goroutine* const g;
-  int taken[4];
-};
-
-void drain(crowd& all, run_queue& queue) {
-  all.take(queue.take_next());
-  while (goroutine* const g = queue.take()) all.take(g);
-}
 
 void owner_and_thief_body() {
   auto const queue = std::make_unique<run_queue>();
@@ -64,8 +30,8 @@ void owner_and_thief_body() {
     all.take(loot->take());
   });
   join();
-  drain(all, *queue);
-  drain(all, *loot);
+  all.drain(*queue);
+  all.drain(*loot);
   all.check_all_taken_once();
 }
 
@@ -81,9 +47,9 @@ void two_thieves_body() {
   thread("other", [&] { all.take(queue->steal_into(*other)); });
   thread("owner", [&] { all.take(queue->take()); });
   join();
-  drain(all, *queue);
-  drain(all, *loot);
-  drain(all, *other);
+  all.drain(*queue);
+  all.drain(*loot);
+  all.drain(*other);
   all.check_all_taken_once();
 }
 
@@ -105,7 +71,7 @@ void next_and_thief_body() {
     all.take(queue->steal_next());
   });
   join();
-  drain(all, *queue);
+  all.drain(*queue);
   all.check_all_taken_once();
 }
 

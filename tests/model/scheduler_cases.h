@@ -15,6 +15,8 @@ extern model_case const two_add_at_rest;
 extern model_case const two_add_to_who_polls;
 extern model_case const worker_fills_its_ring;
 extern model_case const ring_is_stolen;
+extern model_case const stuck_makes_ready;
+extern model_case const stuck_arms_a_timer;
 extern model_case const plain_arms_a_timer;
 extern model_case const plain_arms_with_one_processor;
 extern model_case const plain_arms_an_earlier_timer;

@@ -286,8 +286,11 @@ void engine::barrier(std::source_location const& where) {
   record(op::fence, full, nullptr, where).faulty = dropped;
   if (!dropped) {
     memory_.do_fence(self().memory, full);
+    // Each at a moment of its own: it may go on, before it and after, while others have theirs.
     for (int i = 0; i < used_; ++i) {
-      if (i != current_) memory_.do_fence(thread_at(i).memory, full);
+      if (i == current_) continue;
+      if (thread_at(i).state == thread_state::runnable) any_point();
+      memory_.do_fence(thread_at(i).memory, full);
     }
     memory_.do_fence(self().memory, full);
   }

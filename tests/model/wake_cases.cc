@@ -111,6 +111,39 @@ void ring_is_stolen_body() {
   s.end();
 }
 
+// One that the monitor has found stuck stays so until what it has begun has happened.
+void stuck_makes_ready_body() {
+  stage s(2, {"other"});
+  latch begins(1);
+  latch ran(1);
+  s.run("hog", [&] {
+    s.hold();
+    begins.wait();
+    mark_stuck(*internal::current_worker()->held);
+    spawn("next", [&] { ran.arrive(); });
+    ran.wait();
+  });
+  s.rest();
+  hold_choices(false);
+  begins.arrive();
+  ran.wait();
+  s.end();
+}
+
+void stuck_arms_body() {
+  stage s(2, {"other"});
+  alarm_timer soon(std::chrono::hours(2));
+  s.run("hog", [&] {
+    s.hold();
+    mark_stuck(*internal::current_worker()->held);
+    soon.arm();
+    soon.fired.wait();
+  });
+  s.let_go();
+  soon.fired.wait();
+  s.end();
+}
+
 void plain_arms_body(int processors) {
   stage s(processors, {"first"});
   alarm_timer soon(std::chrono::hours(2));
@@ -256,6 +289,12 @@ model_case const worker_fills_its_ring{"wake, a worker fills its ring, another g
 model_case const ring_is_stolen{"wake, the ring's owner does not come to it",
                                 {.preemptions = 1, .stale_reads = 0},
                                 ring_is_stolen_body};
+model_case const stuck_makes_ready{"wake, a goroutine that is stuck makes another ready",
+                                   {.preemptions = 1, .stale_reads = 0},
+                                   stuck_makes_ready_body};
+model_case const stuck_arms_a_timer{"wake, a goroutine that is stuck arms a timer",
+                                    {.preemptions = 1, .stale_reads = 1},
+                                    stuck_arms_body};
 model_case const plain_arms_a_timer{"wake, a plain thread arms a timer, a worker gives up",
                                     {.preemptions = 1, .stale_reads = 1},
                                     plain_arms_two_body};

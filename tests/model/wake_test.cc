@@ -30,6 +30,12 @@ TEST(wake_model, ring_is_emptied_by_its_owner_or_a_thief) {
 TEST(wake_model, ring_is_stolen_from_an_owner_who_does_not_come) {
   expect_holds(cases::ring_is_stolen);
 }
+TEST(wake_model, what_a_stuck_goroutine_makes_ready_runs_at_once) {
+  expect_holds(cases::stuck_makes_ready);
+}
+TEST(wake_model, timer_that_a_stuck_goroutine_arms_fires_in_time) {
+  expect_holds(cases::stuck_arms_a_timer);
+}
 TEST(wake_model, timer_of_a_plain_thread_fires_while_a_worker_gives_up) {
   expect_holds(cases::plain_arms_a_timer);
 }
