@@ -3,8 +3,9 @@
 # Holds ways to keep a waiting stack in less than a page beside each other, interleaved, and prints the medians as a
 # markdown table; small_stacks.cc says what the columns are, docs/design/0008-small-stacks.md what follows:
 #   bench/small_stacks/run.sh [-r rounds] [-n stacks] [-s stride] [-2] [-b build-dir] [way...]
-# Each figure is from a process of its own. -2: another thread of the process computes meanwhile. A million stacks
-# take 5 GB. What the kernel does not permit has no row, but for the reason on stderr.
+# Each figure is from a process of its own; behind a time stand the least and the greatest of the rounds. -2: another
+# thread of the process computes meanwhile. A million stacks take 5 GB. What the kernel does not permit has no row, but
+# its reason on stderr.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -27,7 +28,7 @@ while getopts 'r:n:s:2b:h' flag; do
     s) stride=$OPTARG ;;
     2) beside=(-b) ;;
     b) build=$OPTARG ;;
-    *) sed -n '3,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2 ;;
+    *) sed -n '3,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2 ;;
   esac
 done
 shift $((OPTIND - 1))
@@ -61,15 +62,30 @@ awk "$(<"$here/../median.awk")"'
       else { key = way SUBSEP part[1]; sample[key, ++count[key]] = part[2]; last[key] = part[2] }
     }
   }
-  function figure(unit,    key) { key = way SUBSEP unit; return count[key] ? sprintf("%.0f", median(key)) : "-" }
+  function show(x) { return sprintf("%.0f", x) }
+  # The median, and of times the least and the greatest round.
+  function figure(unit,    key, i, least, most) {
+    key = way SUBSEP unit
+    if (!count[key]) return "-"
+    if (unit !~ /-ns$/) return show(median(key))
+    least = most = sample[key, 1]
+    for (i = 2; i <= count[key]; i++) {
+      if (sample[key, i] < least) least = sample[key, i]
+      if (sample[key, i] > most) most = sample[key, i]
+    }
+    return show(median(key)) " (" show(least) "-" show(most) ")"
+  }
   END {
-    print "| way | mapped | bytes, waiting | stowed | start ns | look ns | stow ns | wake ns | touch ns | wrong | lost | kernel |"
-    print "|---|---|---|---|---|---|---|---|---|---|---|---|"
+    columns = split("mapped held-B stowed-B entries-B start-ns look-ns stow-ns wake-ns touch-ns wrong lost", unit, " ")
+    printf "| way |"
+    for (c = 1; c <= columns; c++) printf " %s |", unit[c]
+    printf " kernel |\n|"
+    for (c = 1; c <= columns + 2; c++) printf "---|"
+    print ""
     for (w = 1; w <= n; w++) {
       way = order[w]
-      printf "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", way,
-        figure("mapped"), figure("held-B"), figure("stowed-B"), figure("start-ns"), figure("look-ns"),
-        figure("stow-ns"), figure("wake-ns"), figure("touch-ns"), figure("wrong"), figure("lost"),
-        (way, "kernel") in last ? last[way, "kernel"] : "-"
+      printf "| %s |", way
+      for (c = 1; c <= columns; c++) printf " %s |", figure(unit[c])
+      print " " ((way, "kernel") in last ? last[way, "kernel"] : "-") " |"
     }
   }' "$work/results"

@@ -16,6 +16,7 @@
 //   stow-ns wake-ns  to stow one; to restore one, run it and have it wait again (in mixed order)
 //   touch-ns         to read and write a word on a stowed stack
 //   wrong lost       reads that found something else, and writes that did not arrive, of all touches
+//   mapped entries-B how many of the halves got a map entry, and the kernel's memory for these
 //   kernel           what write(2) from a stowed stack gives: right, wrong or EFAULT
 #include <algorithm>
 #include <atomic>
