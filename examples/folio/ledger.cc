@@ -21,9 +21,10 @@ std::string account_of(std::string_view owner, std::string_view unit) {
 
 error open(context const& ctx, vole::sql::tx& tx, std::string_view owner, std::string_view unit) {
   std::int64_t const allow_negative = is_house(owner) ? 1 : 0;
+  // No conflict of either key: two that open it at once may meet at any.
   VOLE_TRY(tx.exec(ctx,
                    "insert into accounts (id, owner, unit, allow_negative) values ($1, $2, $3, $4) "
-                   "on conflict (id) do nothing",
+                   "on conflict do nothing",
                    account_of(owner, unit), owner, unit, allow_negative),
            "open account {}", account_of(owner, unit));
   return {};

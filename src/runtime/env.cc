@@ -187,15 +187,14 @@ debug_settings debug_from_environment() noexcept {
 }
 
 unsigned threads_in_process() noexcept {
-  char text[1024];  // memory may have ended
-  int const fd = ::open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+  char text[4096];  // memory may have ended
+  int const fd = ::open("/proc/self/status", O_RDONLY | O_CLOEXEC);
   ssize_t const n = fd == -1 ? -1 : ::read(fd, text, sizeof text - 1);
   if (fd != -1) ::close(fd);
   text[n < 0 ? 0 : n] = '\0';
-  // Field 20; the second is a name in parentheses.
-  char const* at = std::strrchr(text, ')');
-  for (int field = 2; at != nullptr && field < 20; ++field) at = std::strchr(at + 1, ' ');
-  return at == nullptr ? ~0u : static_cast<unsigned>(std::atoi(at));
+  constexpr char key[] = "\nThreads:";
+  char const* const at = std::strstr(text, key);
+  return at == nullptr ? ~0u : static_cast<unsigned>(std::atoi(at + sizeof key - 1));
 }
 
 }  // namespace vole::internal

@@ -48,7 +48,9 @@ class Scene:
 
     def __exit__(self, kind, *_):
         if kind:
-            sys.stderr.write(self.folio.log()[-6000:])
+            log = self.folio.log()
+            sys.stderr.writelines(line for line in log.splitlines(True) if '"status":5' in line)
+            sys.stderr.write(log[-6000:])
         self.folio.__exit__()
         shutil.rmtree(self.folder, ignore_errors=True)
 
