@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Sourced by http_plain/run.sh and http_folio/run.sh: servers held beside each other under wrk, in turn.
+# Sourced by the run.sh of http_* and pprof_idle: servers held beside each other under wrk, in turn.
 # The caller sets `here` and defines start_server SIDE PORT (leaves the process id in $server) and target SIDE (path).
 
 root=$(cd "$here/../.." && pwd)
@@ -57,6 +57,13 @@ start() {
     sleep 0.05
   done
   die "the $1 server does not answer on port $2"
+}
+
+# begin_capture ADMIN_ADDRESS: a CPU profile for longer than the load; it ends with the server.
+begin_capture() {
+  curl -sf --retry 50 --retry-connrefused --retry-delay 1 -o "$work/profile" \
+    "http://$1/debug/pprof/profile?seconds=$((seconds + 60))" &
+  disown $!
 }
 
 # The server and its children: nginx works in those.

@@ -13,7 +13,6 @@ read_flags "$@"
 build_servers bench_pprof_idle
 
 target() { echo /page; }
-capture=
 # start_server SIDE PORT; SIDE is vole or go, and off, on, all or capture.
 start_server() {
   local program=$build/bench/pprof_idle/bench_pprof_idle state=${1#*_} profiles=127.0.0.1:$(($2 + 100))
@@ -24,13 +23,7 @@ start_server() {
     *) "$program" "127.0.0.1:$2" "$state" "$profiles" & ;;
   esac
   server=$!
-  if [[ $state == capture ]]; then
-    # Longer than the load; it ends with the server.
-    curl -sf --retry 50 --retry-connrefused --retry-delay 1 -o "$work/profile" \
-      "http://$profiles/debug/pprof/profile?seconds=$((seconds + 60))" &
-    capture=$!
-    disown "$capture"
-  fi
+  [[ $state != capture ]] || begin_capture "$profiles"
 }
 
 # at_rest SIDE PORT: nanoseconds of processor time per second, over some seconds, after a request has been served.
