@@ -9,9 +9,9 @@
 //   waits for that, unless the monitor finds that its processor is stuck: one that computes, or
 //   stops its thread undeclared, may never come. A thread that gets no core is waited for.
 //   The hold ends before its time, and for good, when the thread or goroutine that exits waits in a
-//   primitive of vole: a goroutine may have to end that. After a second it ends in any case: there
-//   are waits that nobody sees here (a std::future, a thread to be joined). So no exit hangs for
-//   it.
+//   primitive of vole: a goroutine may have to end that. A second after all stand still it ends in
+//   any case: there are waits that nobody sees here (a std::future, a thread to be joined). So no
+//   exit hangs for it.
 // ORDERING  hold_back sets the mode, then counts under mu_ who stands still. A worker that counts
 //           as asleep leaves that count under mu_, or stores poller_blocked_, before it looks at
 //           the mode.
@@ -36,6 +36,7 @@ namespace {
 
 constexpr duration look_again = std::chrono::microseconds(100);
 constexpr duration hold_max = std::chrono::seconds(1);
+constexpr int everybody = std::numeric_limits<int>::max();
 
 constinit raw_mutex registering;
 constinit char registration = 0;  // what exit() knows ours by
@@ -66,7 +67,7 @@ void scheduler::hold_back() noexcept {
   if (exiting_thread_.exchange(this_thread()) != 0) return;  // once
   exiting_.store(current_goroutine());
   time_point t = internal::monotonic_now();
-  hold_until_.store((t + hold_max).time_since_epoch().count());
+  hold_until_.store(never.time_since_epoch().count());
   hold_word_.store(1);
   modes_.fetch_or(mode_held);  // seq_cst: pairs with scheduler.h:held
   for (auto const& slot : processors_) {
@@ -79,6 +80,9 @@ void scheduler::hold_back() noexcept {
     futex_wait(hold_word_, 1, t + look_again);
     t = internal::monotonic_now();
   }
+  hold_until_.store((t + hold_max).time_since_epoch().count());
+  hold_word_.store(2);
+  futex_wake(hold_word_, everybody);
 }
 
 // all_stand_still: no worker runs a goroutine, but for the caller, what is inside blocking(), and
@@ -119,9 +123,10 @@ void scheduler::wait_while_held() noexcept {
     raw_lock const lock(mu_);
     ++held_workers_;
   }
-  time_point const until(duration(hold_until_.load()));
   while (held()) {
-    if (!futex_wait(hold_word_, 1, until)) let_on();
+    int const word = hold_word_.load();
+    time_point const until(duration(hold_until_.load()));
+    if (!futex_wait(hold_word_, word, until)) let_on();
   }
   raw_lock const lock(mu_);
   --held_workers_;
@@ -130,7 +135,7 @@ void scheduler::wait_while_held() noexcept {
 void scheduler::let_on() noexcept {
   modes_.fetch_and(static_cast<std::uint8_t>(~mode_held));
   hold_word_.store(0);
-  futex_wake(hold_word_, std::numeric_limits<int>::max());
+  futex_wake(hold_word_, everybody);
 }
 
 void scheduler::let_on_if_exiting() noexcept {

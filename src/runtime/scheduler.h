@@ -262,7 +262,7 @@ class scheduler {
   atomic<int> max_procs_{1};  // written under start_mu_
   atomic<std::uint32_t> workers_limit_{workers_default_max};
   atomic<std::uint64_t> stalls_{0};
-  atomic<int> hold_word_{0};  // 1: held
+  atomic<int> hold_word_{0};  // 1: held; 2: and hold_until_ says for how long
   atomic<duration::rep> hold_until_{0};
   atomic<int> exiting_thread_{0};  // that called exit(); its goroutine:
   atomic<goroutine*> exiting_{nullptr};
