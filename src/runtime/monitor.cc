@@ -411,7 +411,9 @@ void monitor::match_spares(unsigned wanted) noexcept {
         if (leaving == nullptr) s_.surplus_.fetch_add(1, memory_order_relaxed);
       }
     }
-    if (leaving != nullptr) s_.release_spare(leaving);
+    if (leaving == nullptr) continue;
+    s_.release_spare(leaving);
+    s_.check_deadlock();  // meanwhile it was neither idle nor gone
   }
 }
 

@@ -205,7 +205,8 @@ void scheduler::wait_for_processor(worker& w) noexcept {
   w.spinning = w.given_spinning;
 }
 
-// falls_asleep is asked by a worker that is counted as asleep: whether that was the last one.
+// falls_asleep is asked by a worker that is counted as asleep, or by who kept others from seeing
+// that they were the last: whether all are.
 bool scheduler::falls_asleep() noexcept {
   if (poller_waits_in_vain()) the_netpoller().interrupt();
   return looks_deadlocked();
@@ -237,7 +238,7 @@ void scheduler::check_deadlock() noexcept {
   bool deadlock = false;
   {
     raw_lock const lock(mu_);
-    deadlock = looks_deadlocked();
+    deadlock = falls_asleep();
   }
   if (deadlock) report_deadlock();
 }
