@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a goroutine that waits costs in memory when its stack is held in one way or another, and what
-// that way costs in time. run.sh makes the table.
+// What a goroutine that waits costs in memory when its stack is held in one way or another, and
+// what that way costs in time. run.sh makes the table.
 //
 //   bench_small_stacks WAY [-n STACKS] [-r ROUNDS] [-s STRIDE] [-b]
 //
@@ -8,14 +8,14 @@
 // STRIDE: what a stack takes of the address space, 262144. -b: a second thread computes meanwhile,
 // so that the kernel must tell its core of each page that goes.
 //
-// Ends with 77 where the kernel does not permit it. It prints one line, KEY=VALUE..., of each stack:
+// Ends with 77 where the kernel does not permit it. It prints one line of KEY=VALUE, per stack:
 //   live-B           from the stack pointer to the top; the control block (256) not included
 //   held-B stowed-B  resident memory and page tables while all wait, and once all are stowed
 //   start-ns         to start a fiber, which touches its stack for the first time
 //   look-ns          to look at a control block, as whoever seeks those that are idle must
 //   stow-ns wake-ns  to stow one; to restore one, run it and have it wait again (in mixed order)
 //   touch-ns         to read and write a word on a stowed stack
-//   wrong lost       reads that found something else, and writes that did not arrive, of all touches
+//   wrong lost       touches whose read found something else, and whose write did not arrive
 //   mapped entries-B how many of the halves got a map entry, and the kernel's memory for these
 //   kernel           what write(2) from a stowed stack gives: right, wrong or EFAULT
 #include <algorithm>
@@ -260,8 +260,8 @@ class measurement {
   char const* kernel_ = "?";
 };
 
-// Two stacks share a page of a file in memory, mapped where the top of each stack is: the upper half
-// of it is one's, the lower half the other's. Says how many stacks the kernel has map entries for.
+// Two stacks share a page of a file in memory, mapped where the top of each stack is: the upper
+// half of it is one's, the lower half the other's. Says how many the kernel has map entries for.
 int measure_halves(wanted const& w) {
   stacks const all(w.stacks, w.stride, stacks::blocks::apart);
   int const file = ::memfd_create("halves", MFD_CLOEXEC);

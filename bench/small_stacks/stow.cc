@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include <utility>
 
 namespace small_stacks {
 namespace {
@@ -194,16 +195,17 @@ void stower::stow(std::span<block* const> batch) {
 
 void stower::restore(block& b) {
   if (b.copy == nullptr) return;
+  char* const copy = std::exchange(b.copy, nullptr);
   if (how_ >= way::uffd_thread) {
-    std::memcpy(image_ + (b.sp() - b.page()), b.copy, b.live_bytes());
-    put_page(b.page(), image_);
-  } else {
-    if (how_ == way::guard && ::madvise(b.page(), page_bytes, madv_guard_remove) != 0)
-      die("MADV_GUARD_REMOVE");
-    std::memcpy(b.sp(), b.copy, b.live_bytes());
+    std::memcpy(image_ + (b.sp() - b.page()), copy, b.live_bytes());
+    store_.give(copy, b.live_bytes());
+    put_page(b.page(), image_);  // last: who waits for the page goes on
+    return;
   }
-  store_.give(b.copy, b.live_bytes());
-  b.copy = nullptr;
+  if (how_ == way::guard && ::madvise(b.page(), page_bytes, madv_guard_remove) != 0)
+    die("MADV_GUARD_REMOVE");
+  std::memcpy(b.sp(), copy, b.live_bytes());
+  store_.give(copy, b.live_bytes());
 }
 
 // Somebody has touched a page that is not there.

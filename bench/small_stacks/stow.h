@@ -3,7 +3,7 @@
 // Ways to hold a fiber that waits. To stow one is to copy the live part of its stack to the heap
 // and to give the page back; the copy goes back to the same address.
 // LOCKS  none: one thread stows, restores and touches; the thread that serves the faults works only
-//        while that one waits for it.
+//        while that one waits for it, and lets it go on as its last step.
 
 #include <cstddef>
 #include <cstdint>
