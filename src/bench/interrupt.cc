@@ -35,9 +35,7 @@ class words {
     // relaxed, no partner: only this goroutine sets it.
     char* const next =
         now_.load(internal::memory_order_relaxed) == texts_[0] ? texts_[1] : texts_[0];
-    std::size_t const length = std::min(text.size(), text_max - 1);
-    std::memcpy(next, text.data(), length);
-    next[length] = '\0';
+    next[text.copy(next, text_max - 1)] = '\0';
     now_.store(next, internal::memory_order_release);  // pairs with interrupt.cc:get
   }
   char const* get() const {
