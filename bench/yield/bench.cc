@@ -7,19 +7,24 @@
 
 #include "vole/internal/atomic.h"
 #include "vole/runtime.h"
+#include "vole/sync.h"
 
 using namespace vole;
 
 namespace {
 
 VOLE_BENCH(yield) {
+  int const goroutines = 32 * runtime::max_procs();
   internal::atomic<std::int64_t> yields{0};
-  b.set_parallelism(32);
-  b.run_parallel([&](bench::parallel& turns) {
-    std::int64_t own = 0;
-    for (; turns.next(); ++own) runtime::yield();
-    yields.fetch_add(own);
-  });
+  sync::wait_group all;
+  for (int g = 0; g < goroutines; ++g) {
+    all.go([&yields, turns = b.n / goroutines + (g < b.n % goroutines ? 1 : 0)] {
+      std::int64_t own = 0;
+      for (; own < turns; ++own) runtime::yield();
+      yields.fetch_add(own);
+    });
+  }
+  all.wait();
   b.report_metric(static_cast<double>(yields.load()) / static_cast<double>(b.n), "check/op");
 }
 

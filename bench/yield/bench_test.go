@@ -5,19 +5,28 @@ package yield
 
 import (
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 )
 
 func BenchmarkYield(b *testing.B) {
+	goroutines := 32 * runtime.GOMAXPROCS(0)
 	var yields atomic.Int64
-	b.SetParallelism(32)
-	b.RunParallel(func(turns *testing.PB) {
-		own := int64(0)
-		for ; turns.Next(); own++ {
-			runtime.Gosched()
+	var all sync.WaitGroup
+	for g := range goroutines {
+		turns := b.N / goroutines
+		if g < b.N%goroutines {
+			turns++
 		}
-		yields.Add(own)
-	})
+		all.Go(func() {
+			own := 0
+			for ; own < turns; own++ {
+				runtime.Gosched()
+			}
+			yields.Add(int64(own))
+		})
+	}
+	all.Wait()
 	b.ReportMetric(float64(yields.Load())/float64(b.N), "check/op")
 }
