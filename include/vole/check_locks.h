@@ -18,8 +18,8 @@
 // plain threads and goroutines in lock_thread().
 //
 // Cost: a walk of the stack for each lock that a goroutine takes, some 100 ns; without the library
-// nothing. Not in sanitizer builds, which stand in front of the same functions, nor for shared
-// libraries.
+// nothing. Not in sanitizer builds of vole, which stand in front of the same functions, nor for
+// shared libraries: a program that only itself is built with a sanitizer says VOLE_NO_CHECK_LOCKS.
 #pragma once
 
 #include <cstdint>

@@ -326,7 +326,7 @@ result<report> bench_programs::discover_apart(arm of, std::string const& pattern
     } else if (auto one = read_all(done->output, done->errors); !one) {
       all.failures.push_back({name, fmt::format("{}", one.error())});
     } else {
-      all.labels = one->labels;
+      if (!one->labels.empty()) all.labels = one->labels;
       std::ranges::move(one->results, std::back_inserter(all.results));
       std::ranges::move(one->failures, std::back_inserter(all.failures));
       std::ranges::move(one->skipped, std::back_inserter(all.skipped));

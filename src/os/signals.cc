@@ -71,12 +71,14 @@ void on_signal(int signal) {
 }
 
 // A forked child has the pipe too: what came to the child would be the parent's news. Until exec
-// its signals do what they do in a program that listens to none.
-void forget_in_child() {
+// its signals do what they did before somebody listened. It has one thread: no lock is needed, nor
+// could it be waited for.
+void forget_in_child() VOLE_NO_THREAD_SAFETY_ANALYSIS {
   for (int signal = 1; signal < NSIG; ++signal) {
     struct sigaction now{};
     bool const known = ::sigaction(signal, nullptr, &now) == 0;
-    if (known && now.sa_handler == &on_signal) ::signal(signal, SIG_DFL);
+    if (!known || now.sa_handler != &on_signal) continue;
+    ::sigaction(signal, &the_state().previous[static_cast<std::size_t>(signal)], nullptr);
   }
 }
 

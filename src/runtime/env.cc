@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <string>
 #include <string_view>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace vole::internal {
@@ -187,14 +188,11 @@ debug_settings debug_from_environment() noexcept {
 }
 
 unsigned threads_in_process() noexcept {
-  char text[4096];  // memory may have ended
-  int const fd = ::open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-  ssize_t const n = fd == -1 ? -1 : ::read(fd, text, sizeof text - 1);
-  if (fd != -1) ::close(fd);
-  text[n < 0 ? 0 : n] = '\0';
-  constexpr char key[] = "\nThreads:";
-  char const* const at = std::strstr(text, key);
-  return at == nullptr ? ~0u : static_cast<unsigned>(std::atoi(at + sizeof key - 1));
+  // A folder has two links, and one for each folder in it. Nothing is allocated: memory may have
+  // ended.
+  struct stat tasks{};
+  if (::stat("/proc/self/task", &tasks) != 0 || tasks.st_nlink <= 2) return ~0u;
+  return static_cast<unsigned>(tasks.st_nlink - 2);
 }
 
 }  // namespace vole::internal

@@ -106,6 +106,14 @@ void yield_wired_for_ever() {
     }
   });
 }
+void yield_in_the_background_for_ever() {
+  go({.scheduling = scheduling_class::background}, [] {
+    while (true) {
+      turns.fetch_add(1);
+      runtime::yield();
+    }
+  });
+}
 void spawn_for_ever() {
   struct again {
     void operator()() const {
@@ -115,8 +123,10 @@ void spawn_for_ever() {
   };
   go(again{});
 }
-constexpr void (*ways[])() = {&yield_for_ever, &pass_on_for_ever,     &sleep_for_ever,
-                              &block_for_ever, &yield_wired_for_ever, &spawn_for_ever};
+constexpr void (*ways[])() = {&yield_for_ever,       &pass_on_for_ever,
+                              &sleep_for_ever,       &block_for_ever,
+                              &yield_wired_for_ever, &yield_in_the_background_for_ever,
+                              &spawn_for_ever};
 
 class exit_death : public ::testing::Test {
  protected:
@@ -186,6 +196,28 @@ int wait_for_a_goroutine() {
   });
   ended.wait();
   return waited;
+}
+
+int wait_for_the_background() {
+  latch ended(1);
+  go({.scheduling = scheduling_class::background}, [&] { ended.count_down(); });
+  ended.wait();
+  return waited;
+}
+
+// The turn of who was held back does not keep the place of others.
+TEST_F(exit_death, may_wait_for_the_background_in_a_destructor) {
+  EXPECT_EXIT(
+      {
+        run([] {
+          runtime::set_max_procs(1);
+          at_destruction(&wait_for_the_background);
+          yield_in_the_background_for_ever();
+          wait_for_turns();
+        });
+        std::exit(0);
+      },
+      ::testing::ExitedWithCode(waited), "^$");
 }
 
 TEST_F(exit_death, may_wait_for_goroutines_in_a_destructor) {

@@ -50,7 +50,11 @@ void scheduler::refuse_in_child() noexcept {
 }
 
 void scheduler::forked() noexcept {
-  if (!started()) return;  // it may start a runtime of its own
+  // It may start a runtime of its own, unless another thread was about to.
+  if (!started() && start_mu_.try_lock()) {
+    start_mu_.unlock();
+    return;
+  }
   forked_ = true;
   started_.store(false, memory_order_relaxed);  // so start() refuses, and costs nothing before
   check_switches([](goroutine&) noexcept { refuse_in_child(); });

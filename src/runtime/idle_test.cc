@@ -143,8 +143,13 @@ bool sleeps_for_good(std::string const& syscall) {
                   &argument[2], &argument[3]) != 5) {
     return false;
   }
-  // Both have a pointer to the time as their fourth argument.
-  return (number == SYS_futex || number == SYS_epoll_pwait2) && argument[3] == 0;
+  // The fourth argument is a pointer to the time, or milliseconds.
+  if (number == SYS_futex || number == SYS_epoll_pwait2) return argument[3] == 0;
+  bool is_epoll = number == SYS_epoll_pwait;
+#ifdef SYS_epoll_wait
+  is_epoll = is_epoll || number == SYS_epoll_wait;
+#endif
+  return is_epoll && static_cast<int>(argument[3]) == -1;
 }
 
 // Without a time set, a thread wakes up for a cause only.

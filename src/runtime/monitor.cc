@@ -319,7 +319,9 @@ void monitor::judge(found& f) noexcept {
       continue;
     }
     int const tid = w->tid.load(memory_order_relaxed);
-    bool const asleep = still >= stuck_sleeping && sleeps_in_kernel(tid);
+    // At the end of the process who is stuck is not waited for: no short sleep may look like it.
+    duration const asleep_min = s_.held() ? stuck_computing : stuck_sleeping;
+    bool const asleep = still >= asleep_min && sleeps_in_kernel(tid);
     bool const computing = computes(*p, tid);
     if (asleep || (computing && still >= computing_max)) {
       if (!asleep) {

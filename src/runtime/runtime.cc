@@ -165,7 +165,7 @@ void yield() noexcept {
 }
 
 int max_procs() noexcept {
-  internal::the_scheduler().start();
+  if (!internal::the_scheduler().is_forked()) internal::the_scheduler().start();
   return internal::the_scheduler().max_procs();
 }
 

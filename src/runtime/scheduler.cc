@@ -329,6 +329,9 @@ goroutine* scheduler::next_local(worker& w) noexcept {
   }
   if ((modes & mode_held) != 0) {
     if (w.current != nullptr && w.current == exiting_.load()) let_on();  // it waits
+    if (w.held != nullptr && w.held->turn.load(memory_order_relaxed) != background_turn::none) {
+      end_background_turn(*w.held);
+    }
     return true;
   }
   if ((modes & mode_seeded) != 0) return true;

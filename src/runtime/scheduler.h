@@ -74,6 +74,7 @@ class scheduler {
 
   // forked is called in a child of fork: whoever started the runtime, its threads are not there.
   void forked() noexcept;
+  bool is_forked() const noexcept { return forked_; }
   // refuse_if_forked panics in such a child: what is asked for would never be done, or waits for a
   // lock that nobody will let go.
   void refuse_if_forked() const noexcept {

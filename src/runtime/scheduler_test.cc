@@ -217,7 +217,7 @@ TEST(lock_thread, a_goroutine_that_ends_wired_gives_its_thread_back) {
       });
       done.wait();
     }
-    EXPECT_LT(runtime::read_stats().threads, before + 100);
+    EXPECT_LT(runtime::read_stats().threads, before + 50);
   });
 }
 

@@ -267,7 +267,12 @@ void stack_pool::release_one(int size_class) noexcept {
 
 // The kernel keeps page tables for as long as a mapping lives: an eighth of a page for each stack.
 void stack_pool::drop_page_tables(slab& of) noexcept {
-  if (map_stacks(of.base, of.slots * stack_class_bytes[of.size_class]) == nullptr) return;
+  if (map_stacks(of.base, of.slots * stack_class_bytes[of.size_class]) == nullptr) {
+    // Old kernels unmap before they find that they cannot map: what lies there is nobody's now.
+    std::erase_if(classes_[of.size_class].cold,
+                  [&of](cold_stack const& c) { return c.owner == &of; });
+    return;
+  }
   unguarded_ -= static_cast<std::size_t>(std::popcount(of.unguarded));
   of.guarded = 0;
   of.unguarded = 0;
@@ -334,23 +339,6 @@ std::size_t stack_pool::walk_on(block_cursor& at, void (*visit)(void*, goroutine
     if ((occupied || passed % slots_per_question == 0) && enough(arg)) break;
   }
   return passed;
-}
-
-bool stack_pool::find(void const* address, char** low, std::size_t* bytes) noexcept {
-  // From a signal handler: a lock that is held means that the fault is elsewhere.
-  if (!mu_.try_lock()) return false;
-  bool found = false;
-  auto const* const at = static_cast<char const*>(address);
-  for (auto const& s : slabs_) {
-    std::size_t const each = stack_class_bytes[s->size_class];
-    if (at < s->base || at >= s->base + s->slots * each) continue;
-    *low = s->base + static_cast<std::size_t>(at - s->base) / each * each;
-    *bytes = each;
-    found = true;
-    break;
-  }
-  mu_.unlock();
-  return found;
 }
 
 void stack_pool::set_limit(std::size_t blocks) noexcept {

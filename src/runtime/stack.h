@@ -120,10 +120,6 @@ class stack_pool {
   std::size_t walk_on(block_cursor& at, void (*visit)(void* arg, goroutine& g),
                       bool (*enough)(void* arg), void* arg) noexcept;
 
-  // find returns the stack whose reservation, guard included, holds the address; low is its lowest
-  // byte.
-  bool find(void const* address, char** low, std::size_t* bytes) noexcept;
-
   // set_limit bounds the stacks that have a control block; 0: no bound. Those that are pooled are
   // used again in any case.
   void set_limit(std::size_t blocks) noexcept;

@@ -71,7 +71,8 @@ def read_everything(shop, fetched, function):
     assert function in shop.pprof("-traces", fetched)
     for form in ("-tree", "-dot", "-callgrind", "-topproto"):
         output = os.path.join(shop.folder, "report")
-        shop.pprof(form, "-output", output, fetched)
+        # Of many stacks a graph shows the heaviest only, unless told otherwise.
+        shop.pprof(form, "-nodefraction=0", "-edgefraction=0", "-nodecount=10000", "-output", output, fetched)
         with open(output, "rb") as report:
             assert form == "-topproto" or function.encode() in report.read(), form
     assert re.search(rf"\| +(?:void )?{function}", shop.pprof("-peek", function, fetched))
