@@ -38,7 +38,8 @@ class group {
   // run calls fn(ctx), which returns a result<T> or a T, unless a call for key is in flight: then
   // it waits for that one. Blocks: parks.   Cancels: when ctx ends; the flight goes on for the
   // others.
-  // Cost:    a caller whose ctx cannot end calls fn itself; for others a goroutine does.
+  // Cost:    a caller whose ctx cannot end calls fn itself, on its own stack; for others a
+  // goroutine does.
   // Panics:  an exception leaves fn: all callers wait for what it was to make.
   template <class Fn>
   result<T> run(context const& ctx, Key const& key, Fn&& fn) {
