@@ -11,7 +11,6 @@
 // Source: github.com/felixge/fgprof (sample types). Differs: runtime/wall_sample.h.
 
 #include <chrono>
-#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>

@@ -25,7 +25,6 @@
 
 #include <cxxabi.h>
 #include <limits>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/futex.h"
@@ -42,10 +41,6 @@ constinit raw_mutex registering;
 constinit char registration = 0;  // what exit() knows ours by
 constinit atomic<bool> taken_back{false};
 constinit atomic<pid_t> registrant{0};  // a forked child has no workers
-
-int this_thread() noexcept {
-  return static_cast<int>(::syscall(SYS_gettid));
-}
 
 void at_exit(void*) {
   if (!taken_back.load() && ::getpid() == registrant.load()) the_scheduler().hold_back();
@@ -64,7 +59,7 @@ void hold_at_exit() noexcept {
 }
 
 void scheduler::hold_back() noexcept {
-  if (exiting_thread_.exchange(this_thread()) != 0) return;  // once
+  if (exiting_thread_.exchange(::gettid()) != 0) return;  // once
   exiting_.store(current_goroutine());
   time_point t = internal::monotonic_now();
   hold_until_.store(never.time_since_epoch().count());
@@ -139,7 +134,7 @@ void scheduler::let_on() noexcept {
 }
 
 void scheduler::let_on_if_exiting() noexcept {
-  if (this_thread() == exiting_thread_.load()) let_on();
+  if (::gettid() == exiting_thread_.load()) let_on();
 }
 
 }  // namespace vole::internal
